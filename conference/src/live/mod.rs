@@ -1,0 +1,1 @@
+//! The running meetings, as pure logic.
