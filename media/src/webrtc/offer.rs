@@ -257,7 +257,7 @@ impl<'a> MediaBlock<'a> {
         for line in self.lines.iter().filter(|line| passes(line)) {
             push_line(sdp, line);
         }
-        self.write_codecs(&payload_types, section, sdp);
+        self.write_codecs(&payload_types, sdp);
         match section.role {
             Role::Publish { ssrc, .. } => self.write_publish(ssrc, sdp),
             Role::Receive => push_line(sdp, "a=recvonly"),
@@ -265,13 +265,11 @@ impl<'a> MediaBlock<'a> {
         Ok(())
     }
 
-    fn write_codecs(&self, payload_types: &[u8], section: &Section, sdp: &mut String) {
+    fn write_codecs(&self, payload_types: &[u8], sdp: &mut String) {
         for attribute in ["rtpmap", "fmtp", "rtcp-fb"] {
             for value in self.attributes(attribute) {
                 let payload_type = value.split(' ').next().and_then(|first| first.parse().ok());
-                // We number no packet we send, so receivers are not asked to report on the numbers.
-                let reports = value.ends_with("transport-cc") && section.role == Role::Receive;
-                if payload_type.is_some_and(|p| payload_types.contains(&p)) && !reports {
+                if payload_type.is_some_and(|p| payload_types.contains(&p)) {
                     push_line(sdp, &format!("a={attribute}:{value}"));
                 }
             }

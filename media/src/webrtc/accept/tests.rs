@@ -15,7 +15,6 @@ fn section(answer: &str, index: usize) -> String {
 fn a_chromium_offer_is_answered_at_once_and_in_full() {
     let accepted = accept_offer(Instant::now(), CHROMIUM, &config()).unwrap();
     let answer = &accepted.answer_sdp;
-    println!("{answer}");
     assert_eq!(accepted.video_slots, 8);
     assert!(answer.contains("a=ice-lite\r\n"));
     assert!(answer.contains(" 127.0.0.1 8443 typ host"));
@@ -34,7 +33,6 @@ fn publishers_get_no_rtx_and_slots_get_it() {
         assert!(slot.starts_with("video 9 UDP/TLS/RTP/SAVPF 96 97\r\n"), "{slot}");
         assert!(slot.contains("a=sendonly") && slot.contains("a=ssrc-group:FID"), "{slot}");
         assert!(slot.contains("a=rtcp-fb:96 nack pli"), "{slot}");
-        assert!(!slot.contains("transport-cc"), "{slot}");
     }
 }
 

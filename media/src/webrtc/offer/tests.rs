@@ -38,14 +38,10 @@ fn only_opus_vp8_and_its_rtx_remain() {
 }
 
 #[test]
-fn the_publisher_keeps_one_ssrc_and_reports_are_not_asked_of_receivers() {
+fn the_publisher_keeps_one_ssrc() {
     let reduced = read(CHROMIUM).unwrap();
     assert!(!reduced.sdp.contains("ssrc-group"));
     assert!(!reduced.sdp.contains("1020492227"), "the rtx SSRC is gone");
-    let first_slot = reduced.sdp.find("a=mid:3").unwrap();
-    assert!(reduced.sdp[..first_slot].contains("a=rtcp-fb:96 transport-cc"));
-    assert!(!reduced.sdp[first_slot..].contains("transport-cc"));
-    assert!(reduced.sdp[first_slot..].contains("a=rtcp-fb:96 nack pli"));
 }
 
 #[test]
