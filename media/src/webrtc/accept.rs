@@ -8,7 +8,9 @@ use rtc::interceptor::{
     TwccReceiverBuilder,
 };
 use rtc::media_stream::MediaStreamTrack;
-use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_RTX, MIME_TYPE_VP8, MediaEngine};
+use rtc::peer_connection::configuration::media_engine::{
+    MIME_TYPE_OPUS, MIME_TYPE_RTX, MIME_TYPE_VP8, MediaEngine,
+};
 use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::peer_connection::transport::{CandidateConfig, CandidateHostConfig, RTCIceCandidate};
@@ -64,10 +66,8 @@ pub fn accept_offer(now: Instant, offer_sdp: &str, config: &PeerConfig) -> Resul
     let camera_mid = offer.camera_mid();
     let answer_sdp = without_rtx(&description.sdp, camera_mid.unwrap_or_default());
     let camera = camera_mid.and_then(|mid| transceiver(&mut connection, mid));
-    let streams = slots
-        .iter()
-        .map(|slot| slot_stream(&mut connection, slot))
-        .collect::<Result<Vec<_>, _>>()?;
+    let streams =
+        slots.iter().map(|slot| slot_stream(&mut connection, slot)).collect::<Result<Vec<_>, _>>()?;
     let video_slots = u8::try_from(offer.receive_slots(MediaKind::Video)).unwrap_or(u8::MAX);
     let peer = RtcPeer::new(connection, config.local, &offer, streams, camera);
     Ok(AcceptedPeer { peer: Box::new(peer), ufrag, answer_sdp, video_slots })
@@ -179,7 +179,10 @@ fn host_candidate(
 }
 
 /// Adds one sending transceiver per m-line the browser receives on, in order: they are matched by kind and order.
-fn add_slots(connection: &mut RTCPeerConnection, offer: &ReducedOffer) -> Result<Vec<PendingSlot>, PeerError> {
+fn add_slots(
+    connection: &mut RTCPeerConnection,
+    offer: &ReducedOffer,
+) -> Result<Vec<PendingSlot>, PeerError> {
     let mut ssrcs = (FIRST_SSRC..).filter(|ssrc| {
         [MediaKind::Audio, MediaKind::Video].iter().all(|kind| offer.published_ssrc(*kind) != Some(*ssrc))
     });

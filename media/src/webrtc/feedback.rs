@@ -89,7 +89,11 @@ impl Feedback {
         for sequence_number in requested.take(MAX_REQUESTED) {
             if let Some(packet) = stream.resend(now, sequence_number) {
                 let message = AttributedPacket::new(Packet::Rtp(packet)).with(Attribute::Retransmission);
-                self.outbound.push_back(TaggedPacket { now, transport: TransportContext::default(), message });
+                self.outbound.push_back(TaggedPacket {
+                    now,
+                    transport: TransportContext::default(),
+                    message,
+                });
             }
         }
     }

@@ -7,12 +7,14 @@ mod accept;
 mod answer;
 pub mod demux;
 mod feedback;
+pub mod forwarder;
 mod offer;
 pub mod peer;
 mod repair;
 mod rtc_peer;
 mod sequence;
 mod stun;
+mod video_slot;
 mod vp8;
 
 pub use accept::accept_offer;

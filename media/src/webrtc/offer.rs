@@ -175,7 +175,9 @@ struct MediaBlock<'a> {
 impl<'a> MediaBlock<'a> {
     /// Values of all `a=name:value` lines.
     fn attributes(&self, name: &'static str) -> impl Iterator<Item = &'a str> {
-        self.lines.iter().filter_map(move |line| line.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'))
+        self.lines
+            .iter()
+            .filter_map(move |line| line.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'))
     }
 
     fn has_flag(&self, name: &str) -> bool {

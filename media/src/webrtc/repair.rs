@@ -65,7 +65,10 @@ impl SendHistory {
     pub(super) fn record(&mut self, now: Instant, packet: SentPacket) {
         self.budget = (self.budget + packet.payload.len() / BUDGET_DIVISOR).min(MAX_BUDGET);
         while self.entries.len() >= MAX_PACKETS
-            || self.entries.front().is_some_and(|oldest| now.saturating_duration_since(oldest.sent_at) > MAX_AGE)
+            || self
+                .entries
+                .front()
+                .is_some_and(|oldest| now.saturating_duration_since(oldest.sent_at) > MAX_AGE)
         {
             self.entries.pop_front();
         }

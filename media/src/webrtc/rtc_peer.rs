@@ -82,10 +82,11 @@ impl RtcPeer {
                 Some(PublishedStream { kind, ssrc, window: ReceiveWindow::default() })
             })
             .collect();
-        let camera = offer
-            .published_ssrc(MediaKind::Video)
-            .zip(camera)
-            .map(|(ssrc, transceiver)| Camera { ssrc, transceiver, requested_at: None });
+        let camera = offer.published_ssrc(MediaKind::Video).zip(camera).map(|(ssrc, transceiver)| Camera {
+            ssrc,
+            transceiver,
+            requested_at: None,
+        });
         let (audio, video_slots): (Vec<_>, Vec<_>) =
             slots.into_iter().partition(|slot| slot.kind == MediaKind::Audio);
         Self {
@@ -193,7 +194,8 @@ impl WebrtcPeer for RtcPeer {
             ecn: None,
         };
         // An error here is a datagram that could not be used: it never ends the connection.
-        let _ = self.connection.handle_read(TaggedBytesMut { now, transport, message: BytesMut::from(payload) });
+        let _ =
+            self.connection.handle_read(TaggedBytesMut { now, transport, message: BytesMut::from(payload) });
         self.collect();
     }
 

@@ -47,7 +47,9 @@ fn the_publisher_keeps_one_ssrc() {
 #[test]
 fn other_payload_types_and_line_ends_are_followed() {
     let offer = CHROMIUM.replace("\r\n", "\n").replace("a=rtpmap:96 VP8", "a=rtpmap:120 VP8");
-    let offer = offer.replace("a=rtpmap:97 rtx", "a=rtpmap:121 rtx").replace("a=fmtp:97 apt=96", "a=fmtp:121 apt=120");
+    let offer = offer
+        .replace("a=rtpmap:97 rtx", "a=rtpmap:121 rtx")
+        .replace("a=fmtp:97 apt=96", "a=fmtp:121 apt=120");
     let reduced = read(&offer).unwrap();
     assert!(reduced.sdp.contains("m=video 9 UDP/TLS/RTP/SAVPF 120 121\r\n"));
 }
@@ -56,8 +58,12 @@ fn other_payload_types_and_line_ends_are_followed() {
 fn refusals_name_the_m_line_and_the_mend() {
     assert!(refusal("hello").contains("v=0"));
     assert!(refusal("v=0\r\n").contains("no m-line"));
-    assert!(refusal(&CHROMIUM.replace("VP8/90000", "VP7/90000")).contains("m-line 1 does not offer VP8/90000"));
-    assert!(refusal(&CHROMIUM.replacen("a=sendonly", "a=sendrecv", 1)).contains("m-line 0 is neither sendonly"));
+    assert!(
+        refusal(&CHROMIUM.replace("VP8/90000", "VP7/90000")).contains("m-line 1 does not offer VP8/90000")
+    );
+    assert!(
+        refusal(&CHROMIUM.replacen("a=sendonly", "a=sendrecv", 1)).contains("m-line 0 is neither sendonly")
+    );
     assert!(refusal(&CHROMIUM.replacen("a=mid:1\r\n", "", 1)).contains("m-line 1 has no a=mid"));
     assert!(refusal(&CHROMIUM.replacen("a=mid:1\r\n", "a=mid:0\r\n", 1)).contains("same a=mid"));
     assert!(refusal(&CHROMIUM.replace("a=ssrc", "a=xsrc")).contains("names no a=ssrc"));
