@@ -112,7 +112,7 @@ fn a_ninth_camera_waits_for_a_free_slot() {
     assert_eq!(shown(&room.forwarder, 'a'), "bcdefghi");
     room.forwarder.leave(room.now, 'c');
     assert_eq!(shown(&room.forwarder, 'a'), "bjdefghi");
-    assert_eq!(requests(&room.drain()), "j");
+    assert_eq!(requests(&room.drain()), "ij", "j is shown where c was, and i to j");
 }
 
 #[test]
