@@ -1,7 +1,13 @@
 //! One room for browsers on one UDP port: everybody sees everybody else and hears a 440 Hz tone.
 //!
 //! `cargo run -p media --example echo_room -- 127.0.0.1:8443 127.0.0.1:8088`, then POST an offer to `/offer`.
-#![allow(missing_docs, clippy::disallowed_methods, clippy::disallowed_types, clippy::print_stdout, reason = "example")]
+#![allow(
+    missing_docs,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    reason = "example"
+)]
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -35,7 +41,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     Room::new(media)?.run(&receiver)
 }
 
-fn answer_http(mut stream: TcpStream, media: SocketAddr, room: &Sender<AcceptedPeer>) -> Result<(), Box<dyn Error>> {
+fn answer_http(
+    mut stream: TcpStream,
+    media: SocketAddr,
+    room: &Sender<AcceptedPeer>,
+) -> Result<(), Box<dyn Error>> {
     let mut request = Vec::new();
     let mut buffer = [0; 16 * 1024];
     let body = loop {
@@ -43,7 +53,8 @@ fn answer_http(mut stream: TcpStream, media: SocketAddr, room: &Sender<AcceptedP
         request.extend_from_slice(buffer.get(..length).unwrap_or_default());
         let text = String::from_utf8_lossy(&request).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let wanted = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let wanted =
+            head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
         if length == 0 || body.len() >= wanted.unwrap_or(0) {
             break body.to_owned();
         }
@@ -67,6 +78,7 @@ fn answer_http(mut stream: TcpStream, media: SocketAddr, room: &Sender<AcceptedP
 struct Room {
     socket: UdpSocket,
     peers: BTreeMap<u32, Box<dyn WebrtcPeer>>,
+    slots: BTreeMap<u32, u8>,
     demux: Demux<u32>,
     forwarder: Forwarder<u32>,
     tone: Tone,
@@ -78,6 +90,7 @@ impl Room {
         Ok(Self {
             socket: UdpSocket::bind(address)?,
             peers: BTreeMap::new(),
+            slots: BTreeMap::new(),
             demux: Demux::new(),
             forwarder: Forwarder::new(),
             tone: Tone::new()?,
@@ -91,7 +104,7 @@ impl Room {
         loop {
             let now = Instant::now();
             for accepted in joining.try_iter() {
-                self.join(now, accepted);
+                self.join(accepted);
             }
             while next_tick <= now {
                 next_tick += TICK;
@@ -111,12 +124,11 @@ impl Room {
         }
     }
 
-    fn join(&mut self, now: Instant, accepted: AcceptedPeer) {
+    fn join(&mut self, accepted: AcceptedPeer) {
         self.joined += 1;
         self.demux.insert(accepted.ufrag, self.joined);
-        self.forwarder.join(self.joined, accepted.video_slots);
-        self.forwarder.set_permissions(now, self.joined, true, true);
         self.peers.insert(self.joined, accepted.peer);
+        self.slots.insert(self.joined, accepted.video_slots);
     }
 
     fn play(&mut self, now: Instant) {
@@ -174,14 +186,20 @@ impl Room {
 
     fn handle_event(&mut self, now: Instant, key: u32, event: PeerEvent) {
         match event {
-            PeerEvent::Rtp { kind: MediaKind::Video, packet } => self.forwarder.handle_packet(now, key, &packet),
+            PeerEvent::Rtp { kind: MediaKind::Video, packet } => {
+                self.forwarder.handle_packet(now, key, &packet)
+            }
             PeerEvent::Rtp { kind: MediaKind::Audio, packet } => {
                 if packet.sequence_number % 250 == 0 {
                     println!("{key} level {:?}, {} bytes", packet.audio_level, packet.payload.len());
                 }
             }
             PeerEvent::KeyFrameRequested { slot } => self.forwarder.handle_key_frame_request(now, key, slot),
-            PeerEvent::Connected => println!("{key} connected"),
+            PeerEvent::Connected => {
+                println!("{key} connected");
+                self.forwarder.join(key, self.slots.get(&key).copied().unwrap_or(0));
+                self.forwarder.set_permissions(now, key, true, true);
+            }
             PeerEvent::Closed => {
                 println!("{key} closed");
                 self.peers.remove(&key);
@@ -222,6 +240,11 @@ impl Tone {
         self.payload.truncate(length);
         self.sample = self.sample.wrapping_add(960);
         self.sequence_number = self.sequence_number.wrapping_add(1);
-        OutgoingRtp { marker: false, sequence_number: self.sequence_number, timestamp, payload: &self.payload }
+        OutgoingRtp {
+            marker: false,
+            sequence_number: self.sequence_number,
+            timestamp,
+            payload: &self.payload,
+        }
     }
 }

@@ -124,11 +124,11 @@ fn media_engine() -> Result<MediaEngine, rtc::shared::error::Error> {
     Ok(engine)
 }
 
-fn opus() -> RTCRtpCodecParameters {
+pub(super) fn opus() -> RTCRtpCodecParameters {
     codec(111, MIME_TYPE_OPUS, 48_000, 2, "minptime=10;useinbandfec=1", &[("transport-cc", "")])
 }
 
-fn vp8() -> RTCRtpCodecParameters {
+pub(super) fn vp8() -> RTCRtpCodecParameters {
     let feedback = [("transport-cc", ""), ("ccm", "fir"), ("nack", ""), ("nack", "pli")];
     codec(96, MIME_TYPE_VP8, 90_000, 0, "", &feedback)
 }

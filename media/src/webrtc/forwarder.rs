@@ -116,7 +116,8 @@ impl<K: Copy + Ord> Forwarder<K> {
         Self::default()
     }
 
-    /// Adds a member with `slots` video slots. He neither sends nor receives until [`Self::set_permissions`].
+    /// Adds a member with `slots` video slots. Call it when his peer is connected: what is written to a peer
+    /// earlier is lost, and a lost key frame has to be asked for again. He neither sends nor receives until [`Self::set_permissions`].
     pub fn join(&mut self, member: K, slots: u8) {
         let slots: Vec<_> = (0..slots).map(|_| VideoSlot::default()).collect();
         let told = vec![None; slots.len()];

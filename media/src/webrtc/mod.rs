@@ -8,6 +8,8 @@ mod answer;
 pub mod demux;
 mod feedback;
 pub mod forwarder;
+#[cfg(test)]
+mod loopback_tests;
 mod offer;
 pub mod peer;
 mod repair;
