@@ -215,8 +215,8 @@ fn add_slots(
 
 /// The transceiver of the m-line `mid`.
 fn transceiver(connection: &mut RTCPeerConnection, mid: &str) -> Option<RTCRtpTransceiverId> {
-    let ids: Vec<_> = connection.get_transceivers().collect();
-    ids.into_iter().find(|id| {
+    let count = connection.get_transceivers().count();
+    (0..count).find(|id| {
         let transceiver = connection.rtp_transceiver(*id);
         transceiver.is_some_and(|transceiver| transceiver.mid().as_deref() == Some(mid))
     })

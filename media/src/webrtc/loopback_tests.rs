@@ -19,7 +19,7 @@ use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 
 use super::demux::Demux;
-use super::{IncomingRtp, MediaKind, OutgoingRtp, PeerConfig, PeerEvent, Slot, WebrtcPeer, accept_offer};
+use super::{MediaKind, OutgoingRtp, PeerConfig, PeerEvent, Slot, WebrtcPeer, accept_offer};
 
 const SERVER: &str = "127.0.0.1:8443";
 const BROWSER: &str = "127.0.0.1:40000";
@@ -174,13 +174,8 @@ fn browser(now: Instant) -> RTCPeerConnection {
 }
 
 fn track(kind: RtpCodecKind, ssrc: u32) -> MediaStreamTrack {
-    let mut engine = MediaEngine::default();
-    engine.register_default_codecs().unwrap();
     let name = format!("track-{ssrc}");
-    let codec = match kind {
-        RtpCodecKind::Audio => super::accept::opus(),
-        _ => super::accept::vp8(),
-    };
+    let codec = if kind == RtpCodecKind::Audio { super::accept::opus() } else { super::accept::vp8() };
     let encoding = RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
         active: true,
@@ -193,10 +188,11 @@ fn track(kind: RtpCodecKind, ssrc: u32) -> MediaStreamTrack {
 /// Sequence numbers of what arrived of `kind`.
 fn arrived(events: &[PeerEvent], wanted: MediaKind) -> Vec<u16> {
     let number = |event: &PeerEvent| match event {
-        PeerEvent::Rtp { kind, packet: IncomingRtp { sequence_number, .. } } if *kind == wanted => {
-            Some(*sequence_number)
-        }
-        _ => None,
+        PeerEvent::Rtp { kind, packet } if *kind == wanted => Some(packet.sequence_number),
+        PeerEvent::Rtp { .. }
+        | PeerEvent::Connected
+        | PeerEvent::Closed
+        | PeerEvent::KeyFrameRequested { .. } => None,
     };
     events.iter().filter_map(number).collect()
 }

@@ -113,7 +113,7 @@ impl RtcPeer {
             match message.message {
                 RTCMessage::RtpPacket(_, packet) => self.receive_rtp(packet),
                 RTCMessage::RtcpPacket(_, packets) => self.receive_rtcp(&packets),
-                _ => {}
+                RTCMessage::DataChannelMessage(..) | _ => {}
             }
         }
     }
