@@ -69,7 +69,7 @@ pub fn accept_offer(now: Instant, offer_sdp: &str, config: &PeerConfig) -> Resul
     let streams =
         slots.iter().map(|slot| slot_stream(&mut connection, slot)).collect::<Result<Vec<_>, _>>()?;
     let video_slots = u8::try_from(offer.receive_slots(MediaKind::Video)).unwrap_or(u8::MAX);
-    let peer = RtcPeer::new(connection, config.local, &offer, streams, camera);
+    let peer = RtcPeer::new(now, connection, config.local, &offer, streams, camera);
     Ok(AcceptedPeer { peer: Box::new(peer), ufrag, answer_sdp, video_slots })
 }
 

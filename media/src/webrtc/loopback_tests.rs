@@ -284,6 +284,17 @@ fn a_silent_browser_is_closed_once_and_for_good() {
 }
 
 #[test]
+fn a_browser_that_never_comes_is_closed() {
+    let mut session = Session::new();
+    while let Some(deadline) = session.peer.poll_timeout() {
+        session.now = session.now.max(deadline) + Duration::from_millis(1);
+        session.peer.handle_timeout(session.now);
+    }
+    assert_eq!(session.peer.poll_event(), Some(PeerEvent::Closed));
+    assert_eq!(session.peer.poll_event(), None);
+}
+
+#[test]
 fn the_peer_moves_between_threads_and_hates_no_datagram() {
     let mut session = Session::connected();
     let (now, source) = (session.now, BROWSER.parse().unwrap());

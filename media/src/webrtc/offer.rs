@@ -216,6 +216,7 @@ impl<'a> MediaBlock<'a> {
         self.attributes("extmap").find_map(|value| {
             let (id, rest) = value.split_once(' ')?;
             let offered = rest.split(' ').next()? == uri;
+            let id = id.split('/').next()?; // a direction may follow (RFC 8285 section 5)
             id.parse().ok().filter(|id| offered && (1..=14).contains(id))
         })
     }
