@@ -23,7 +23,7 @@ use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverId, RTCR
 
 use super::answer::{local_ufrag, without_rtx};
 use super::feedback::Feedback;
-use super::offer::{ReducedOffer, Role};
+use super::offer::{AUDIO_LEVEL, ReducedOffer, Role, TRANSPORT_CC};
 use super::peer::{AcceptedPeer, MediaKind, PeerConfig, PeerError};
 use super::rtc_peer::{RtcPeer, SlotStream};
 
@@ -39,9 +39,6 @@ const MAX_NACKS_PER_PACKET: u16 = 10;
 const SRTP_REPLAY_WINDOW: usize = 1024;
 /// First SSRC of our slots; they need only differ within one connection (RFC 3550 section 8).
 const FIRST_SSRC: u32 = 0x5041_0000;
-
-const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
-const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /// Answers `offer_sdp`.
 ///

@@ -152,7 +152,7 @@ impl Session {
 fn browser(now: Instant) -> RTCPeerConnection {
     let mut engine = MediaEngine::default();
     engine.register_default_codecs().unwrap();
-    let level = RTCRtpHeaderExtensionCapability { uri: "urn:ietf:params:rtp-hdrext:ssrc-audio-level".into() };
+    let level = RTCRtpHeaderExtensionCapability { uri: super::offer::AUDIO_LEVEL.into() };
     engine.register_header_extension(level, RtpCodecKind::Audio, None).unwrap();
     let mut browser = RTCPeerConnectionBuilder::new()
         .with_media_engine(engine)
