@@ -3,7 +3,7 @@
 use super::columns::{Columns, millis, word};
 use super::{Store, StoreError};
 use crate::ids::{MeetingId, TenantId, UserId};
-use crate::vocabulary::{MeetingKind, MeetingState, Role, UnixMillis};
+use crate::vocabulary::{LegKind, MeetingKind, MeetingState, Role, UnixMillis};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
@@ -171,7 +171,7 @@ impl Store {
         meeting: &MeetingId,
         person: &str,
         what: &'static str,
-        leg_kind: Option<&str>,
+        leg_kind: Option<LegKind>,
         at: UnixMillis,
     ) -> Result<(), StoreError> {
         sqlx::query("INSERT INTO attendance (meeting_id, person_id, at, what, leg_kind) VALUES (?, ?, ?, ?, ?)")
@@ -179,7 +179,7 @@ impl Store {
             .bind(person)
             .bind(millis(at))
             .bind(what)
-            .bind(leg_kind)
+            .bind(leg_kind.map(|kind| word(&kind)))
             .execute(&self.pool)
             .await?;
         Ok(())

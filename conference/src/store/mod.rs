@@ -28,6 +28,7 @@ pub use error::StoreError;
 
 pub(crate) use calls::{CallEventRow, CallRow, CallStep, NewCall};
 pub(crate) use devices::DeviceRow;
+pub(crate) use idempotency::StoredAnswer;
 pub(crate) use meetings::MeetingRow;
 pub(crate) use numbers::{CallerIdRow, NumberRow};
 pub(crate) use people::{Identity, PersonRow};

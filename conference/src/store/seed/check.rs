@@ -1,6 +1,7 @@
 //! What can be said about seed data without the database.
 
 use super::{DeviceSeed, Seed, SeedError, TenantSeed, TrunkSeed, UserSeed};
+use sip_core::ua::IpNetwork;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
@@ -76,6 +77,9 @@ fn check_tenant(place: &Place, tenant: &TenantSeed) -> Result<(), SeedError> {
 fn check_user(place: &Place, user: &UserSeed) -> Result<(), SeedError> {
     text(place, "login", &user.login)?;
     text(place, "first", &user.first)?;
+    if user.login != user.login.to_lowercase() {
+        return Err(place.error("login", "capital letters", "write it in small letters: case does not matter at login"));
+    }
     if user.password.is_empty() {
         return Err(place.error("password", "empty", "write a password"));
     }
@@ -130,6 +134,11 @@ fn check_trunk(place: &Place, trunk: &TrunkSeed) -> Result<(), SeedError> {
             format!("{:?} is not an address with a port", trunk.peer),
             "write it as \"192.0.2.1:5060\"",
         ));
+    }
+    for source in &trunk.sources {
+        if source.parse::<IpNetwork>().is_err() {
+            return Err(place.error("sources", format!("{source:?}"), "write networks such as \"192.0.2.0/24\""));
+        }
     }
     if trunk.user.is_some() != trunk.password.is_some() {
         return Err(place.error("password", "user and password go together", "write both or neither"));
