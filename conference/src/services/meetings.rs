@@ -224,6 +224,8 @@ impl Services {
             source: row.source.clone(),
             present: live.is_some_and(|person| person.present),
             leg_kind: live.and_then(|person| person.leg_kind),
+            muted_by_host: live.is_some_and(|person| person.muted_by_host),
+            muted_by_self: live.is_some_and(|person| person.muted_by_self),
             link: host.then(|| self.link(row.id.as_str())),
         }
     }
@@ -305,6 +307,8 @@ fn walk_in(person: &PersonView, host: bool) -> Person {
         source: "direct".to_owned(),
         present: person.present,
         leg_kind: person.leg_kind,
+        muted_by_host: person.muted_by_host,
+        muted_by_self: person.muted_by_self,
         link: None,
     }
 }

@@ -131,6 +131,10 @@ pub struct Person {
     pub present: bool,
     /// By browser or by phone, while present.
     pub leg_kind: Option<LegKind>,
+    /// Muted by a Host.
+    pub muted_by_host: bool,
+    /// Muted by themselves.
+    pub muted_by_self: bool,
     /// Their personal join link; for Hosts only.
     pub link: Option<String>,
 }
@@ -212,12 +216,19 @@ pub struct Match {
     pub kind: MatchKind,
     /// The user, if it is one.
     pub user: Option<User>,
+    /// The device, if one was meant.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub device: Option<DeviceName>,
     /// The number in E.164, if it is one.
     pub number: Option<String>,
+    /// The address, if it is one of nobody here.
+    pub email: Option<String>,
     /// What a host reads: a name, or the number as +1 202 555 0177.
     pub display: String,
-    /// Why it cannot be used.
+    /// Why it cannot be used, from the closed list.
     pub reason: Option<Cause>,
+    /// The same in a sentence.
+    pub detail: Option<String>,
     /// What would help.
     pub mend: Option<String>,
 }
@@ -229,6 +240,8 @@ pub struct Match {
 pub enum MatchKind {
     /// A user, by name, number or address.
     User,
+    /// One device of a user, by its name.
+    Device,
     /// A number nobody here owns.
     Number,
     /// An address nobody here owns.

@@ -150,7 +150,7 @@ impl Store {
         .bind(call.person.as_ref().map(PersonId::as_str))
         .bind(call.acting_host.as_str())
         .bind(call.retry_of.as_ref().map(CallId::as_str))
-        .bind(if call.user.is_some() { "device" } else { "number" })
+        .bind(if call.number.is_none() && call.user.is_some() { "device" } else { "number" })
         .bind(&call.target)
         .bind(call.user.as_ref().map(UserId::as_str))
         .bind(call.device.as_ref().map(DeviceName::as_str))

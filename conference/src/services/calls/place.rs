@@ -65,7 +65,7 @@ impl Services {
         let person = row.person.as_ref();
         let person = person.and_then(|id| desk.reach.people.iter().find(|person| person.id == *id));
         let target = CallTarget {
-            user: row.user.clone(),
+            user: row.user.clone().filter(|_| row.number.is_none()),
             device: row.device.clone(),
             number: row.number.clone().or_else(|| row.user.is_none().then(|| row.target.clone())),
             name: row.user.is_none().then(|| row.display_name.clone()),

@@ -83,7 +83,7 @@ impl Plan {
         }
     }
 
-    /// The user who would be called; calls to numbers have none, whoever is behind them.
+    /// The user who would be called, on a device or on an outside number of theirs.
     pub(super) fn user(&self) -> Option<&UserId> {
         match &self.invitee.identity {
             Identity::User(user) => Some(user),
@@ -219,12 +219,7 @@ impl Services {
         device: Option<&DeviceName>,
         (role, access): (Role, Access),
     ) -> Plan {
-        let invitee = Invitee {
-            identity: Identity::User(user.id.clone()),
-            display_name: user.display_name.clone(),
-            role,
-            access,
-        };
+        let invitee = colleague(user, role, access);
         let destination = self.choose_device(desk, user, device).await;
         Plan::new(invitee, destination.map(Destination::Device))
     }
@@ -288,9 +283,11 @@ impl Services {
             access,
         };
         match desk.directory.meaning(text) {
-            Meaning::User(user) => self.plan_user(desk, user, None, (role, access)).await,
-            Meaning::Number(number) => {
-                let invitee = stranger(Some(&number));
+            Meaning::User(user, device) => {
+                self.plan_user(desk, user, device.as_ref(), (role, access)).await
+            }
+            Meaning::Number(number, user) => {
+                let invitee = user.map_or_else(|| stranger(Some(&number)), |user| colleague(user, role, access));
                 Plan::new(invitee, Ok(Destination::Number(number)))
             }
             Meaning::Nothing(refusal) => Plan::new(stranger(None), Err(refusal)),
@@ -350,6 +347,15 @@ impl Desk {
             return Err(already_in("Is being called already", "Wait for that call, or cancel it"));
         }
         Ok(())
+    }
+}
+
+fn colleague(user: &UserRow, role: Role, access: Access) -> Invitee {
+    Invitee {
+        identity: Identity::User(user.id.clone()),
+        display_name: user.display_name.clone(),
+        role,
+        access,
     }
 }
 
