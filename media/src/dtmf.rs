@@ -130,8 +130,14 @@ mod tests {
         for &(ms, sequence_number, timestamp, marker, event, end, duration) in rows {
             let [d0, d1] = duration.to_be_bytes();
             let payload = [event, if end { 0x8A } else { 0x0A }, d0, d1];
-            let packet =
-                RtpPacket { marker, payload_type: 101, sequence_number, timestamp, ssrc: 9, payload: &payload };
+            let packet = RtpPacket {
+                marker,
+                payload_type: 101,
+                sequence_number,
+                timestamp,
+                ssrc: 9,
+                payload: &payload,
+            };
             heard.extend(receiver.handle_packet(start + Duration::from_millis(ms), &packet));
         }
         heard
@@ -182,28 +188,58 @@ mod tests {
             ("reordered", vec![one()[1], one()[0], one()[3], one()[2], one()[5], one()[4], one()[6]], "1"),
             ("pressed twice", [one(), again(250)].concat(), "11"),
             ("twice, ends lost", [without(one(), &[4, 5, 6]), again(250)].concat(), "11"),
-            ("twice, ends and marker lost", [without(one(), &[4, 5, 6]), without(again(250), &[0])].concat(), "11"),
-            ("late end of the first after the second began", {
-                let mut rows = [one(), again(250)].concat();
-                rows.insert(8, (252, 16, 1000, false, 1, true, 800));
-                rows
-            }, "11"),
+            (
+                "twice, ends and marker lost",
+                [without(one(), &[4, 5, 6]), without(again(250), &[0])].concat(),
+                "11",
+            ),
+            (
+                "late end of the first after the second began",
+                {
+                    let mut rows = [one(), again(250)].concat();
+                    rows.insert(8, (252, 16, 1000, false, 1, true, 800));
+                    rows
+                },
+                "11",
+            ),
             ("two different keys", [one(), press(200, 17, 2600, 11)].concat(), "1#"),
-            ("timestamp runs with each packet", (0..6_u16)
-                .map(|n| (20 * u64::from(n), 10 + n, 1000 + 160 * u32::from(n), n == 0, 5, false, 160 * (n + 1)))
-                .collect(), "5"),
-            ("longer than the duration field", vec![
-                (0, 10, 1000, true, 2, false, 160),
-                (8170, 420, 1000, false, 2, false, u16::MAX - 160),
-                (8190, 421, 1000, false, 2, false, u16::MAX),
-                (8210, 422, 1000 + 65_535, false, 2, false, 160),
-                (8230, 423, 1000 + 65_535, false, 2, true, 320),
-            ], "2"),
+            (
+                "timestamp runs with each packet",
+                (0..6_u16)
+                    .map(|n| {
+                        (
+                            20 * u64::from(n),
+                            10 + n,
+                            1000 + 160 * u32::from(n),
+                            n == 0,
+                            5,
+                            false,
+                            160 * (n + 1),
+                        )
+                    })
+                    .collect(),
+                "5",
+            ),
+            (
+                "longer than the duration field",
+                vec![
+                    (0, 10, 1000, true, 2, false, 160),
+                    (8170, 420, 1000, false, 2, false, u16::MAX - 160),
+                    (8190, 421, 1000, false, 2, false, u16::MAX),
+                    (8210, 422, 1000 + 65_535, false, 2, false, 160),
+                    (8230, 423, 1000 + 65_535, false, 2, true, 320),
+                ],
+                "2",
+            ),
             ("across the wraps", press(0, u16::MAX - 2, u32::MAX, 15), "D"),
             ("hook flash is no key", press(0, 10, 1000, 16), ""),
-            ("all keys", (0..16_u16).flat_map(|key| {
-                press(u64::from(key) * 200, key * 7, u32::from(key) * 1600, key as u8)
-            }).collect(), "0123456789*#ABCD"),
+            (
+                "all keys",
+                (0..16_u16)
+                    .flat_map(|key| press(u64::from(key) * 200, key * 7, u32::from(key) * 1600, key as u8))
+                    .collect(),
+                "0123456789*#ABCD",
+            ),
         ];
         for (name, rows, expected) in table {
             assert_eq!(digits(&rows), expected, "{name}");

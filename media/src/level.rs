@@ -112,8 +112,9 @@ mod tests {
         assert_eq!(measure(&[i16::MIN; 160]), 0);
         assert_eq!(measure(&[3277; 160]), 20);
         assert_eq!(measure(&[1; 160]), 90);
-        let sine: Vec<i16> =
-            (0..160).map(|i| ((f64::from(i) * std::f64::consts::TAU / 8.0).sin() * 32_767.0) as i16).collect();
+        let sine: Vec<i16> = (0..160)
+            .map(|i| ((f64::from(i) * std::f64::consts::TAU / 8.0).sin() * 32_767.0) as i16)
+            .collect();
         assert_eq!(measure(&sine), 3);
     }
 
@@ -140,7 +141,8 @@ mod tests {
     #[test]
     fn d49_levels_come_at_most_five_times_a_second_and_only_when_they_change() {
         let mut meter = Meter::default();
-        let reports: Vec<u8> = (0..100).filter_map(|tick| meter.update(if tick < 50 { 20 } else { 127 })).collect();
+        let reports: Vec<u8> =
+            (0..100).filter_map(|tick| meter.update(if tick < 50 { 20 } else { 127 })).collect();
         assert_eq!(reports, [20, 127]);
         let changing = (0..50_u8).filter_map(|tick| meter.update(10 + (tick / 10) * 10)).count();
         assert_eq!(changing, 5, "one second");

@@ -50,7 +50,10 @@ pub fn limit(sum: i32) -> i16 {
 /// Rounds a sample on the scale of full deflection = 1.0 to 16 bits, limited.
 #[inline]
 #[must_use]
-#[expect(clippy::cast_possible_truncation, reason = "a float-to-integer cast saturates, which is what is wanted")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a float-to-integer cast saturates, which is what is wanted"
+)]
 pub fn from_float(sample: f32) -> i16 {
     (sample * 32_768.0).round() as i16
 }

@@ -264,7 +264,7 @@ mod tests {
             ("+12025550177", Some("US"), NumberClass::Ordinary),
             ("+19005550199", Some("US"), NumberClass::Premium),
             ("+18005550199", Some("US"), NumberClass::TollFree),
-            ("+18765550123", Some("JM"), NumberClass::Ordinary),
+            ("+18765550123", Some("JM"), NumberClass::Mobile),
             ("+16135550123", Some("CA"), NumberClass::Ordinary),
             ("+447700900123", Some("GB"), NumberClass::Mobile),
             ("+449098790000", Some("GB"), NumberClass::Premium),

@@ -38,7 +38,11 @@ pub fn decode_alaw(code: u8) -> i16 {
     ALAW_DECODE.get(usize::from(code)).copied().unwrap_or(0)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::indexing_slicing, reason = "constant evaluation, within bounds")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    reason = "constant evaluation, within bounds"
+)]
 const fn ulaw_encode_table() -> [u8; 1 << ULAW_BITS] {
     let mut table = [0; 1 << ULAW_BITS];
     let mut index = 0_u16;
@@ -57,7 +61,11 @@ const fn ulaw_encode_table() -> [u8; 1 << ULAW_BITS] {
     table
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::indexing_slicing, reason = "constant evaluation, within bounds")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    reason = "constant evaluation, within bounds"
+)]
 const fn alaw_encode_table() -> [u8; 1 << ALAW_BITS] {
     let mut table = [0; 1 << ALAW_BITS];
     let mut index = 0_u16;

@@ -431,7 +431,8 @@ impl JitterBuffer {
     }
 
     fn units(&self, duration: Duration) -> u32 {
-        let units = u64::from(self.config.clock_hz) * u64::try_from(duration.as_millis()).unwrap_or(0) / 1_000;
+        let units =
+            u64::from(self.config.clock_hz) * u64::try_from(duration.as_millis()).unwrap_or(0) / 1_000;
         u32::try_from(units).unwrap_or(u32::MAX)
     }
 

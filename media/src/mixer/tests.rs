@@ -29,9 +29,10 @@ fn heard(voices: &mut [Voice]) -> Vec<[i16; NARROW_FRAME]> {
 fn d40_each_hears_the_sum_of_the_others_to_the_sample() {
     let mut voices = [voice(&[1, 2, 3]), voice(&[10, 20, 30]), voice(&[100, 200, 300])];
     let mixes = heard(&mut voices);
-    assert_eq!(mixes.iter().map(|mix| &mix[..4]).collect::<Vec<_>>(), [[110, 220, 330, 0], [101, 202, 303, 0], [
-        11, 22, 33, 0
-    ]]);
+    assert_eq!(
+        mixes.iter().map(|mix| &mix[..4]).collect::<Vec<_>>(),
+        [[110, 220, 330, 0], [101, 202, 303, 0], [11, 22, 33, 0]]
+    );
 }
 
 #[test]

@@ -101,7 +101,11 @@ mod tests {
             Recording::from_wav(prompt.file()).unwrap();
             let recording = PromptTable::shared().get(prompt);
             let (narrow, full) = (recording.samples(Rate::Narrow), recording.samples(Rate::Full));
-            assert!(narrow.len() > 4_000 && narrow.len() < 80_000, "{prompt:?} lasts {} samples", narrow.len());
+            assert!(
+                narrow.len() > 4_000 && narrow.len() < 80_000,
+                "{prompt:?} lasts {} samples",
+                narrow.len()
+            );
             assert!(full.len().abs_diff(narrow.len() * 6) < 12);
             let (at_narrow, at_full) = (crate::level::measure(narrow), crate::level::measure(full));
             assert!((15..35).contains(&at_narrow), "{prompt:?} speaks at -{at_narrow} dBov");

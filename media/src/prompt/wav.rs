@@ -19,7 +19,9 @@ pub enum WavError {
     #[error("not a complete RIFF/WAVE file")]
     NotWave,
     /// Format, channels or bits differ.
-    #[error("the wav file must be linear PCM, 1 channel, 16 bit; convert it with `sox in.wav -c 1 -b 16 out.wav`")]
+    #[error(
+        "the wav file must be linear PCM, 1 channel, 16 bit; convert it with `sox in.wav -c 1 -b 16 out.wav`"
+    )]
     Format,
     /// The rate is not one of ours.
     #[error("the wav file's rate is {0} Hz; use 8000, 16000 or 48000")]

@@ -66,7 +66,9 @@ impl SdpError {
             Self::NoCommonCodec => (305, "Incompatible media format: offer PCMU or PCMA"),
             Self::NoAudio => (304, "Media type not available: offer audio"),
             Self::UnsupportedTransport(_) => (302, "Incompatible transport protocol: offer RTP/AVP"),
-            Self::UnsupportedAddress(_) => (301, "Incompatible network address formats: offer unicast IP4 or IP6"),
+            Self::UnsupportedAddress(_) => {
+                (301, "Incompatible network address formats: offer unicast IP4 or IP6")
+            }
             Self::TooLarge { .. } | Self::Malformed { .. } | Self::NoConnection => return None,
         };
         Some(MediaWarning { code, text })

@@ -100,7 +100,9 @@ fn negotiate(
 fn address(session: &SessionDescription<'_>, audio: &MediaDescription<'_>) -> Result<IpAddr, SdpError> {
     match audio.connection.or(session.connection) {
         Some(Connection::Address(address)) => Ok(address),
-        Some(Connection::Unsupported(text)) => Err(SdpError::UnsupportedAddress(text.chars().take(64).collect())),
+        Some(Connection::Unsupported(text)) => {
+            Err(SdpError::UnsupportedAddress(text.chars().take(64).collect()))
+        }
         None => Err(SdpError::NoConnection),
     }
 }

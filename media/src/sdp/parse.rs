@@ -76,7 +76,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<SessionDescription<'_>, SdpError> {
             read_line(&mut session, number, kind, value)?;
         }
     }
-    if version_seen { Ok(session) } else { Err(SdpError::Malformed { line: 1, what: "the description is empty" }) }
+    if version_seen {
+        Ok(session)
+    } else {
+        Err(SdpError::Malformed { line: 1, what: "the description is empty" })
+    }
 }
 
 fn read_line<'a>(
@@ -110,7 +114,8 @@ fn media(line: usize, value: &str) -> Result<MediaDescription<'_>, SdpError> {
     let kind = token("m= needs a media type")?;
     let port = token("m= needs a port")?;
     let protocol = token("m= needs a transport")?;
-    let port = port.split('/').next().and_then(|p| p.parse().ok()).ok_or(malformed("port must be 0 to 65535"))?;
+    let port =
+        port.split('/').next().and_then(|p| p.parse().ok()).ok_or(malformed("port must be 0 to 65535"))?;
     let formats: Vec<&str> = fields.take(MAX_FORMATS + 1).collect();
     if formats.len() > MAX_FORMATS {
         return Err(SdpError::TooLarge { what: "formats", limit: MAX_FORMATS });
@@ -145,11 +150,7 @@ fn connection(line: usize, value: &str) -> Result<Connection<'_>, SdpError> {
     Ok(unicast.map_or(Connection::Unsupported(address), Connection::Address))
 }
 
-fn attribute<'a>(
-    session: &mut SessionDescription<'a>,
-    line: usize,
-    value: &'a str,
-) -> Result<(), SdpError> {
+fn attribute<'a>(session: &mut SessionDescription<'a>, line: usize, value: &'a str) -> Result<(), SdpError> {
     let (name, argument) = value.split_once(':').unwrap_or((value, ""));
     let direction = match name {
         "sendrecv" => Some(Direction::SendRecv),

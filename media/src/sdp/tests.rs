@@ -62,7 +62,11 @@ fn d20_offers_and_what_they_agree_on() {
     for (media, codec, payload_type, telephone_event, ptime_ms, direction) in table {
         let found = negotiated(media).unwrap();
         let remote = found.remote;
-        assert_eq!(found, Negotiated { remote, codec, payload_type, telephone_event, ptime_ms, direction }, "{media}");
+        assert_eq!(
+            found,
+            Negotiated { remote, codec, payload_type, telephone_event, ptime_ms, direction },
+            "{media}"
+        );
     }
 }
 

@@ -37,7 +37,8 @@ pub(super) fn audio(
     }
     if let Some(payload_type) = telephone_event {
         // 0 to 15 are the keys 0 to 9, *, #, A to D (RFC 4733 section 3.2).
-        let _ = write!(text, "a=rtpmap:{payload_type} telephone-event/8000\r\na=fmtp:{payload_type} 0-15\r\n");
+        let _ =
+            write!(text, "a=rtpmap:{payload_type} telephone-event/8000\r\na=fmtp:{payload_type} 0-15\r\n");
     }
     let _ = write!(text, "a=ptime:{PTIME_MS}\r\na={}\r\n", direction.attribute());
 }

@@ -119,7 +119,7 @@ pub struct PeerTransmit {
 pub struct PeerConfig {
     /// Address of the shared port as browsers reach it: the only candidate of the answer.
     pub local: SocketAddr,
-    /// How many video slots a browser gets at most; offered slots beyond it are answered inactive.
+    /// How many video slots a browser gets at most; an offer with more is refused.
     pub video_slots: u8,
 }
 

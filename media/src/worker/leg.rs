@@ -1,5 +1,6 @@
 //! What phones and browsers have in common during a tick: rights, voice, level, and what is played to them.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::codec::Codec;
@@ -10,7 +11,7 @@ use crate::speaker::HeldLevel;
 
 use super::Outbox;
 use super::player::Player;
-use super::sip_leg::SipLeg;
+use super::sip_leg::{Received, SipLeg};
 use super::types::{Event, LegId, LegPlan};
 use super::webrtc_leg::WebrtcLeg;
 
@@ -28,7 +29,7 @@ pub(super) struct Leg {
     /// The voice is above the gate.
     pub(super) is_active: bool,
     pub(super) held: HeldLevel,
-    pub(super) media_started: bool,
+    media_started: bool,
     gate: Gate,
     meter: Meter,
 }
@@ -66,6 +67,50 @@ impl Leg {
         self.voice.rate()
     }
 
+    /// The browser, if it is one.
+    pub(super) fn webrtc(&self) -> Option<&WebrtcLeg> {
+        match &self.media {
+            Media::Webrtc(webrtc) => Some(webrtc),
+            Media::Sip(_) => None,
+        }
+    }
+
+    /// The browser, if it is one.
+    pub(super) fn webrtc_mut(&mut self) -> Option<&mut WebrtcLeg> {
+        match &mut self.media {
+            Media::Webrtc(webrtc) => Some(webrtc),
+            Media::Sip(_) => None,
+        }
+    }
+
+    /// Takes a datagram from the phone's own port.
+    pub(super) fn handle_sip_datagram(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        payload: &[u8],
+    ) -> Received {
+        match &mut self.media {
+            Media::Sip(sip) => sip.handle_datagram(now, source, payload),
+            Media::Webrtc(_) => Received::Dropped,
+        }
+    }
+
+    /// Media arrived: the first time that is worth an event.
+    pub(super) fn note_media(&mut self, out: &mut Outbox) {
+        if !self.media_started {
+            self.media_started = true;
+            out.events.push(Event::MediaStarted { leg: self.id });
+        }
+    }
+
+    /// Takes over the plan that waits; says whether there was one.
+    pub(super) fn take_plan(&mut self) -> bool {
+        let waiting = self.next_plan.take();
+        self.plan = waiting.unwrap_or(self.plan);
+        waiting.is_some()
+    }
+
     /// Whether the voice may reach anybody: the one place where that is decided.
     pub(super) fn may_speak(&self) -> bool {
         self.plan.send_audio
@@ -84,11 +129,8 @@ impl Leg {
             }
     }
 
-    /// First half of a tick: rights, then this tick's frame, then its level.
+    /// First half of a tick: this tick's frame, then its level.
     pub(super) fn begin_tick(&mut self, now: Instant, out: &mut Outbox) {
-        if let Some(plan) = self.next_plan.take() {
-            self.plan = plan;
-        }
         let may_speak = self.may_speak();
         let frame = self.voice.frame_mut();
         match &mut self.media {
@@ -110,7 +152,13 @@ impl Leg {
     }
 
     /// Second half of a tick: mix, encode, send.
-    pub(super) fn end_tick(&mut self, now: Instant, mixer: &Mixer, shared: &mut SharedMixes, out: &mut Outbox) {
+    pub(super) fn end_tick(
+        &mut self,
+        now: Instant,
+        mixer: &Mixer,
+        shared: &mut SharedMixes,
+        out: &mut Outbox,
+    ) {
         let ready = match &self.media {
             Media::Sip(sip) => sip.sends().is_some(),
             Media::Webrtc(webrtc) => webrtc.connected,

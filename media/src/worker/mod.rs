@@ -8,6 +8,7 @@
 //! when the tick begins, and a plan is taken over whole at the beginning of a tick. What a leg plays out in a tick
 //! was received up to 60 ms earlier; the plan of the tick counts, not that of the arrival.
 
+mod browsers;
 mod leg;
 mod player;
 mod queue;
@@ -31,8 +32,8 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::prompt::PromptTable;
 use crate::sdp::Negotiated;
+use crate::webrtc::PeerTransmit;
 use crate::webrtc::demux::Demux;
-use crate::webrtc::{MediaKind, PeerEvent, PeerTransmit, WebrtcPeer};
 
 use leg::{Leg, Media};
 use queue::{EventQueue, TransmitRing};
@@ -77,7 +78,7 @@ impl Worker {
     /// An idle worker. `seed` decides the random numbers of every stream it sends; give each worker its own.
     #[must_use]
     pub fn new(config: WorkerConfig, seed: [u8; 32]) -> Self {
-        PromptTable::shared(); // converted here, so that no tick waits for it
+        let _ = PromptTable::shared(); // converted here, so that no tick waits for it
         Self {
             config,
             random: ChaCha8Rng::from_seed(seed),
@@ -102,13 +103,25 @@ impl Worker {
         match command {
             Command::AddSipLeg { leg, room, symmetric } => {
                 let media = Media::Sip(Box::new(SipLeg::new(symmetric, &mut self.random)));
-                self.add(room, Leg::new(leg, media));
+                self.add(now, room, Leg::new(leg, media));
             }
-            Command::AddWebrtcLeg { leg, room, peer, ufrag } => self.add_webrtc(now, room, leg, peer, ufrag),
+            Command::AddWebrtcLeg { leg, room, peer, ufrag, video_slots } => {
+                match WebrtcLeg::new(peer, video_slots, &mut self.random) {
+                    Ok(webrtc) => {
+                        self.add(now, room, Leg::new(leg, Media::Webrtc(Box::new(webrtc))));
+                        self.demux.insert(ufrag, leg);
+                        self.serve_peer(now, leg);
+                    }
+                    // No memory for a codec: the browser is reported like any other that is gone.
+                    Err(_) => self.out.events.push(Event::WebrtcClosed { leg }),
+                }
+            }
             Command::SetSipRemote { leg, negotiated } => self.set_remote(now, leg, negotiated),
-            Command::RemoveLeg { leg } => self.remove(leg),
+            Command::RemoveLeg { leg } => self.remove(now, leg),
             Command::SetPlan { leg, plan } => self.with_leg(leg, |leg| leg.next_plan = Some(plan)),
-            Command::Play { leg, source, repeat } => self.with_leg(leg, |leg| leg.player.play(source, repeat)),
+            Command::Play { leg, source, repeat } => {
+                self.with_leg(leg, |leg| leg.player.play(source, repeat))
+            }
             Command::StopPlaying { leg } => self.with_leg(leg, |leg| leg.player.stop()),
         }
     }
@@ -116,20 +129,18 @@ impl Worker {
     /// Takes one datagram that arrived on a phone's own port.
     pub fn handle_sip_datagram(&mut self, now: Instant, leg: LegId, source: SocketAddr, payload: &[u8]) {
         let found = Self::find(&self.index, &mut self.rooms, leg);
-        let Some(Leg { id, media: Media::Sip(sip), media_started, .. }) = found else {
+        let Some(found) = found else {
             self.dropped_datagrams += 1;
             return;
         };
-        let received = sip.handle_datagram(now, source, payload);
-        let started = matches!(received, Received::Media | Received::Digit(_)) && !*media_started;
-        if started {
-            *media_started = true;
-            self.out.events.push(Event::MediaStarted { leg: *id });
-        }
-        match received {
-            Received::Digit(digit) => self.out.events.push(Event::Digit { leg: *id, digit }),
+        match found.handle_sip_datagram(now, source, payload) {
+            Received::Media => found.note_media(&mut self.out),
+            Received::Digit(digit) => {
+                found.note_media(&mut self.out);
+                self.out.events.push(Event::Digit { leg, digit });
+            }
             Received::Dropped => self.dropped_datagrams += 1,
-            Received::Media | Received::Ignored => {}
+            Received::Ignored => {}
         }
     }
 
@@ -137,13 +148,12 @@ impl Worker {
     pub fn handle_webrtc_datagram(&mut self, now: Instant, source: SocketAddr, payload: &[u8]) {
         let leg = self.demux.route(source, payload);
         let found = leg.and_then(|leg| Self::find(&self.index, &mut self.rooms, leg));
-        let Some(Leg { id, media: Media::Webrtc(webrtc), .. }) = found else {
+        let Some((id, webrtc)) = found.and_then(|leg| Some((leg.id, leg.webrtc_mut()?))) else {
             self.dropped_datagrams += 1;
             return;
         };
-        let leg = *id;
         webrtc.peer.handle_datagram(now, source, payload);
-        self.serve_peer(now, leg);
+        self.serve_peer(now, id);
     }
 
     /// One mix tick of 20 ms for every room.
@@ -164,12 +174,14 @@ impl Worker {
             }
         }
         self.serve_peers(now, is_due);
+        for room in self.rooms.values_mut() {
+            room.handle_video_timeout(now, &mut self.out);
+        }
     }
 
     /// When [`Self::handle_timeout`] is due; `None` when nothing is pending. Ticks are the driver's.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        let legs = self.rooms.values_mut().flat_map(|room| room.legs_mut());
-        legs.filter_map(Leg::webrtc_mut).filter_map(|webrtc| webrtc.deadline).min()
+        self.rooms.values().filter_map(Room::deadline).min()
     }
 
     /// The next datagram to send.
@@ -232,22 +244,10 @@ impl Worker {
         });
     }
 
-    fn add_webrtc(&mut self, now: Instant, room: RoomId, leg: LegId, peer: Box<dyn WebrtcPeer>, ufrag: String) {
-        match WebrtcLeg::new(peer, &mut self.random) {
-            Ok(webrtc) => {
-                self.add(room, Leg::new(leg, Media::Webrtc(Box::new(webrtc))));
-                self.demux.insert(ufrag, leg);
-                self.serve_peer(now, leg);
-            }
-            // Out of memory for a codec: the browser is told like any other that is gone.
-            Err(_) => self.out.events.push(Event::WebrtcClosed { leg }),
-        }
-    }
-
     /// Adds a leg; one of the same id is replaced.
-    fn add(&mut self, room: RoomId, leg: Leg) {
+    fn add(&mut self, now: Instant, room: RoomId, leg: Leg) {
         let id = leg.id;
-        self.remove(id);
+        self.remove(now, id);
         self.index.insert(id, room);
         let added = self.rooms.entry(room).or_insert_with(|| Room::new(room)).add(leg);
         debug_assert!(added.is_ok(), "8 kHz and 48 kHz can be converted");
@@ -255,11 +255,11 @@ impl Worker {
         self.out.pending.reserve(self.index.len());
     }
 
-    fn remove(&mut self, leg: LegId) {
+    fn remove(&mut self, now: Instant, leg: LegId) {
         let Some(id) = self.index.remove(&leg) else { return };
         self.demux.remove(leg);
         let Some(room) = self.rooms.get_mut(&id) else { return };
-        room.remove(leg);
+        room.remove(now, leg, &mut self.out);
         if room.is_empty() {
             self.past_conversions += room.conversions();
             self.rooms.remove(&id);

@@ -176,14 +176,17 @@ mod tests {
             let code = Codec::Pcma;
             let mut payload = [0; 480];
             code.encode(&[i16::try_from(sequence_number).unwrap() * 1024; 480], &mut payload);
-            receiver.push(start, &Arrival {
-                ssrc: 1,
-                sequence_number,
-                timestamp,
-                tag: code.payload_type(),
-                duration: samples as u32,
-                payload: &payload[..samples],
-            });
+            receiver.push(
+                start,
+                &Arrival {
+                    ssrc: 1,
+                    sequence_number,
+                    timestamp,
+                    tag: code.payload_type(),
+                    duration: samples as u32,
+                    payload: &payload[..samples],
+                },
+            );
         }
         let tick = |n| {
             let mut frame = vec![1; NARROW_FRAME];
@@ -206,7 +209,8 @@ mod tests {
     #[test]
     fn an_oversized_packet_is_not_taken() {
         let mut receiver = Receiver::new(G711Decoder::default());
-        let packet = Arrival { ssrc: 1, sequence_number: 1, timestamp: 0, tag: 0, duration: 481, payload: &[0; 481] };
+        let packet =
+            Arrival { ssrc: 1, sequence_number: 1, timestamp: 0, tag: 0, duration: 481, payload: &[0; 481] };
         receiver.push(Instant::now(), &packet);
         assert!(receiver.jitter.is_empty());
     }

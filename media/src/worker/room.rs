@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::mixer::{Mixer, Rates};
 use crate::resample::ResampleError;
 use crate::speaker::SpeakerChoice;
+use crate::webrtc::forwarder::Forwarder;
 
 use super::Outbox;
 use super::leg::{Leg, SharedMixes};
@@ -17,6 +18,7 @@ pub(super) struct Room {
     legs: Vec<Leg>,
     mixer: Mixer,
     speaker: SpeakerChoice<LegId>,
+    pub(super) forwarder: Forwarder<LegId>,
     /// Active voices of this tick: level with a bonus for who was mixed already, and index.
     ranking: Vec<(u8, usize)>,
 }
@@ -31,6 +33,7 @@ impl Room {
             legs: Vec::new(),
             mixer: Mixer::default(),
             speaker: SpeakerChoice::default(),
+            forwarder: Forwarder::new(),
             ranking: Vec::new(),
         }
     }
@@ -55,9 +58,12 @@ impl Room {
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, leg: LegId) -> Option<Leg> {
-        let at = self.legs.binary_search_by_key(&leg, |other| other.id).ok()?;
-        Some(self.legs.remove(at))
+    pub(super) fn remove(&mut self, now: Instant, leg: LegId, out: &mut Outbox) {
+        if let Ok(at) = self.legs.binary_search_by_key(&leg, |other| other.id) {
+            self.legs.remove(at);
+            self.forwarder.leave(now, leg);
+            self.forward_video(now, out);
+        }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -69,12 +75,17 @@ impl Room {
         self.legs.get_mut(at)
     }
 
+    pub(super) fn legs(&self) -> &[Leg] {
+        &self.legs
+    }
+
     pub(super) fn legs_mut(&mut self) -> &mut [Leg] {
         &mut self.legs
     }
 
     /// One mix tick of 20 ms.
     pub(super) fn tick(&mut self, now: Instant, max_voices: usize, out: &mut Outbox) {
+        self.take_plans(now, out);
         for leg in &mut self.legs {
             leg.begin_tick(now, out);
         }
@@ -85,6 +96,22 @@ impl Room {
             leg.end_tick(now, &self.mixer, &mut shared, out);
         }
         self.choose_speaker(out);
+    }
+
+    /// All plans that wait take effect together, before anything of this tick is decided.
+    fn take_plans(&mut self, now: Instant, out: &mut Outbox) {
+        let mut changed = false;
+        for index in 0..self.legs.len() {
+            let Some(leg) = self.legs.get_mut(index) else { return };
+            let id = leg.id;
+            if leg.take_plan() {
+                self.apply_video_plan(now, id);
+                changed = true;
+            }
+        }
+        if changed {
+            self.forward_video(now, out);
+        }
     }
 
     /// How many voices were converted since the room came into being.

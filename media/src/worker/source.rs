@@ -111,8 +111,14 @@ mod tests {
     /// Feeds (milliseconds, source, sequence number) and returns which were admitted.
     fn admitted(lock: &mut SourceLock, start: Instant, packets: &[(u64, &str, u16)]) -> Vec<bool> {
         let admit = |&(ms, source, sequence_number): &(u64, &str, u16)| {
-            let packet =
-                RtpPacket { marker: false, payload_type: 0, sequence_number, timestamp: 0, ssrc: 1, payload: &[] };
+            let packet = RtpPacket {
+                marker: false,
+                payload_type: 0,
+                sequence_number,
+                timestamp: 0,
+                ssrc: 1,
+                payload: &[],
+            };
             lock.admit(start + Duration::from_millis(ms), source.parse().unwrap(), &packet)
         };
         packets.iter().map(admit).collect()
@@ -128,7 +134,8 @@ mod tests {
     #[test]
     fn only_the_signalled_address_is_taken() {
         let (mut lock, start) = signalled(false);
-        let packets = [(0, NAT, 1), (20, NAT, 2), (40, NAT, 3), (60, NAT, 4), (80, SIGNALLED, 9), (100, NAT, 5)];
+        let packets =
+            [(0, NAT, 1), (20, NAT, 2), (40, NAT, 3), (60, NAT, 4), (80, SIGNALLED, 9), (100, NAT, 5)];
         assert_eq!(admitted(&mut lock, start, &packets), [false, false, false, false, true, false]);
     }
 

@@ -68,6 +68,8 @@ pub enum Command {
         peer: Box<dyn WebrtcPeer>,
         /// Our ICE user fragment towards it.
         ufrag: String,
+        /// How many video slots its answer carries ([`AcceptedPeer::video_slots`](crate::webrtc::AcceptedPeer)).
+        video_slots: u8,
     },
     /// Removes a leg; its room goes with the last one.
     RemoveLeg {
@@ -101,9 +103,12 @@ pub enum Command {
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AddSipLeg { leg, room, symmetric } => {
-                f.debug_struct("AddSipLeg").field("leg", leg).field("room", room).field("symmetric", symmetric).finish()
-            }
+            Self::AddSipLeg { leg, room, symmetric } => f
+                .debug_struct("AddSipLeg")
+                .field("leg", leg)
+                .field("room", room)
+                .field("symmetric", symmetric)
+                .finish(),
             Self::SetSipRemote { leg, negotiated } => {
                 f.debug_struct("SetSipRemote").field("leg", leg).field("negotiated", negotiated).finish()
             }
@@ -111,10 +116,15 @@ impl fmt::Debug for Command {
                 f.debug_struct("AddWebrtcLeg").field("leg", leg).field("room", room).finish_non_exhaustive()
             }
             Self::RemoveLeg { leg } => f.debug_struct("RemoveLeg").field("leg", leg).finish(),
-            Self::SetPlan { leg, plan } => f.debug_struct("SetPlan").field("leg", leg).field("plan", plan).finish(),
-            Self::Play { leg, source, repeat } => {
-                f.debug_struct("Play").field("leg", leg).field("source", source).field("repeat", repeat).finish()
+            Self::SetPlan { leg, plan } => {
+                f.debug_struct("SetPlan").field("leg", leg).field("plan", plan).finish()
             }
+            Self::Play { leg, source, repeat } => f
+                .debug_struct("Play")
+                .field("leg", leg)
+                .field("source", source)
+                .field("repeat", repeat)
+                .finish(),
             Self::StopPlaying { leg } => f.debug_struct("StopPlaying").field("leg", leg).finish(),
         }
     }

@@ -19,6 +19,8 @@ const TICK_UNITS: u32 = 960;
 pub(super) struct WebrtcLeg {
     pub(super) peer: Box<dyn WebrtcPeer>,
     pub(super) connected: bool,
+    /// How many video slots were negotiated.
+    pub(super) video_slots: u8,
     /// When the peer wants to be woken.
     pub(super) deadline: Option<Instant>,
     /// The peer may have datagrams to send and is in the worker's list of those.
@@ -34,10 +36,15 @@ impl WebrtcLeg {
     /// takes over.
     const ENCODED_SILENCE: u8 = 10;
 
-    pub(super) fn new(peer: Box<dyn WebrtcPeer>, random: &mut impl Rng) -> Result<Self, OpusError> {
+    pub(super) fn new(
+        peer: Box<dyn WebrtcPeer>,
+        video_slots: u8,
+        random: &mut impl Rng,
+    ) -> Result<Self, OpusError> {
         Ok(Self {
             peer,
             connected: false,
+            video_slots,
             deadline: None,
             is_pending: false,
             receiver: Receiver::new(OpusDecoder::new()?),

@@ -278,10 +278,10 @@ impl Focus {
     }
 }
 
-/// Whether the far end holds us. A phone that offers to send only plays its hold music.
-fn is_hold(direction: Direction) -> bool {
-    match direction {
-        Direction::SendRecv => false,
-        Direction::SendOnly | Direction::RecvOnly | Direction::Inactive => true,
+/// Whether the far end holds us. A phone that only sends plays its hold music; one that only listens is no trouble.
+fn is_hold(ours: Direction) -> bool {
+    match ours {
+        Direction::SendRecv | Direction::SendOnly => false,
+        Direction::RecvOnly | Direction::Inactive => true,
     }
 }
