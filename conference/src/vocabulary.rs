@@ -10,6 +10,7 @@ pub struct UnixMillis(pub u64);
 /// What a user may do in a tenant, whatever the meeting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum TenantRole {
     /// Only meetings invited to; creates none.
     Guest,
@@ -24,6 +25,7 @@ pub enum TenantRole {
 /// The three meeting roles; there is no fourth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Role {
     /// Runs the meeting: invites, calls, mutes, changes roles, ends.
     Host,
@@ -36,6 +38,7 @@ pub enum Role {
 /// Whether a person may send anything at all. `ViewOnly` wins over the role; a Host cannot have it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Access {
     /// May send what the role allows.
     #[default]
@@ -47,6 +50,7 @@ pub enum Access {
 /// The two types of meeting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum MeetingKind {
     /// Everybody talks.
     #[default]
@@ -58,6 +62,7 @@ pub enum MeetingKind {
 /// Where a call into a meeting stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum CallState {
     /// Accepted and stored, nothing sent yet.
     Queued,
@@ -125,6 +130,7 @@ impl CallState {
 /// Where a meeting stands. Only what the running meeting decides is here; plans and dates are the store's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum MeetingState {
     /// Nobody has been in yet.
     #[default]
@@ -140,6 +146,7 @@ pub enum MeetingState {
 /// What carries a person's media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum LegKind {
     /// A browser.
     Webrtc,
@@ -151,6 +158,7 @@ pub enum LegKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "`words` is the documentation of each cause, for hosts and readers alike")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Cause {
     Busy,
     Declined,

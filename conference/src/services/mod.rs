@@ -9,7 +9,7 @@
 //! | [`meetings`], [`people`] | which meetings, and who is on their lists with which role |
 //! | [`join`] | how somebody comes in, by link or as themselves |
 //! | [`calls`] | CALL: placing, previewing, cancelling, calling again |
-//! | [`events`] | what happens, in order, for everybody who may know |
+//! | [`events`], [`watch`] | what happens, in order, for everybody who may know |
 //! | [`provision`] | what the running part is told at start |
 
 pub mod accounts;
@@ -28,11 +28,13 @@ mod reach;
 pub mod resolve;
 pub mod users;
 pub mod views;
+pub mod watch;
 
 pub use actor::{Actor, ParticipantActor, UserActor};
 pub use error::{ErrorKind, ServiceError};
 pub use events::EventHub;
 pub use live::{Live, WebrtcAnswer};
+pub use media::worker::LegId;
 pub use provision::Provision;
 
 pub use crate::store::world::{Clock, Entropy};

@@ -4,7 +4,9 @@ use crate::ids::{CallId, DeviceName, MeetingId, PersonId, UserId};
 use crate::vocabulary::{
     Access, CallState, Cause, LegKind, MeetingKind, MeetingState, Role, TenantRole, UnixMillis,
 };
+use crate::live::snapshot::CallView;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The logged-in user's own account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -371,4 +373,19 @@ pub struct CallEvent {
     pub words: String,
     /// More about it.
     pub detail: Option<String>,
+}
+
+/// A meeting as it is now, for those who open the event stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Snapshot {
+    /// The meeting.
+    pub meeting: Meeting,
+    /// Its people.
+    pub people: Vec<Person>,
+    /// Running calls and the latest finished ones, oldest first.
+    pub calls: Vec<CallView>,
+    /// Whom each video slot of a listener carries.
+    pub slots: BTreeMap<PersonId, Vec<Option<PersonId>>>,
+    /// Who speaks.
+    pub active_speaker: Option<PersonId>,
 }

@@ -39,7 +39,6 @@ pub(crate) struct NewCall {
 #[derive(Clone, Debug)]
 pub(crate) struct CallRow {
     pub(crate) id: CallId,
-    pub(crate) tenant: TenantId,
     pub(crate) meeting: MeetingId,
     pub(crate) person: Option<PersonId>,
     pub(crate) acting_host: UserId,
@@ -80,7 +79,6 @@ impl CallRow {
         let row = Columns(row);
         Ok(Self {
             id: CallId::new(row.text("id")?),
-            tenant: TenantId::new(row.text("tenant_id")?),
             meeting: MeetingId::new(row.text("meeting_id")?),
             person: row.optional_text("person_id")?.map(PersonId::new),
             acting_host: UserId::new(row.text("acting_host_id")?),

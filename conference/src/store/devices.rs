@@ -8,7 +8,6 @@ use sqlx::sqlite::SqliteRow;
 /// One row of `devices`.
 #[derive(Clone, Debug)]
 pub(crate) struct DeviceRow {
-    pub(crate) tenant: TenantId,
     pub(crate) user: UserId,
     pub(crate) name: DeviceName,
     pub(crate) kind: String,
@@ -23,7 +22,6 @@ impl DeviceRow {
     fn read(row: &SqliteRow) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
-            tenant: TenantId::new(row.text("tenant_id")?),
             user: UserId::new(row.text("user_id")?),
             name: DeviceName::new(row.text("name")?),
             kind: row.text("kind")?,

@@ -26,11 +26,11 @@ pub mod world;
 
 pub use error::StoreError;
 
-pub(crate) use calls::{CallEventRow, CallRow, CallStep, NewCall};
+pub(crate) use calls::{CallRow, CallStep, NewCall};
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
 pub(crate) use meetings::MeetingRow;
-pub(crate) use numbers::{CallerIdRow, NumberRow};
+pub(crate) use numbers::CallerIdRow;
 pub(crate) use people::{Identity, PersonRow};
 pub(crate) use registrations::RegistrationRow;
 pub(crate) use sessions::SessionRow;

@@ -16,15 +16,6 @@ pub(crate) struct CallerIdRow {
     pub(crate) owned: bool,
 }
 
-/// One row of `numbers`.
-#[derive(Clone, Debug)]
-pub(crate) struct NumberRow {
-    /// E.164.
-    pub(crate) e164: String,
-    /// Whom it reaches.
-    pub(crate) user: Option<UserId>,
-}
-
 impl Store {
     pub(crate) async fn caller_id(
         &self,
@@ -49,20 +40,6 @@ impl Store {
             hidden: row.flag("hidden")?,
             owned: row.flag("owned")?,
         }))
-    }
-
-    /// The tenant's own numbers.
-    pub(crate) async fn numbers(&self, tenant: &TenantId) -> Result<Vec<NumberRow>, StoreError> {
-        let rows = sqlx::query("SELECT e164, user_id FROM numbers WHERE tenant_id = ? ORDER BY e164")
-            .bind(tenant.as_str())
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let row = Columns(row);
-                Ok(NumberRow { e164: row.text("e164")?, user: row.optional_text("user_id")?.map(UserId::new) })
-            })
-            .collect()
     }
 
     /// Whether the number asked this tenant not to be called (I42).

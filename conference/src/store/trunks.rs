@@ -9,7 +9,6 @@ use sqlx::sqlite::SqliteRow;
 #[derive(Clone, Debug)]
 pub(crate) struct TrunkRow {
     pub(crate) id: u64,
-    pub(crate) tenant: TenantId,
     pub(crate) name: String,
     pub(crate) host: String,
     /// Address and port of the carrier.
@@ -26,7 +25,6 @@ impl TrunkRow {
         let row = Columns(row);
         Ok(Self {
             id: u64::try_from(row.integer("id")?).unwrap_or(0),
-            tenant: TenantId::new(row.text("tenant_id")?),
             name: row.text("name")?,
             host: row.text("host")?,
             peer: row.text("peer")?,

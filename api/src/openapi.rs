@@ -1,0 +1,46 @@
+//! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
+
+use crate::routes::{calls, events, health, join, login, meetings, people, resolve, users, webrtc};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+/// The whole description.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Partyline",
+        description = "Meetings, people, roles, and calls that bring phones into a meeting. Errors are \
+            application/problem+json with the field at fault and what would mend it.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    paths(
+        login::login, login::logout, login::me,
+        users::list, users::devices, resolve::resolve,
+        meetings::create, meetings::list, meetings::show, meetings::join_info, meetings::start, meetings::end,
+        people::list, people::add, people::change, people::remove, people::mute, people::unmute,
+        calls::place, calls::check, calls::list, calls::show, calls::end, calls::retry,
+        join::preview, join::join, webrtc::offer, events::events,
+        health::alive, health::ready, health::openapi,
+    ),
+    modifiers(&Tokens),
+    security(("bearer" = []), ("cookie" = []))
+)]
+struct Description;
+
+/// How a caller shows who they are.
+struct Tokens;
+
+impl Modify for Tokens {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let cookie = ApiKey::Cookie(ApiKeyValue::new(crate::auth::COOKIE));
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
+    }
+}
+
+/// The OpenAPI description as it is served.
+pub fn document() -> utoipa::openapi::OpenApi {
+    Description::openapi()
+}

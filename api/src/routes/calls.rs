@@ -1,0 +1,186 @@
+//! CALL.
+
+use crate::AppState;
+use crate::auth::Caller;
+use crate::json::Body;
+use crate::problem::{ApiError, Problem};
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use conference::ids::{CallId, DeviceName, MeetingId, UserId};
+use conference::services::calls::CallTarget;
+use conference::services::views::{Call, CallAnswer, CallRecord};
+use conference::vocabulary::{Access, Role};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A press of CALL.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CallsRequest {
+    /// Whom to call, at most 100.
+    targets: Vec<TargetRequest>,
+}
+
+/// Somebody to be called: a user's registered device, or a number.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TargetRequest {
+    /// A user of the tenant.
+    user: Option<String>,
+    /// Which of their registered devices; may be left out if there is exactly one.
+    device: Option<String>,
+    /// A number or an extension, as typed.
+    number: Option<String>,
+    /// The name of whoever is behind the number.
+    name: Option<String>,
+    /// The role; attendee when missing.
+    role: Option<Role>,
+    /// The access; collaborate when missing.
+    access: Option<Access>,
+}
+
+impl From<TargetRequest> for CallTarget {
+    fn from(request: TargetRequest) -> Self {
+        Self {
+            user: request.user.map(UserId::new),
+            device: request.device.map(DeviceName::new),
+            number: request.number,
+            name: request.name,
+            role: request.role,
+            access: request.access,
+        }
+    }
+}
+
+/// One answer per target, in the same order.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CallAnswers {
+    /// Queued, or refused with a reason.
+    calls: Vec<CallAnswer>,
+}
+
+/// The calls of a meeting.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Calls {
+    /// Oldest first.
+    calls: Vec<Call>,
+}
+
+/// Places calls side by side. A refused target stands in the same list and does not stop the others. With the same
+/// Idempotency-Key the same answer is given again and nothing is dialled.
+#[utoipa::path(post, path = "/v1/meetings/{meeting}/calls", tag = "calls", params(
+    ("meeting" = String, Path, description = "The meeting"),
+    ("Idempotency-Key" = Option<String>, Header, description = "New for each press of CALL"),
+), request_body = CallsRequest, responses(
+    (status = 202, body = CallAnswers),
+    (status = 401, body = Problem),
+    (status = 403, description = "Not a Host", body = Problem),
+    (status = 404, body = Problem),
+    (status = 409, description = "No Host is in the meeting", body = Problem),
+    (status = 422, description = "A wrong field, named", body = Problem),
+))]
+pub(crate) async fn place(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(meeting): Path<String>,
+    headers: HeaderMap,
+    Body(request): Body<CallsRequest>,
+) -> Result<(StatusCode, Json<CallAnswers>), ApiError> {
+    let key = match headers.get("idempotency-key").map(|value| value.to_str()) {
+        None => None,
+        Some(Ok(key)) => Some(key),
+        // Whatever it is, it is no key; the service says so in its own words.
+        Some(Err(_)) => Some(""),
+    };
+    let targets: Vec<CallTarget> = request.targets.into_iter().map(Into::into).collect();
+    let calls = state.services.place_calls(&caller.actor, &MeetingId::new(meeting), &targets, key).await?;
+    Ok((StatusCode::ACCEPTED, Json(CallAnswers { calls })))
+}
+
+/// What CALL would do. Nothing is dialled.
+#[utoipa::path(post, path = "/v1/meetings/{meeting}/calls/check", tag = "calls",
+    params(("meeting" = String, Path, description = "The meeting")), request_body = CallsRequest, responses(
+    (status = 200, body = CallAnswers),
+    (status = 401, body = Problem),
+    (status = 403, description = "Not a Host", body = Problem),
+    (status = 404, body = Problem),
+    (status = 409, description = "No Host is in the meeting", body = Problem),
+    (status = 422, description = "A wrong field, named", body = Problem),
+))]
+pub(crate) async fn check(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(meeting): Path<String>,
+    Body(request): Body<CallsRequest>,
+) -> Result<Json<CallAnswers>, ApiError> {
+    let targets: Vec<CallTarget> = request.targets.into_iter().map(Into::into).collect();
+    let calls = state.services.check_calls(&caller.actor, &MeetingId::new(meeting), &targets).await?;
+    Ok(Json(CallAnswers { calls }))
+}
+
+/// The calls of a meeting.
+#[utoipa::path(get, path = "/v1/meetings/{meeting}/calls", tag = "calls",
+    params(("meeting" = String, Path, description = "The meeting")), responses(
+    (status = 200, body = Calls),
+    (status = 401, body = Problem),
+    (status = 404, body = Problem),
+))]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(meeting): Path<String>,
+) -> Result<Json<Calls>, ApiError> {
+    let calls = state.services.calls(&caller.actor, &MeetingId::new(meeting)).await?;
+    Ok(Json(Calls { calls }))
+}
+
+/// One call with everything that happened to it.
+#[utoipa::path(get, path = "/v1/calls/{call}", tag = "calls",
+    params(("call" = String, Path, description = "The call")), responses(
+    (status = 200, body = CallRecord),
+    (status = 401, body = Problem),
+    (status = 404, body = Problem),
+))]
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(call): Path<String>,
+) -> Result<Json<CallRecord>, ApiError> {
+    Ok(Json(state.services.call(&caller.actor, &CallId::new(call)).await?))
+}
+
+/// Cancels a call that rings, hangs up one that was answered. One that is over stays as it is.
+#[utoipa::path(delete, path = "/v1/calls/{call}", tag = "calls",
+    params(("call" = String, Path, description = "The call")), responses(
+    (status = 202, description = "On its way out; events tell the rest", body = CallRecord),
+    (status = 401, body = Problem),
+    (status = 403, description = "Not a Host", body = Problem),
+    (status = 404, body = Problem),
+))]
+pub(crate) async fn end(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(call): Path<String>,
+) -> Result<(StatusCode, Json<CallRecord>), ApiError> {
+    let record = state.services.end_call(&caller.actor, &CallId::new(call)).await?;
+    Ok((StatusCode::ACCEPTED, Json(record)))
+}
+
+/// Calls the same target again with the same role.
+#[utoipa::path(post, path = "/v1/calls/{call}/retry", tag = "calls",
+    params(("call" = String, Path, description = "The call to repeat")), responses(
+    (status = 202, body = CallAnswer),
+    (status = 401, body = Problem),
+    (status = 403, description = "Not a Host", body = Problem),
+    (status = 404, body = Problem),
+    (status = 409, description = "No Host is in the meeting", body = Problem),
+))]
+pub(crate) async fn retry(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(call): Path<String>,
+) -> Result<(StatusCode, Json<CallAnswer>), ApiError> {
+    let answer = state.services.retry_call(&caller.actor, &CallId::new(call)).await?;
+    Ok((StatusCode::ACCEPTED, Json(answer)))
+}

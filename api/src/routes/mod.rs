@@ -1,0 +1,46 @@
+//! Which path does what.
+
+pub(crate) mod calls;
+pub(crate) mod events;
+pub(crate) mod health;
+pub(crate) mod join;
+pub(crate) mod login;
+pub(crate) mod meetings;
+pub(crate) mod people;
+pub(crate) mod resolve;
+pub(crate) mod users;
+pub(crate) mod webrtc;
+
+use crate::AppState;
+use axum::Router;
+use axum::routing::{get, patch, post};
+
+/// Every route but the page.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/v1/openapi.json", get(health::openapi))
+        .route("/v1/login", post(login::login))
+        .route("/v1/logout", post(login::logout))
+        .route("/v1/me", get(login::me))
+        .route("/v1/users", get(users::list))
+        .route("/v1/users/{user}/devices", get(users::devices))
+        .route("/v1/resolve", post(resolve::resolve))
+        .route("/v1/meetings", get(meetings::list).post(meetings::create))
+        .route("/v1/meetings/{meeting}", get(meetings::show))
+        .route("/v1/meetings/{meeting}/join-info", get(meetings::join_info))
+        .route("/v1/meetings/{meeting}/start", post(meetings::start))
+        .route("/v1/meetings/{meeting}/end", post(meetings::end))
+        .route("/v1/meetings/{meeting}/people", get(people::list).post(people::add))
+        .route("/v1/meetings/{meeting}/people/{person}", patch(people::change).delete(people::remove))
+        .route("/v1/meetings/{meeting}/people/{person}/mute", post(people::mute))
+        .route("/v1/meetings/{meeting}/people/{person}/unmute", post(people::unmute))
+        .route("/v1/meetings/{meeting}/calls", get(calls::list).post(calls::place))
+        .route("/v1/meetings/{meeting}/calls/check", post(calls::check))
+        .route("/v1/calls/{call}", get(calls::show).delete(calls::end))
+        .route("/v1/calls/{call}/retry", post(calls::retry))
+        .route("/v1/join/{token}", get(join::preview).post(join::join))
+        .route("/v1/meetings/{meeting}/webrtc/offer", post(webrtc::offer))
+        .route("/v1/events", get(events::events))
+}
