@@ -17,10 +17,41 @@ const callStates: Record<CallPhase, string> = {
   cancelled: "Cancelled",
 };
 
+/** Why a call failed or was refused: the closed list of the API. */
+const causes: Readonly<Record<string, string>> = {
+  busy: "Busy",
+  declined: "Declined",
+  no_answer: "No answer",
+  not_confirmed: "Did not press 1",
+  not_working_number: "Not a working number",
+  not_registered: "The device is not registered",
+  no_device: "No such device",
+  no_such_extension: "No such extension",
+  no_caller_id: "You have no Caller ID set",
+  caller_id_not_owned: "Your Caller ID is not one of your numbers",
+  emergency: "Emergency numbers are not dialled from a meeting. Use a phone",
+  destination_denied: "Calls to this destination are not allowed",
+  do_not_call: "This number asked not to be called",
+  quiet_hours: "It is outside calling hours there",
+  rate_limited: "Too many calls at once",
+  trunk_busy: "All lines are in use",
+  trunk_down: "The carrier has trouble",
+  media_failed: "No common audio format, or no sound",
+  no_host: "No Host is in the meeting",
+  meeting_locked: "The meeting is locked",
+  meeting_ended: "The meeting has ended",
+  already_in: "Already in the meeting",
+  cancelled: "Cancelled",
+  hung_up: "Hung up",
+  lost: "The connection was lost",
+  internal: "An internal fault",
+};
+
 export const words = {
   product: "Partyline",
   roles,
   callStates,
+  causes,
   access: { collaborate: "Collaborate", view_only: "VIEW ONLY" } satisfies Record<Access, string>,
 
   common: {
@@ -65,8 +96,6 @@ export const words = {
     greeting: (name: string) => `Hello, ${name}`,
     empty: "No meetings yet. Create one, add people, and start it when you are ready.",
     people: (count: number) => (count === 1 ? "1 person" : `${count} people`),
-    start: "Start",
-    join: "Join",
     open: (title: string) => `Open ${title}`,
     states: {
       draft: "Draft",
@@ -208,8 +237,8 @@ export const words = {
     noCallerId: "You have no Caller ID set. Set one in Profile Settings before you call.",
     button: "CALL",
     buttonCount: (count: number) => (count > 1 ? `CALL (${count})` : "CALL"),
-    empty: "Choose who to call. Each person joins the meeting when they answer.",
-    press1: "Outside numbers hear a short greeting and press 1 to join. Registered devices join at once.",
+    empty: "Choose who to call",
+    press1: "Registered devices join the meeting when they answer. Outside numbers hear a short greeting first and press 1 to join.",
     chooseDevice: "Choose a device",
     noDevice: "No registered device",
     callNumberInstead: (number: string) => `Call ${number} instead`,

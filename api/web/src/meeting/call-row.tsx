@@ -122,7 +122,7 @@ function describe(row: DiallerRow, call: Call | null): { state: string; text: st
   if (call) return { state: call.state, text: callWords(call), tone: callTone(call) };
   switch (row.at.step) {
     case "refused":
-      return { state: "refused", text: row.at.words || words.callStates.refused, tone: "bad" };
+      return { state: "refused", text: row.at.why || words.callStates.refused, tone: "bad" };
     case "sending":
     case "placed":
       return { state: "queued", text: words.call.sending, tone: "waiting" };

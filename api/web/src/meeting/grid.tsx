@@ -18,6 +18,12 @@ export function Grid() {
 
   return (
     <div class="stage">
+      {alone && (
+        <p class="stage-hint">
+          <strong>{words.room.alone}</strong>
+          {isHost(room) && <span>{words.room.aloneHint}</span>}
+        </p>
+      )}
       <div
         ref={box}
         class="grid"
@@ -30,12 +36,6 @@ export function Grid() {
           <Tile key={person.id} person={person} />
         ))}
       </div>
-      {alone && (
-        <p class="stage-hint">
-          <strong>{words.room.alone}</strong>
-          {isHost(room) && <span>{words.room.aloneHint}</span>}
-        </p>
-      )}
     </div>
   );
 }

@@ -1,6 +1,7 @@
 import type { Call, Person } from "../api/client";
 import { isFinal, isMuted, isPending, isPhone, maySend } from "../state/select";
 import { Avatar, RoleTag, ViewOnlyTag } from "../ui/bits";
+import { shownName } from "../ui/format";
 import { Icon } from "../ui/icons";
 import { Menu, type MenuItem } from "../ui/menu";
 import { ROLES } from "../ui/role-menu";
@@ -20,17 +21,18 @@ export function PersonRow({ person, call, host }: PersonRowProps) {
   const room = useRoomState();
   const mine = person.id === room.me;
   const phone = isPhone(person);
+  const name = shownName(person);
   const muted = mine ? room.local.microphone !== "on" || person.muted_by_host === true : isMuted(person);
   const owner = room.meeting?.owner ?? null;
   const mayViewOnly = host && person.role !== "host" && !mine && (owner === null || owner === room.people[room.me ?? ""]?.user);
 
   return (
     <li class="row person-row" data-testid="person-row" data-person={person.id} data-role={person.role}>
-      <Avatar name={person.display_name} icon={phone ? "phone" : undefined} />
+      <Avatar name={name} icon={phone ? "phone" : undefined} />
       <span class="row-text">
         <span class="row-line">
           <span class="row-title">
-            {person.display_name}
+            {name}
             {mine && ` (${words.common.you})`}
           </span>
         </span>
@@ -38,15 +40,15 @@ export function PersonRow({ person, call, host }: PersonRowProps) {
           <RoleTag role={person.role} />
           {person.access === "view_only" && <ViewOnlyTag />}
           {!person.present && <CallLine call={call} />}
+          {!person.present && host && call && <CallActions call={call} name={name} />}
         </span>
       </span>
       <span class="row-signs">
         {person.present && muted && <MutedSign />}
-        {host && !person.present && call && <CallActions call={call} name={person.display_name} />}
         {host && (
           <Menu
             icon="more"
-            label={words.panel.menuOf(person.display_name)}
+            label={words.panel.menuOf(name)}
             testid="person-menu"
             items={personMenu(controller, person, { mine, mayViewOnly, maySend: maySend(room.meeting?.type, person), call })}
           />
@@ -58,7 +60,7 @@ export function PersonRow({ person, call, host }: PersonRowProps) {
 
 /** A running call whose person is not in the list yet. */
 export function StrayCallRow({ call, host }: { call: Call; host: boolean }) {
-  const name = call.display_name || call.target || call.number || "";
+  const name = shownName({ display_name: call.display_name || call.target, number: call.number });
   return (
     <li class="row person-row" data-testid="person-row" data-call={call.call}>
       <Avatar name={name} icon="phone" />
@@ -67,9 +69,9 @@ export function StrayCallRow({ call, host }: { call: Call; host: boolean }) {
         <span class="row-line">
           {call.role && <RoleTag role={call.role} />}
           <CallLine call={call} />
+          {host && <CallActions call={call} name={name} />}
         </span>
       </span>
-      {host && <CallActions call={call} name={name} />}
     </li>
   );
 }
@@ -130,8 +132,9 @@ interface MenuRights {
 }
 
 function personMenu(controller: Controller, person: Person, rights: MenuRights): MenuItem[] {
-  const items: MenuItem[] = ROLES.map((role) => ({
+  const items: MenuItem[] = ROLES.map((role, index) => ({
     key: `role-${role}`,
+    heading: index === 0 ? words.common.role : undefined,
     label: words.roles[role],
     checked: person.role === role,
     onSelect: () => void controller.setRole(person.id, role),

@@ -3,6 +3,7 @@
 import type { Person } from "../api/client";
 import { isMuted, isPhone, slotOf } from "../state/select";
 import { Avatar, ViewOnlyTag } from "../ui/bits";
+import { shownName } from "../ui/format";
 import { Icon } from "../ui/icons";
 import { words } from "../words";
 import { useRoom, useRoomState } from "./context";
@@ -12,6 +13,7 @@ export function Tile({ person }: { person: Person }) {
   const { controller } = useRoom();
   const room = useRoomState();
   const phone = isPhone(person);
+  const name = shownName(person);
   const mine = person.id === room.me;
   const speaking = room.speaker === person.id;
   const muted = mine ? room.local.microphone !== "on" || person.muted_by_host === true : isMuted(person);
@@ -31,7 +33,7 @@ export function Tile({ person }: { person: Person }) {
     >
       <span class="tile-avatar">
         <span class="tile-ring" aria-hidden="true" />
-        <Avatar name={person.display_name} large />
+        <Avatar name={name} large />
         {phone && (
           <span class="tile-handset">
             <Icon name="phone" size={18} />
@@ -43,7 +45,7 @@ export function Tile({ person }: { person: Person }) {
       <span class="tile-label" aria-hidden="true">
         {muted && <Icon name="mic-off" size={16} />}
         <span class="tile-name">
-          {person.display_name}
+          {name}
           {mine && ` (${words.common.you})`}
         </span>
         {person.access === "view_only" && <ViewOnlyTag />}
@@ -66,7 +68,8 @@ interface Signs {
 }
 
 function describe(person: Person, { phone, speaking, muted }: Signs): string {
-  const parts = [phone ? words.room.onPhone(person.display_name) : person.display_name, words.roles[person.role]];
+  const name = shownName(person);
+  const parts = [phone ? words.room.onPhone(name) : name, words.roles[person.role]];
   if (muted) parts.push(words.room.muted);
   if (speaking) parts.push(words.room.speaking);
   return parts.join(", ");

@@ -1,13 +1,12 @@
-import { useState } from "preact/hooks";
 import { Api, type JoinInfo, type Meeting, type Person } from "../api/client";
 import { Avatar, ErrorNote, RoleTag, Spinner, ViewOnlyTag } from "../ui/bits";
 import { CopyButton } from "../ui/copy-button";
-import { errorWords } from "../ui/errors";
-import { formatMeetingNumber, formatNumber, formatWhen } from "../ui/format";
+import { formatMeetingNumber, formatNumber, formatWhen, shownName } from "../ui/format";
 import { useLoad } from "../ui/load";
-import { Link, navigate } from "../ui/router";
+import { Link } from "../ui/router";
 import { useTitle } from "../ui/shell";
 import { words } from "../words";
+import { useEntry } from "./entry";
 
 const api = new Api();
 
@@ -94,14 +93,14 @@ function JoinInformation({ info }: { info: JoinInfo }) {
 }
 
 function SavedRow({ person }: { person: Person }) {
-  const reach = [person.number ? formatNumber(person.number) : "", person.email ?? ""];
+  const reach = [person.number ? formatNumber(person.number) : "", person.email ?? ""].filter((each) => each !== shownName(person));
   const numberOnly = !person.user && !person.email && person.number;
   return (
     <li class="row">
       <Avatar name={person.display_name} icon={numberOnly ? "phone" : undefined} />
       <span class="row-text">
         <span class="row-line">
-          <span class="row-title">{numberOnly ? formatNumber(person.display_name) : person.display_name}</span>
+          <span class="row-title">{shownName(person)}</span>
           {person.role !== "attendee" && <RoleTag role={person.role} />}
           {person.access === "view_only" && <ViewOnlyTag />}
         </span>
@@ -111,36 +110,18 @@ function SavedRow({ person }: { person: Person }) {
   );
 }
 
-/** Hosts start a meeting; everybody else, and a running meeting, is joined. */
 function StartFoot({ meeting }: { meeting: Meeting }) {
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string | null>(null);
-  const running = meeting.state === "active" || meeting.state === "started";
-  const over = meeting.state === "complete" || meeting.state === "cancelled";
-  const starts = !running && meeting.my_role === "host";
-
-  const go = async () => {
-    setBusy(true);
-    setProblem(null);
-    try {
-      if (starts) await api.start(meeting.id);
-      navigate(`/meetings/${meeting.id}/live`);
-    } catch (error) {
-      setProblem(errorWords(error));
-      setBusy(false);
-    }
-  };
-
+  const entry = useEntry(meeting);
   return (
     <>
-      {problem && <ErrorNote>{problem}</ErrorNote>}
+      {entry.problem && <ErrorNote>{entry.problem}</ErrorNote>}
       <div class="page-foot">
         <Link to="/" class="button">
           {words.common.back}
         </Link>
-        {!over && (
-          <button type="button" class="button button-primary" data-testid="start-meeting" disabled={busy} onClick={go}>
-            {starts ? words.details.start : words.details.join}
+        {entry.label && (
+          <button type="button" class="button button-primary" data-testid="start-meeting" disabled={entry.busy} onClick={entry.go}>
+            {entry.label}
           </button>
         )}
       </div>

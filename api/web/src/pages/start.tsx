@@ -5,6 +5,7 @@ import { Icon } from "../ui/icons";
 import { useLoad } from "../ui/load";
 import { Link } from "../ui/router";
 import { words } from "../words";
+import { useEntry } from "./entry";
 
 const api = new Api();
 
@@ -45,6 +46,7 @@ function MeetingList({ meetings }: { meetings: Meeting[] }) {
 }
 
 function MeetingRow({ meeting }: { meeting: Meeting }) {
+  const entry = useEntry(meeting);
   const running = meeting.state === "active" || meeting.state === "started";
   const facts = [
     formatWhen(meeting.created_at),
@@ -58,7 +60,13 @@ function MeetingRow({ meeting }: { meeting: Meeting }) {
         <span class="row-detail">{facts.filter(Boolean).join(" · ")}</span>
       </Link>
       {running && <span class="tag tag-live">{words.start.states[meeting.state]}</span>}
-      <Icon name="forward" />
+      {entry.problem && <span class="call-line call-line-bad">{entry.problem}</span>}
+      {entry.label && (
+        <button type="button" class="button button-small meeting-go" data-testid="row-start" disabled={entry.busy} onClick={entry.go}>
+          {entry.label}
+          <span class="visually-hidden"> {meeting.title}</span>
+        </button>
+      )}
     </li>
   );
 }

@@ -1,6 +1,8 @@
 /** The list in the CALL tab: who is to be called, as what, and what became of each press of CALL. */
 
 import type { Access, Call, CallReceipt, CallTarget, Device, Role } from "../api/client";
+import { joinSentences } from "../ui/format";
+import { words } from "../words";
 import { isFinal } from "./select";
 
 export type RowTarget =
@@ -20,7 +22,7 @@ export type RowStep =
   | { step: "draft" }
   | { step: "sending" }
   | { step: "placed"; call: string }
-  | { step: "refused"; words: string };
+  | { step: "refused"; why: string };
 
 export interface DiallerRow {
   key: string;
@@ -121,16 +123,15 @@ function settle(row: DiallerRow, keys: readonly string[], receipts: readonly Cal
   const receipt = receipts[keys.indexOf(row.key)];
   if (receipt === undefined) return row.at.step === "sending" ? { ...row, at: { step: "draft" } } : row;
   if (receipt.state === "refused" || receipt.id === undefined) {
-    return { ...row, at: { step: "refused", words: refusalWords(receipt) } };
+    return { ...row, at: { step: "refused", why: refusalWords(receipt) } };
   }
   return { ...row, at: { step: "placed", call: receipt.id } };
 }
 
-/** The server's own words for a refusal, with how to mend it. */
+/** Why a target was refused, and how to mend it. */
 export function refusalWords(receipt: CallReceipt): string {
-  const words = receipt.detail ?? receipt.reason?.replaceAll("_", " ") ?? "";
-  const mend = receipt.mend && !words.includes(receipt.mend) ? receipt.mend : "";
-  return [words, mend].filter((text) => text !== "").join(". ").replace("..", ".");
+  const reason = receipt.detail ?? (receipt.reason && words.causes[receipt.reason]) ?? receipt.reason;
+  return joinSentences(reason, receipt.mend);
 }
 
 /** A row that the next press of CALL will dial. */

@@ -1,5 +1,6 @@
 /** What the user should be told when the room changes: compared, not remembered, so nothing is told twice. */
 
+import { shownName } from "../ui/format";
 import { words } from "../words";
 import type { RoomState } from "./room";
 import { isHost, myself } from "./select";
@@ -27,5 +28,5 @@ function aboutCalls(before: RoomState, after: RoomState): string[] {
   if (before.calls === after.calls || !isHost(after)) return [];
   return Object.values(after.calls)
     .filter((call) => call.state === "joined" && before.calls[call.call] && before.calls[call.call]?.state !== "joined")
-    .map((call) => words.room.joinedCall(call.display_name ?? call.target ?? ""));
+    .map((call) => words.room.joinedCall(shownName(call)));
 }

@@ -24,9 +24,16 @@ export function present(state: RoomState): Person[] {
   return [...inside.filter((person) => person.id === state.me), ...inside.filter((person) => person.id !== state.me)];
 }
 
-/** Invited or called people who are not in. */
+/** Invited or called people who are not in: those being called first, then those whose call has failed. */
 export function absent(state: RoomState): Person[] {
-  return Object.values(state.people).filter((person) => !person.present);
+  const urgency = (person: Person): number => {
+    const call = latestCall(state, person.id);
+    if (call === null) return 2;
+    return isPending(call.state) ? 0 : 1;
+  };
+  return Object.values(state.people)
+    .filter((person) => !person.present)
+    .sort((a, b) => urgency(a) - urgency(b));
 }
 
 /** The newest call to a person: later calls replace earlier ones on that person's row. */

@@ -8,6 +8,8 @@ export interface MenuItem {
   label: string;
   icon?: IconName;
   danger?: boolean;
+  /** Set on the first item of a group: the group's name, drawn above it. */
+  heading?: string;
   /** Given for items of which exactly one holds: drawn and read as a radio item. */
   checked?: boolean;
   onSelect: () => void;
@@ -85,7 +87,12 @@ function MenuList({ items, label, anchor, onClose }: MenuListProps) {
 
   return (
     <div ref={list} class="menu" role="menu" aria-label={label} onKeyDown={onKeyDown}>
-      {items.map((item) => (
+      {items.map((item) => [
+        item.heading && (
+          <span key={`${item.key}-heading`} class="menu-heading" aria-hidden="true">
+            {item.heading}
+          </span>
+        ),
         <button
           key={item.key}
           type="button"
@@ -102,8 +109,8 @@ function MenuList({ items, label, anchor, onClose }: MenuListProps) {
             {item.checked ? <Icon name="check" size={18} /> : item.icon ? <Icon name={item.icon} size={18} /> : null}
           </span>
           {item.label}
-        </button>
-      ))}
+        </button>,
+      ])}
     </div>
   );
 }

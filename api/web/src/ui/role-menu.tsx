@@ -18,8 +18,9 @@ export function RoleMenu({ name, role, onRole, testid }: RoleMenuProps) {
       icon="role"
       label={words.common.roleOf(name, words.roles[role])}
       testid={testid}
-      items={ROLES.map((each) => ({
+      items={ROLES.map((each, index) => ({
         key: `role-${each}`,
+        heading: index === 0 ? words.common.role : undefined,
         label: words.roles[each],
         checked: each === role,
         onSelect: () => onRole(each),

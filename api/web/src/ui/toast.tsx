@@ -1,5 +1,6 @@
 /** Short confirmations at the edge of the screen, read out politely. */
 
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { createStore, useStore } from "../state/store";
 import { Icon } from "./icons";
 
@@ -31,8 +32,18 @@ export function toast(text: string): void {
 
 export function Toasts() {
   const toasts = useStore(store);
+  const element = useRef<HTMLDivElement>(null);
+
+  // Shown anew with every toast: the popover opened last lies on top, also of a window opened meanwhile.
+  useLayoutEffect(() => {
+    const popover = element.current;
+    if (!popover?.showPopover) return;
+    if (popover.matches(":popover-open")) popover.hidePopover();
+    popover.showPopover();
+  }, [toasts]);
+
   return (
-    <div class="toasts" role="status" aria-live="polite">
+    <div ref={element} class="toasts" popover="manual" role="status" aria-live="polite">
       {toasts.map(({ id, text }) => (
         <div key={id} class="toast">
           <Icon name="check" size={18} />

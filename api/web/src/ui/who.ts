@@ -3,7 +3,7 @@
 import type { Api, Match, ResolvePurpose, User } from "../api/client";
 import { words } from "../words";
 import type { ComboOption } from "./combobox";
-import { formatNumber } from "./format";
+import { formatNumber, joinSentences } from "./format";
 
 /** Somebody chosen in a drop-down. */
 export type Who =
@@ -49,8 +49,8 @@ function matchOption(match: Match, index: number, purpose: ResolvePurpose): Comb
       value: { kind: "number", number: match.number, display },
     };
   }
-  const why = [match.reason?.replaceAll("_", " "), match.mend].filter(Boolean).join(". ");
-  return refusal(match.display, why || words.common.nobodyMatches(match.display), index);
+  const reason = match.reason ? (words.causes[match.reason] ?? match.reason) : "";
+  return refusal(match.display, joinSentences(reason, match.mend) || words.common.nobodyMatches(match.display), index);
 }
 
 function refusal(title: string, detail: string, index: number): ComboOption<Who> {
