@@ -41,16 +41,17 @@ export class EventStream {
     this.open();
   }
 
+  /** Closes for good: the code tells the server that this browser leaves on purpose and will not come back. */
   close(): void {
     this.closed = true;
-    this.drop();
+    this.drop(1000);
   }
 
-  private drop(): void {
+  private drop(code?: number): void {
     clearTimeout(this.timer);
     const socket = this.socket;
     this.socket = null;
-    socket?.close();
+    socket?.close(code);
   }
 
   private open(): void {

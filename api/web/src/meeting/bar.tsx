@@ -47,7 +47,7 @@ export function Bar({ peopleOpen, onPeople, onInvite, onEnd }: BarProps) {
       {host && <BarButton icon="invite" text={words.room.invite} testid="invite-button" accent onClick={onInvite} />}
       <span class="bar-gap" />
       <BarButton icon="leave" text={words.room.leave} testid="leave" danger onClick={() => controller.leave()} />
-      {host && <BarButton icon="close" text={words.room.end} testid="end-meeting" onClick={onEnd} />}
+      {host && <BarButton icon="close" text={words.room.end} label={words.room.endForAll} testid="end-meeting" onClick={onEnd} />}
     </div>
   );
 }

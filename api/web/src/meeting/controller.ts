@@ -95,7 +95,7 @@ export class Controller {
   async toggleMicrophone(): Promise<void> {
     if (this.microphone === null || this.microphone.readyState === "ended") {
       this.microphone = await openMicrophone(this.devices.microphone);
-      if (this.microphone === null) return toast(words.room.noMicrophone);
+      if (this.microphone === null) return toast(words.room.noMicrophone, "error");
       await this.media.setMicrophone(this.microphone);
     } else {
       this.microphone.enabled = !this.microphone.enabled;
@@ -115,7 +115,7 @@ export class Controller {
       this.camera = null;
     } else {
       this.camera = await openCamera(this.devices.camera);
-      if (this.camera === null) return toast(words.room.noCamera);
+      if (this.camera === null) return toast(words.room.noCamera, "error");
       this.preview.addTrack(this.camera);
       await this.media.setCamera(this.camera);
     }
@@ -161,7 +161,7 @@ export class Controller {
       this.store.dispatch({ type: "dialler", action: { type: "devices", key, devices } });
     } catch (error) {
       this.store.dispatch({ type: "dialler", action: { type: "remove", key } });
-      toast(errorWords(error));
+      toast(errorWords(error), "error");
     }
   }
 
@@ -184,7 +184,7 @@ export class Controller {
     } catch (error) {
       const answered = error instanceof ApiError && error.status > 0 && error.status < 500;
       this.store.dispatch({ type: "dialler", action: answered ? { type: "rejected" } : { type: "unreachable" } });
-      toast(errorWords(error));
+      toast(errorWords(error), "error");
     }
   }
 
@@ -209,7 +209,7 @@ export class Controller {
       await request;
       return true;
     } catch (error) {
-      toast(errorWords(error));
+      toast(errorWords(error), "error");
       return false;
     }
   }
@@ -229,7 +229,7 @@ export class Controller {
       this.stream?.setLeg(leg);
     } catch (error) {
       if (!(error instanceof ApiError) || error.status === 0 || error.status >= 500) return this.rejoinLater();
-      toast(errorWords(error));
+      toast(errorWords(error), "error");
       this.leave(error.status === 410 || error.status === 409 ? "ended" : "removed");
     }
   }

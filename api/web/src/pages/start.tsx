@@ -16,7 +16,7 @@ export function StartPage({ me }: { me: Me }) {
       <div class="page-head">
         <h1>{words.start.greeting(me.first || me.display_name)}</h1>
         {me.tenant_role !== "guest" && (
-          <Link to="/create" class="button button-primary">
+          <Link to="/create" class="button button-primary" testid="create-meeting">
             <Icon name="plus" />
             {words.start.create}
           </Link>

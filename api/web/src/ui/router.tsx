@@ -12,8 +12,7 @@ export type Route =
   | { page: "unknown" };
 
 export function parseRoute(path: string): Route {
-  const parts = path.split("/").filter(Boolean).map(decodeURIComponent);
-  const [first, second, third, ...rest] = parts;
+  const [first, second, third, ...rest] = path.split("/").filter(Boolean).map(decode);
   if (first === undefined) return { page: "start" };
   if (rest.length > 0) return { page: "unknown" };
   if (first === "create" && second === undefined) return { page: "create" };
@@ -23,6 +22,15 @@ export function parseRoute(path: string): Route {
     if (third === "live") return { page: "live", meeting: second };
   }
   return { page: "unknown" };
+}
+
+/** A path that was typed wrong leads to the "nothing here" page, not to an error. */
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 export function navigate(path: string): void {
@@ -47,15 +55,17 @@ interface LinkProps {
   to: string;
   class?: string;
   label?: string;
+  testid?: string;
   children: ComponentChildren;
 }
 
-export function Link({ to, class: className, label, children }: LinkProps) {
+export function Link({ to, class: className, label, testid, children }: LinkProps) {
   return (
     <a
       href={to}
       class={className}
       aria-label={label}
+      data-testid={testid}
       onClick={(event) => {
         if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
         event.preventDefault();

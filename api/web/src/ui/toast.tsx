@@ -4,15 +4,18 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { createStore, useStore } from "../state/store";
 import { Icon } from "./icons";
 
+type Kind = "good" | "error";
+
 interface Toast {
   id: number;
   text: string;
+  kind: Kind;
 }
 
 type ToastAction = { type: "show"; toast: Toast } | { type: "hide"; id: number };
 
-const SHOWN_MS = 5_000;
-const AT_MOST = 3;
+const SHOWN_MS: Record<Kind, number> = { good: 4_000, error: 8_000 };
+const AT_MOST = 2;
 
 const store = createStore<readonly Toast[], ToastAction>(
   (toasts, action) =>
@@ -24,10 +27,10 @@ const store = createStore<readonly Toast[], ToastAction>(
 
 let nextId = 1;
 
-export function toast(text: string): void {
+export function toast(text: string, kind: Kind = "good"): void {
   const id = nextId++;
-  store.dispatch({ type: "show", toast: { id, text } });
-  setTimeout(() => store.dispatch({ type: "hide", id }), SHOWN_MS);
+  store.dispatch({ type: "show", toast: { id, text, kind } });
+  setTimeout(() => store.dispatch({ type: "hide", id }), SHOWN_MS[kind]);
 }
 
 export function Toasts() {
@@ -44,9 +47,9 @@ export function Toasts() {
 
   return (
     <div ref={element} class="toasts" popover="manual" role="status" aria-live="polite">
-      {toasts.map(({ id, text }) => (
-        <div key={id} class="toast">
-          <Icon name="check" size={18} />
+      {toasts.map(({ id, text, kind }) => (
+        <div key={id} class={kind === "error" ? "toast toast-error" : "toast"} data-testid="toast">
+          <Icon name={kind === "error" ? "alert" : "check"} size={18} />
           {text}
         </div>
       ))}
