@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
 
 const PORT = Number(process.env.PORT ?? 8080);
+const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
 
 const device = (name, kind, label, registered) => ({ name, kind, label, registered });
@@ -57,7 +58,7 @@ function addPerson(meeting, draft) {
   const user = users.find((each) => each.id === draft.user);
   const person = { id: newId("p"), user: draft.user ?? null, display_name: user?.display_name ?? draft.name ?? draft.email ?? draft.number,
     number: draft.number ?? null, email: draft.email ?? user?.mail ?? null, role: draft.role ?? "attendee", access: draft.access ?? "collaborate",
-    source: "people", present: false, leg_kind: null, muted_by_host: false, muted_by_self: false };
+    source: "people", present: false, leg_kind: null, muted_by_host: false, muted_by_self: false, link: `http://127.0.0.1:${PORT}/join/t-${meeting.id}` };
   meeting.people.push(person);
   return person;
 }
@@ -221,7 +222,7 @@ async function serveFile(path, response) {
   const file = extname(path) === "" ? "index.html" : normalize(path);
   try {
     const body = await readFile(join(DIST, file));
-    response.writeHead(200, { "Content-Type": TYPES[extname(file)] ?? "application/octet-stream", "Content-Security-Policy": "default-src 'self'" });
+    response.writeHead(200, { "Content-Type": TYPES[extname(file)] ?? "application/octet-stream", "Content-Security-Policy": CSP });
     response.end(body);
   } catch {
     response.writeHead(404).end();

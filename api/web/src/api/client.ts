@@ -28,7 +28,7 @@ export interface Me {
   first: string;
   last: string;
   login: string;
-  extension: string;
+  extension: string | null;
   tenant_role: string;
   tenant: string;
   caller_id: { number: string; display: string } | null;
@@ -60,8 +60,11 @@ export interface Person {
   role: Role;
   access: Access;
   source?: string;
-  present: boolean;
+  /** Missing in events that tell of the list alone. */
+  present?: boolean;
   leg_kind?: string | null;
+  /** Their personal join link; told to Hosts only. */
+  link?: string | null;
   muted_by_self?: boolean;
   muted_by_host?: boolean;
 }
@@ -109,12 +112,12 @@ export type MatchKind = "user" | "number" | "email" | "extension" | "refused" | 
 /** One answer to the question who a typed text means. */
 export interface Match {
   kind: MatchKind;
-  user?: User;
-  number?: string;
-  email?: string;
+  user?: User | null;
+  number?: string | null;
+  email?: string | null;
   display: string;
-  reason?: string;
-  mend?: string;
+  reason?: string | null;
+  mend?: string | null;
 }
 
 export interface PersonDraft {
@@ -215,15 +218,10 @@ export class Api {
   }
 
   async resolve(purpose: ResolvePurpose, text: string): Promise<Match[]> {
-    type Raw = Omit<Match, "user"> & { user?: User | string | null };
-    const { results } = await this.send<{ results: { text: string; matches: Raw[] }[] }>("POST", "/resolve", {
+    const { results } = await this.send<{ results: { text: string; matches: Match[] }[] }>("POST", "/resolve", {
       body: { purpose, texts: [text] },
     });
-    return (results[0]?.matches ?? []).map(({ user, ...match }) =>
-      typeof user === "string"
-        ? { ...match, user: { id: user, display_name: match.display } }
-        : { ...match, ...(user ? { user } : {}) },
-    );
+    return results[0]?.matches ?? [];
   }
 
   async meetings(): Promise<Meeting[]> {

@@ -22,7 +22,7 @@ export function Bar({ peopleOpen, onPeople, onInvite, onEnd }: BarProps) {
   const micLabel = silent ? why : me?.muted_by_host ? words.room.mutedByHost : micOn ? words.room.muteSelf : words.room.unmuteSelf;
 
   return (
-    <div class="bar" role="toolbar" aria-label={words.product}>
+    <footer class="bar">
       <BarButton
         icon={micOn && !silent && !me?.muted_by_host ? "mic" : "mic-off"}
         text={words.room.mic}
@@ -48,7 +48,7 @@ export function Bar({ peopleOpen, onPeople, onInvite, onEnd }: BarProps) {
       <span class="bar-gap" />
       <BarButton icon="leave" text={words.room.leave} testid="leave" danger onClick={() => controller.leave()} />
       {host && <BarButton icon="close" text={words.room.end} label={words.room.endForAll} testid="end-meeting" onClick={onEnd} />}
-    </div>
+    </footer>
   );
 }
 

@@ -58,6 +58,7 @@ export class Controller {
     await this.media.setCamera(this.camera);
     const { leg, person } = await this.media.connect(this.api, this.meeting.id);
     this.store.dispatch({ type: "entered", me: person, meeting: this.meeting });
+    void this.tellMuted();
     this.stream = new EventStream(this.api, this.meeting.id, leg, {
       onOnline: (online) => this.store.dispatch({ type: "online", online }),
       onFrame: (frame) => {
@@ -100,11 +101,8 @@ export class Controller {
     } else {
       this.microphone.enabled = !this.microphone.enabled;
     }
-    const { enabled } = this.microphone;
-    this.local({ microphone: enabled ? "on" : "off" });
-    const { me } = this.store.get();
-    // The sign others see. The microphone itself is off already, whatever becomes of this.
-    if (me !== null) await this.api.mute(this.meeting.id, me, !enabled).catch(() => undefined);
+    this.local({ microphone: this.microphone.enabled ? "on" : "off" });
+    await this.tellMuted();
   }
 
   async toggleCamera(): Promise<void> {
@@ -199,6 +197,12 @@ export class Controller {
     );
   }
 
+  /** The sign others see. The microphone itself is on or off already, whatever becomes of this. */
+  private async tellMuted(): Promise<void> {
+    const { me, local } = this.store.get();
+    if (me !== null) await this.api.mute(this.meeting.id, me, local.microphone !== "on").catch(() => undefined);
+  }
+
   private local(change: Partial<RoomState["local"]>): void {
     this.store.dispatch({ type: "local", change });
   }
@@ -226,6 +230,7 @@ export class Controller {
     try {
       const { leg, person } = await this.media.connect(this.api, this.meeting.id);
       this.store.dispatch({ type: "entered", me: person, meeting: this.meeting });
+      void this.tellMuted();
       this.stream?.setLeg(leg);
     } catch (error) {
       if (!(error instanceof ApiError) || error.status === 0 || error.status >= 500) return this.rejoinLater();

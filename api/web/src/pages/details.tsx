@@ -1,6 +1,6 @@
 import { Api, type JoinInfo, type Meeting, type Person } from "../api/client";
 import { Avatar, ErrorNote, RoleTag, Spinner, ViewOnlyTag } from "../ui/bits";
-import { CopyButton } from "../ui/copy-button";
+import { CopyButton, CopyIcon } from "../ui/copy-button";
 import { formatMeetingNumber, formatNumber, formatWhen, shownName } from "../ui/format";
 import { useLoad } from "../ui/load";
 import { Link } from "../ui/router";
@@ -96,7 +96,7 @@ function SavedRow({ person }: { person: Person }) {
   const reach = [person.number ? formatNumber(person.number) : "", person.email ?? ""].filter((each) => each !== shownName(person));
   const numberOnly = !person.user && !person.email && person.number;
   return (
-    <li class="row">
+    <li class="row row-wraps">
       <Avatar name={person.display_name} icon={numberOnly ? "phone" : undefined} />
       <span class="row-text">
         <span class="row-line">
@@ -106,6 +106,11 @@ function SavedRow({ person }: { person: Person }) {
         </span>
         <span class="row-detail">{numberOnly ? words.create.noEmail : reach.filter(Boolean).join(" · ")}</span>
       </span>
+      {person.link && (
+        <span class="row-actions">
+          <CopyIcon text={person.link} label={words.details.copyLinkOf(shownName(person))} />
+        </span>
+      )}
     </li>
   );
 }

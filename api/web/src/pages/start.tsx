@@ -55,7 +55,7 @@ function MeetingRow({ meeting }: { meeting: Meeting }) {
   ];
   return (
     <li class="row meeting-row" data-testid="meeting-row">
-      <Link to={`/meetings/${meeting.id}`} class="meeting-link" label={words.start.open(meeting.title)}>
+      <Link to={`/meetings/${meeting.id}`} class="meeting-link">
         <span class="row-title">{meeting.title}</span>
         <span class="row-detail">{facts.filter(Boolean).join(" · ")}</span>
       </Link>

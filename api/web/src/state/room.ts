@@ -126,9 +126,9 @@ function takePerson(state: RoomState, what: string, data: EventData): RoomState 
   const person = readPerson(data.person);
   if (person === null) return state;
   if (what !== "removed") {
-    const known = state.people[person.id];
-    const people = { ...state.people, [person.id]: { ...known, ...person } };
-    return { ...state, people, speaker: person.present || state.speaker !== person.id ? state.speaker : null };
+    const merged = { ...state.people[person.id], ...person };
+    const gone = !merged.present && state.speaker === person.id;
+    return { ...state, people: { ...state.people, [person.id]: merged }, speaker: gone ? null : state.speaker };
   }
   const { [person.id]: _removed, ...people } = state.people;
   return { ...state, people, over: person.id === state.me ? "removed" : state.over };

@@ -17,7 +17,7 @@ export function formatMeetingNumber(number: string): string {
 }
 
 /** Puts a reason and its mend together, once each: "Busy. Call again later." */
-export function joinSentences(first: string | undefined, second: string | undefined): string {
+export function joinSentences(first: string | null | undefined, second: string | null | undefined): string {
   if (!first || !second) return first || second || "";
   if (first.includes(second)) return first;
   return second.startsWith(first) ? second : `${first.replace(/[.]$/, "")}. ${second}`;

@@ -54,17 +54,15 @@ export function useRoute(): Route {
 interface LinkProps {
   to: string;
   class?: string;
-  label?: string;
   testid?: string;
   children: ComponentChildren;
 }
 
-export function Link({ to, class: className, label, testid, children }: LinkProps) {
+export function Link({ to, class: className, testid, children }: LinkProps) {
   return (
     <a
       href={to}
       class={className}
-      aria-label={label}
       data-testid={testid}
       onClick={(event) => {
         if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
