@@ -3,7 +3,8 @@
 use crate::edge;
 use crate::media_thread::{Input, MediaHandle};
 use crate::ports::RtpPorts;
-use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Record, Refusal, Reply};
+use conference::live::event::Record;
+use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, Reply};
 use conference::ids::MeetingId;
 use conference::services::EventHub;
 use media::webrtc::AcceptedPeer;
@@ -19,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 const DATAGRAM: usize = 65_535;
 
 /// What the rest of the process asks of the focus task.
-pub enum Request {
+pub(crate) enum Request {
     /// A decision of the meeting logic.
     Command(focus::Command, oneshot::Sender<Result<Reply, Refusal>>),
     /// A browser joins: the command is a `JoinWebrtc`, the peer is ready.
@@ -37,34 +38,34 @@ pub enum Request {
 }
 
 /// Everything the focus task owns.
-pub struct FocusTask {
+pub(crate) struct FocusTask {
     /// The meetings.
-    pub focus: Focus,
+    pub(crate) focus: Focus,
     /// The SIP user agent.
-    pub user_agent: UserAgent,
+    pub(crate) user_agent: UserAgent,
     /// The SIP listener.
-    pub socket: UdpSocket,
+    pub(crate) socket: UdpSocket,
     /// Media threads, by index.
-    pub media: Vec<MediaHandle>,
+    pub(crate) media: Vec<MediaHandle>,
     /// Ports of phone legs.
-    pub ports: RtpPorts,
+    pub(crate) ports: RtpPorts,
     /// Public events go here.
-    pub events: EventHub,
+    pub(crate) events: EventHub,
     /// Records go here, in order.
-    pub records: mpsc::Sender<Record>,
+    pub(crate) records: mpsc::Sender<Record>,
     /// Requests from API and start-up.
-    pub requests: mpsc::Receiver<Request>,
+    pub(crate) requests: mpsc::Receiver<Request>,
     /// Events of all media threads.
-    pub media_events: mpsc::Receiver<worker::Event>,
+    pub(crate) media_events: mpsc::Receiver<worker::Event>,
     /// Which media thread holds the port of each phone leg.
-    pub threads: BTreeMap<LegId, RoomId>,
+    pub(crate) threads: BTreeMap<LegId, RoomId>,
     /// Peers accepted by the signalling threads, until the focus attaches them.
-    pub peers: BTreeMap<LegId, AcceptedPeer>,
+    pub(crate) peers: BTreeMap<LegId, AcceptedPeer>,
 }
 
 impl FocusTask {
     /// Runs until a shutdown request has been served.
-    pub async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         let mut buffer = vec![0; DATAGRAM];
         let mut goodbye: Option<oneshot::Sender<()>> = None;
         loop {
@@ -224,8 +225,8 @@ impl FocusTask {
     }
 
     fn attach_peer(&mut self, leg: LegId, room: RoomId) {
-        let Some(AcceptedPeer { peer, ufrag, .. }) = self.peers.remove(&leg) else { return };
-        self.tell(room, Input::Command(worker::Command::AddWebrtcLeg { leg, room, peer, ufrag }));
+        let Some(AcceptedPeer { peer, ufrag, video_slots, .. }) = self.peers.remove(&leg) else { return };
+        self.tell(room, Input::Command(worker::Command::AddWebrtcLeg { leg, room, peer, ufrag, video_slots }));
     }
 
     fn tell(&self, room: RoomId, input: Input) {

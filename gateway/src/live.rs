@@ -18,7 +18,7 @@ const VIDEO_SLOTS: u8 = 8;
 
 /// The services' end of the focus task.
 #[derive(Clone)]
-pub struct LiveHandle {
+pub(crate) struct LiveHandle {
     requests: mpsc::Sender<Request>,
     /// The browsers' port of each media thread, as browsers are told it.
     webrtc: Vec<SocketAddr>,
@@ -26,12 +26,12 @@ pub struct LiveHandle {
 
 impl LiveHandle {
     /// `webrtc` holds the browsers' port of each media thread.
-    pub fn new(requests: mpsc::Sender<Request>, webrtc: Vec<SocketAddr>) -> Self {
+    pub(crate) fn new(requests: mpsc::Sender<Request>, webrtc: Vec<SocketAddr>) -> Self {
         Self { requests, webrtc }
     }
 
     /// Sends a request and waits for its answer; `None` when the focus task has ended.
-    pub async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
+    pub(crate) async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
         let (sender, answer) = oneshot::channel();
         self.requests.send(request(sender)).await.ok()?;
         answer.await.ok()

@@ -31,7 +31,7 @@ const WAKER: Token = Token(usize::MAX);
 const WEBRTC: Token = Token(usize::MAX - 1);
 
 /// What the focus task tells a media thread.
-pub enum Input {
+pub(crate) enum Input {
     /// Hand to the worker.
     Command(Command),
     /// The bound port of a phone leg, sent before the leg itself.
@@ -44,11 +44,11 @@ pub enum Input {
 
 /// The focus task's end of a media thread.
 #[derive(Clone)]
-pub struct MediaHandle {
+pub(crate) struct MediaHandle {
     queue: SyncSender<Input>,
     waker: Arc<Waker>,
     /// Address of this thread's port for browsers.
-    pub webrtc: SocketAddr,
+    pub(crate) webrtc: SocketAddr,
 }
 
 impl MediaHandle {
@@ -56,31 +56,31 @@ impl MediaHandle {
     ///
     /// # Errors
     /// When the queue is full or the thread has ended: the caller treats the leg as failed.
-    pub fn send(&self, input: Input) -> io::Result<()> {
+    pub(crate) fn send(&self, input: Input) -> io::Result<()> {
         self.queue.try_send(input).map_err(|_| io::Error::other("the media thread does not take commands"))?;
         self.waker.wake()
     }
 }
 
 /// What a media thread is started with.
-pub struct MediaThreadConfig {
+pub(crate) struct MediaThreadConfig {
     /// Number of the thread, for its name.
-    pub index: usize,
+    pub(crate) index: usize,
     /// The port for all browsers of this thread.
-    pub webrtc: std::net::UdpSocket,
+    pub(crate) webrtc: std::net::UdpSocket,
     /// Core to pin the thread to.
-    pub core: Option<usize>,
+    pub(crate) core: Option<usize>,
     /// Settings of the worker.
-    pub worker: WorkerConfig,
+    pub(crate) worker: WorkerConfig,
     /// Seed of the worker's randomness (SSRCs, first sequence numbers).
-    pub seed: [u8; 32],
+    pub(crate) seed: [u8; 32],
 }
 
 /// Starts a media thread; its events arrive on `events`.
 ///
 /// # Errors
 /// When the system refuses the poll, the sockets or the thread.
-pub fn start(
+pub(crate) fn start(
     config: MediaThreadConfig,
     events: mpsc::Sender<Event>,
 ) -> io::Result<(MediaHandle, JoinHandle<()>)> {
@@ -137,7 +137,8 @@ impl MediaThread {
     fn run(&mut self) {
         let mut ready = Events::with_capacity(1024);
         while self.running {
-            if let Err(error) = self.poll.poll(&mut ready, Some(self.wait()))
+            let wait = self.wait();
+            if let Err(error) = self.poll.poll(&mut ready, Some(wait))
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 tracing::error!(%error, "the media thread cannot poll its sockets");

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 /// The configured range and where the next search starts.
 #[derive(Debug)]
-pub struct RtpPorts {
+pub(crate) struct RtpPorts {
     address: IpAddr,
     advertised: IpAddr,
     first: u16,
@@ -15,7 +15,7 @@ pub struct RtpPorts {
 
 impl RtpPorts {
     /// Ports `first..=last` of `address`; `advertised` is what SDP says.
-    pub fn new(address: IpAddr, advertised: IpAddr, [first, last]: [u16; 2]) -> Self {
+    pub(crate) fn new(address: IpAddr, advertised: IpAddr, [first, last]: [u16; 2]) -> Self {
         let first = first.next_multiple_of(2);
         Self { address, advertised, first, pairs: (last.saturating_sub(first).saturating_add(1) / 2).max(1) }
     }
@@ -24,7 +24,7 @@ impl RtpPorts {
     ///
     /// # Errors
     /// When every port of the range is taken, or the system refuses sockets.
-    pub fn bind(&mut self) -> io::Result<(UdpSocket, SocketAddr)> {
+    pub(crate) fn bind(&mut self) -> io::Result<(UdpSocket, SocketAddr)> {
         let mut random = [0; 2];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let start = u16::from_ne_bytes(random) % self.pairs;

@@ -15,6 +15,9 @@ use conference::store::Store;
 use conference::store::records::RecordWriter;
 use conference::store::secrets::LinkKey;
 use media::worker::WorkerConfig;
+use sip_core::message::Limits;
+use sip_core::registrar::RegistrarConfig;
+use sip_core::transaction::TimerValues;
 use sip_core::ua::{IpNetwork, UserAgent, UserAgentConfig};
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -172,7 +175,16 @@ fn user_agent_config(config: &Config) -> UserAgentConfig {
     let advertised = config.sip.advertised.clone().unwrap_or_else(|| config.sip.listen.to_string());
     let domains = config.seed.tenants.iter().map(|tenant| tenant.domain.clone()).collect();
     let trusted = config.sip.trusted_peers.iter().filter_map(|peer| peer.parse::<IpNetwork>().ok()).collect();
-    UserAgentConfig { trusted_peers: trusted, ..UserAgentConfig::new(config.sip.listen, advertised, domains) }
+    UserAgentConfig {
+        local: config.sip.listen,
+        advertised,
+        domains,
+        product: concat!("Partyline/", env!("CARGO_PKG_VERSION")).to_owned(),
+        timers: TimerValues::default(),
+        limits: Limits::default(),
+        registrar: RegistrarConfig::default(),
+        trusted_peers: trusted,
+    }
 }
 
 async fn services(

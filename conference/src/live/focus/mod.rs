@@ -161,6 +161,11 @@ impl Focus {
         self.meetings.get(meeting).map(Meeting::snapshot)
     }
 
+    /// The mixer's room of a meeting, which never changes while the meeting is known.
+    pub fn room(&self, meeting: &MeetingId) -> Option<RoomId> {
+        self.meetings.get(meeting).map(|meeting| meeting.room)
+    }
+
     /// Which person a leg carries, and where: for binding an event stream to a browser's leg.
     pub fn leg_person(&self, leg: LegId) -> Option<(&MeetingId, &PersonId)> {
         self.legs.get(&leg).map(|leg| (&leg.meeting, &leg.person))
