@@ -184,3 +184,154 @@ fn usual_callees() -> BTreeMap<String, Callee> {
     put(VOICEMAIL, Arc::new(|_| voicemail()));
     callees
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::phone::{Phone, PhoneConfig};
+    use crate::sip::call::{CallState, EndedBy};
+
+    const LONG: Duration = Duration::from_secs(5);
+
+    async fn carrier() -> Carrier {
+        Carrier::start(CarrierConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)))).await.unwrap()
+    }
+
+    async fn phone(carrier: &Carrier) -> Phone {
+        let config = PhoneConfig::new("103a", "secret", "carrier.test", carrier.local(), tone::UMA);
+        Phone::start(config).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_phone_and_a_callee_hear_each_other() {
+        let carrier = carrier().await;
+        let phone = phone(&carrier).await;
+        let start = Instant::now();
+        let call = phone.call(ANSWERS).await.unwrap();
+        call.wait_confirmed(LONG).await.unwrap();
+        assert!(call.ear().wait_for(tone::BYSTANDER, start, LONG).await.is_some());
+        let callee = carrier.wait_call_to(ANSWERS, LONG).await.unwrap();
+        assert!(callee.ear().wait_for(tone::UMA, start, LONG).await.is_some());
+        assert_eq!(callee.facts.from.user(), "103a");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let heard: Vec<u32> = call.ear().heard_since(start).iter().map(|one| one.hz).collect();
+        assert_eq!(heard, [tone::BYSTANDER]);
+        call.hang_up();
+        assert_eq!(callee.wait_ended(LONG).await.unwrap(), EndedBy::RemoteBye);
+        assert_eq!(call.wait_ended(LONG).await.unwrap(), EndedBy::LocalBye);
+        assert_eq!((carrier.counts().invites, carrier.counts().byes), (1, 1));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_refusal_arrives_as_its_status() {
+        let carrier = carrier().await;
+        let phone = phone(&carrier).await;
+        let refusals = [
+            (BUSY, 486),
+            (DECLINED, 603),
+            (NOT_FOUND, 404),
+            (UNAVAILABLE, 480),
+            (TROUBLE, 503),
+            (INCOMPLETE, 484),
+            ("+12025550199", 404),
+        ];
+        for (number, status) in refusals {
+            let call = phone.call(number).await.unwrap();
+            assert_eq!(call.wait_ended(LONG).await.unwrap(), EndedBy::Refused(status), "{number}");
+        }
+        assert_eq!(carrier.open_calls(), 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_ringing_call_is_cancelled() {
+        let carrier = carrier().await;
+        let phone = phone(&carrier).await;
+        let call = phone.call(NO_ANSWER).await.unwrap();
+        call.wait_until("ringing", LONG, |state| state == CallState::Ringing).await.unwrap();
+        call.hang_up();
+        assert_eq!(call.wait_ended(LONG).await.unwrap(), EndedBy::Cancelled);
+        let callee = carrier.wait_call_to(NO_ANSWER, LONG).await.unwrap();
+        assert_eq!(callee.wait_ended(LONG).await.unwrap(), EndedBy::Cancelled);
+        assert_eq!(carrier.counts().cancels, 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn voicemail_greets_beeps_and_falls_silent() {
+        let carrier = carrier().await;
+        let phone = phone(&carrier).await;
+        let start = Instant::now();
+        let call = phone.call(VOICEMAIL).await.unwrap();
+        call.wait_confirmed(LONG).await.unwrap();
+        assert!(call.ear().wait_for(tone::BEEP, start, Duration::from_secs(8)).await.is_some());
+        let heard = call.ear().heard_since(start);
+        let greeting = heard.iter().find(|one| one.hz == tone::GREETING).unwrap();
+        assert!((2_800..3_200).contains(&greeting.duration.as_millis()), "{greeting:?}");
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        assert_eq!(call.ear().peak_since(Instant::now() - Duration::from_millis(100)), 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_challenging_carrier_lets_in_who_knows_the_password() {
+        let secret = Credentials::new("103a", "secret");
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let config = CarrierConfig { challenge: Some(secret.clone()), accounts: vec![secret], listen };
+        let carrier = Carrier::start(config).await.unwrap();
+        let good = phone(&carrier).await;
+        let call = good.call(ANSWERS).await.unwrap();
+        call.wait_confirmed(LONG).await.unwrap();
+        assert_eq!((carrier.counts().challenged, carrier.counts().invites), (1, 1));
+        let config = PhoneConfig::new("103a", "wrong", "carrier.test", carrier.local(), tone::PIA);
+        let bad = Phone::start(config).await.unwrap();
+        let call = bad.call(ANSWERS).await.unwrap();
+        assert_eq!(call.wait_ended(LONG).await.unwrap(), EndedBy::Refused(407));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_phone_registers_and_unregisters_with_digest() {
+        let secret = Credentials::new("103a", "secret");
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let carrier =
+            Carrier::start(CarrierConfig { challenge: None, accounts: vec![secret], listen }).await.unwrap();
+        let good = phone(&carrier).await;
+        assert_eq!(good.register(120).await.unwrap(), 120);
+        assert!(carrier.agent.bindings().contains_key("103a"));
+        good.unregister().await.unwrap();
+        assert!(carrier.agent.bindings().is_empty());
+        let config = PhoneConfig::new("103a", "wrong", "carrier.test", carrier.local(), tone::PIA);
+        let bad = Phone::start(config).await.unwrap();
+        assert!(bad.register(120).await.unwrap_err().to_string().contains("401"));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_phone_holds_and_comes_back() {
+        let carrier = carrier().await;
+        let phone = phone(&carrier).await;
+        let call = phone.call(ANSWERS).await.unwrap();
+        call.wait_confirmed(LONG).await.unwrap();
+        let callee = carrier.wait_call_to(ANSWERS, LONG).await.unwrap();
+        call.set_direction(crate::sip::sdp::Direction::SendOnly);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(call.state(), CallState::Confirmed);
+        callee.hang_up();
+        assert_eq!(call.wait_ended(LONG).await.unwrap(), EndedBy::RemoteBye);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn delay_on_loopback_is_one_packet() {
+        let carrier = carrier().await;
+        let phone = phone(&carrier).await;
+        phone.voice.set(None);
+        let call = phone.call(ANSWERS).await.unwrap();
+        call.wait_confirmed(LONG).await.unwrap();
+        let callee = carrier.wait_call_to(ANSWERS, LONG).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let before = Instant::now();
+        call.voice().set(Some(tone::UMA));
+        let heard = callee.ear().wait_for(tone::UMA, before, LONG).await.unwrap();
+        let delay = heard.saturating_duration_since(call.voice().spoken_at().unwrap());
+        // Twenty milliseconds of packet, the meter's step, and a busy machine.
+        assert!((15..80).contains(&delay.as_millis()), "{delay:?}");
+    }
+}

@@ -11,6 +11,8 @@ use crate::tone::{HEARD_DBFS, KNOWN, WINDOW_MS, level_dbfs};
 const HOP_MS: u32 = 5;
 /// Measurements kept per tone: five minutes.
 const KEPT_HOPS: usize = 60_000;
+/// A tone counts once it filled a whole window: at the edges of a burst a half-filled window leaks into all tones.
+const SUSTAINED_HOPS: usize = (WINDOW_MS / HOP_MS) as usize;
 /// Levels below this one are not kept at all.
 const FLOOR_DBFS: f64 = -90.0;
 
@@ -29,6 +31,8 @@ pub struct Heard {
 
 #[derive(Debug, Clone, Copy)]
 struct Measurement {
+    /// Number of the hop since the ear was made.
+    hop: u64,
     at: Instant,
     level_dbfs: f32,
 }
@@ -38,6 +42,7 @@ struct State {
     rate: u32,
     window: VecDeque<i16>,
     since_hop: u32,
+    hops: u64,
     measurements: BTreeMap<u32, VecDeque<Measurement>>,
     /// End of each frame and its loudest sample.
     peaks: VecDeque<(Instant, u16)>,
@@ -55,6 +60,7 @@ impl Ear {
             rate,
             window: VecDeque::new(),
             since_hop: 0,
+            hops: 0,
             measurements: BTreeMap::new(),
             peaks: VecDeque::new(),
             frames: 0,
@@ -111,8 +117,12 @@ impl Ear {
     /// The highest level of `hz` since `from`, however faint; -120 when there was nothing.
     pub fn faintest_trace(&self, hz: u32, from: Instant) -> f64 {
         let state = lock(&self.0);
-        let levels = state.measurements.get(&hz).into_iter().flatten().filter(|one| one.at >= from);
-        levels.map(|one| f64::from(one.level_dbfs)).fold(-120.0, f64::max)
+        let Some(all) = state.measurements.get(&hz) else { return -120.0 };
+        let since: Vec<Measurement> = all.iter().filter(|one| one.at >= from).copied().collect();
+        let sustained = since.windows(SUSTAINED_HOPS).filter(|window| are_neighbours(window));
+        let lowest =
+            sustained.map(|window| window.iter().map(|one| f64::from(one.level_dbfs)).fold(0.0, f64::min));
+        lowest.fold(-120.0, f64::max)
     }
 
     /// Frames heard so far.
@@ -147,6 +157,8 @@ impl State {
             return;
         }
         self.since_hop = 0;
+        self.hops += 1;
+        let hop = self.hops;
         let rate = self.rate;
         let samples = self.window.make_contiguous();
         if samples.iter().all(|sample| sample.unsigned_abs() < 2) {
@@ -156,7 +168,7 @@ impl State {
             let level = level_dbfs(samples, rate, hz);
             if level > FLOOR_DBFS {
                 let kept = self.measurements.entry(hz).or_default();
-                kept.push_back(Measurement { at, level_dbfs: level as f32 });
+                kept.push_back(Measurement { hop, at, level_dbfs: level as f32 });
                 if kept.len() > KEPT_HOPS {
                     kept.pop_front();
                 }
@@ -165,19 +177,27 @@ impl State {
     }
 }
 
+/// Whether these measurements follow each other without a gap.
+fn are_neighbours(window: &[Measurement]) -> bool {
+    window.windows(2).all(|pair| pair[0].hop + 1 == pair[1].hop)
+}
+
 fn summary(hz: u32, all: &VecDeque<Measurement>, from: Instant, to: Instant) -> Option<Heard> {
-    let loud: Vec<&Measurement> = all
+    let loud: Vec<Measurement> = all
         .iter()
         .filter(|one| one.at >= from && one.at < to && f64::from(one.level_dbfs) >= HEARD_DBFS)
+        .copied()
         .collect();
-    let first = loud.first()?.at;
-    let mut levels: Vec<f32> = loud.iter().map(|one| one.level_dbfs).collect();
+    let runs = loud.chunk_by(|a, b| a.hop + 1 == b.hop).filter(|run| run.len() >= SUSTAINED_HOPS);
+    let heard: Vec<&Measurement> = runs.flatten().collect();
+    let first = heard.first()?.at;
+    let mut levels: Vec<f32> = heard.iter().map(|one| one.level_dbfs).collect();
     levels.sort_by(f32::total_cmp);
     Some(Heard {
         hz,
         level_dbfs: f64::from(levels[levels.len() / 2]),
         first,
-        duration: Duration::from_millis(u64::from(HOP_MS) * loud.len() as u64),
+        duration: Duration::from_millis(u64::from(HOP_MS) * heard.len() as u64),
     })
 }
 

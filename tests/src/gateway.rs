@@ -275,7 +275,7 @@ mod tests {
     fn the_ready_line_is_read() {
         let ready =
             Ready::parse("partyline ready sip=127.0.0.1:5060 api=http://127.0.0.1:8080 pid=42\n").unwrap();
-        assert_eq!(ready.sip, "127.0.0.1:5060".parse().unwrap());
+        assert_eq!(ready.sip, SocketAddr::from(([127, 0, 0, 1], 5060)));
         assert_eq!((ready.api.as_str(), ready.pid), ("http://127.0.0.1:8080", 42));
         assert_eq!(Ready::parse("partyline starting"), None);
     }

@@ -287,3 +287,87 @@ async fn receive(socket: Arc<UdpSocket>, ear: Ear, counters: Arc<Counters>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tone::{HANA, UMA};
+
+    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    async fn listen_raw(socket: &UdpSocket) -> Packet {
+        let mut buffer = [0u8; 2048];
+        let received = tokio::time::timeout(Duration::from_secs(2), socket.recv(&mut buffer)).await;
+        let length = received.unwrap().unwrap();
+        Packet::unmarshal(&mut BytesMut::from(&buffer[..length])).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn two_legs_hear_each_other_with_both_laws() {
+        let a = RtpLeg::bind(LOOPBACK, Voice::steady(HANA)).await.unwrap();
+        let b = RtpLeg::bind(LOOPBACK, Voice::steady(UMA)).await.unwrap();
+        let start = Instant::now();
+        a.connect(Remote { address: b.local(), codec: Codec::Pcma, telephone_event: None });
+        b.connect(Remote { address: a.local(), codec: Codec::Pcmu, telephone_event: None });
+        let second = Duration::from_secs(2);
+        assert!(a.ear.wait_for(UMA, start, second).await.is_some());
+        assert!(b.ear.wait_for(HANA, start, second).await.is_some());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!((a.ear.heard_since(start)[0].level_dbfs + 15.0).abs() < 1.0);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn packets_follow_rfc_3550_at_20_ms() {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let leg = RtpLeg::bind(LOOPBACK, Voice::steady(HANA)).await.unwrap();
+        leg.connect(Remote {
+            address: socket.local_addr().unwrap(),
+            codec: Codec::Pcmu,
+            telephone_event: None,
+        });
+        let first = listen_raw(&socket).await;
+        let start = Instant::now();
+        assert!(first.header.marker);
+        for number in 1..=50u16 {
+            let packet = listen_raw(&socket).await;
+            assert_eq!(packet.header.sequence_number, first.header.sequence_number.wrapping_add(number));
+            let ticks = packet.header.timestamp.wrapping_sub(first.header.timestamp);
+            assert_eq!(ticks, u32::from(number) * 160);
+            assert_eq!((packet.payload.len(), packet.header.payload_type), (160, 0));
+            assert!(!packet.header.marker);
+        }
+        let elapsed = start.elapsed().as_millis();
+        assert!((950..1_100).contains(&elapsed), "50 packets took {elapsed} ms");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn keys_follow_rfc_4733_with_and_without_marker() {
+        for marker in [true, false] {
+            let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let leg = RtpLeg::bind(LOOPBACK, Voice::silent()).await.unwrap();
+            let remote = Remote {
+                address: socket.local_addr().unwrap(),
+                codec: Codec::Pcmu,
+                telephone_event: Some(101),
+            };
+            leg.connect(remote);
+            leg.press(KeyPress { marker, ..KeyPress::new('1') });
+            let mut events = Vec::new();
+            while events.iter().filter(|packet: &&Packet| packet.payload[1] & 0x80 != 0).count() < 3 {
+                let packet = listen_raw(&socket).await;
+                if packet.header.payload_type == 101 {
+                    events.push(packet);
+                }
+            }
+            assert_eq!(events[0].header.marker, marker);
+            assert!(events[1..].iter().all(|packet| !packet.header.marker));
+            assert!(events.iter().all(|packet| packet.header.timestamp == events[0].header.timestamp));
+            assert!(events.iter().all(|packet| packet.payload[0] == 1));
+            let durations: Vec<u16> = events
+                .iter()
+                .map(|packet| u16::from_be_bytes([packet.payload[2], packet.payload[3]]))
+                .collect();
+            assert_eq!(durations, [160, 320, 480, 640, 800, 800, 800]);
+        }
+    }
+}

@@ -363,7 +363,8 @@ mod tests {
         let second = Duration::from_secs(5);
         assert!(mirror.ear.wait_for(HANA, start, second).await.is_some(), "{}", *mirror.state.borrow());
         assert!(peer.received.ear.wait_for(GUEST, start, second).await.is_some());
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // A key frame comes once a second.
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
         let heard = peer.received.ear.heard_since(start);
         assert_eq!(heard.iter().map(|heard| heard.hz).collect::<Vec<_>>(), [GUEST]);
         assert!((heard[0].level_dbfs + 15.0).abs() < 2.0, "{heard:?}");

@@ -144,7 +144,7 @@ mod tests {
                     m=audio 4000 RTP/AVP 9 8 96\r\nc=IN IP4 10.0.0.2\r\na=rtpmap:96 telephone-event/8000\r\na=inactive\r\n\
                     m=video 5000 RTP/AVP 97\r\na=sendrecv\r\n";
         let description = Description::parse(text).unwrap();
-        assert_eq!(description.address, "10.0.0.2:4000".parse().unwrap());
+        assert_eq!(description.address, SocketAddr::from(([10, 0, 0, 2], 4000)));
         assert_eq!(description.codecs, [Codec::Pcma]);
         assert_eq!(description.telephone_event, Some(96));
         assert_eq!(description.direction, Direction::Inactive);
