@@ -16,6 +16,7 @@
 //! | [`api`] | the REST and event client |
 //! | [`gateway`] | starts and stops the program under test |
 //! | [`report`] | tables |
+//! | [`stage`], [`delay`] | a whole house to test in, and mouth-to-ear measurement |
 //! | [`demo`] | the guided demonstration |
 #![allow(
     clippy::cast_possible_truncation,
@@ -32,6 +33,7 @@
 
 pub mod api;
 pub mod carrier;
+pub mod delay;
 pub mod demo;
 pub mod ear;
 pub mod error;
@@ -43,5 +45,6 @@ pub mod report;
 pub mod rtp_leg;
 pub mod shared;
 pub mod sip;
+pub mod stage;
 pub mod tone;
 pub mod voice;

@@ -49,7 +49,7 @@ fn payload(picture: u64, part: u8) -> Vec<u8> {
     let [high, low] = ((picture as u16 & 0x7fff) | 0x8000).to_be_bytes();
     let mut payload = vec![0x80 | start, 0x80, high, low];
     if part == 0 {
-        let key = picture % KEY_FRAME_EVERY == 0;
+        let key = picture.is_multiple_of(KEY_FRAME_EVERY);
         // show_frame, and bit 0 clear on a key frame; start code and 320x240 follow.
         payload.extend(if key {
             vec![0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xf0, 0x00]

@@ -194,13 +194,13 @@ async fn build(handler: Arc<Handler>) -> RtcResult<Arc<dyn PeerConnection>> {
     register(vp8(), VP8_PAYLOAD_TYPE, RtpCodecKind::Video)?;
     register(rtx(), RTX_PAYLOAD_TYPE, RtpCodecKind::Video)?;
     let registry = register_default_interceptors(Registry::new(), &mut engine)?;
-    let connection = PeerConnectionBuilder::new()
+    let builder = PeerConnectionBuilder::new()
         .with_media_engine(engine)
         .with_interceptor_registry(registry)
         .with_handler(handler)
-        .with_udp_addrs(vec!["127.0.0.1:0".to_owned()])
-        .build()
-        .await?;
+        .with_udp_addrs(vec!["127.0.0.1:0".to_owned()]);
+    // The future holds the whole configuration.
+    let connection = Box::pin(builder.build()).await?;
     Ok(Arc::new(connection))
 }
 

@@ -119,8 +119,8 @@ impl Endpoint {
         let invite = request.method == Method::Invite;
         self.send(&bytes, to).await;
         loop {
-            let repeat = !finished && !(invite && provisional);
-            let wait = if repeat { interval } else { LIFETIME };
+            let waiting = finished || (invite && provisional);
+            let wait = if waiting { LIFETIME } else { interval };
             let answer = tokio::time::timeout(wait, answers.recv()).await;
             match answer {
                 Ok(Some(answer)) if answer.status_code.code() < 200 => {
@@ -142,7 +142,7 @@ impl Endpoint {
                     }
                 }
                 Ok(None) => return,
-                Err(_) if !repeat || tokio::time::Instant::now() >= give_up => return,
+                Err(_) if waiting || tokio::time::Instant::now() >= give_up => return,
                 Err(_) => {
                     self.send(&bytes, to).await;
                     interval = if invite { interval * 2 } else { (interval * 2).min(T2) };
