@@ -1,0 +1,313 @@
+//! The configuration file: TOML, every key known, every error naming the key and the mend.
+
+use conference::store::seed::Seed;
+use serde::Deserialize;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The whole configuration. `configs/demo.toml` shows every key with its default.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The SIP listener.
+    pub sip: Sip,
+    /// Media threads, RTP ports, the browsers' port.
+    #[serde(default)]
+    pub media: Media,
+    /// HTTP for API and page.
+    pub api: Api,
+    /// The database.
+    #[serde(default)]
+    pub store: Store,
+    /// What is logged.
+    #[serde(default)]
+    pub log: Log,
+    /// Times and destinations of dial-outs.
+    #[serde(default)]
+    pub dialling: Dialling,
+    /// What an empty database starts with.
+    #[serde(default)]
+    pub seed: Seed,
+}
+
+/// Section `[sip]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sip {
+    /// UDP address of the listener.
+    pub listen: SocketAddr,
+    /// host:port seen in Via and Contact; the listening address if absent.
+    pub advertised: Option<String>,
+    /// Networks whose INVITEs need no digest, as `address/prefix`.
+    #[serde(default)]
+    pub trusted_peers: Vec<String>,
+}
+
+/// Section `[media]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Media {
+    /// Number of media threads; one less than there are cores if absent.
+    pub threads: Option<usize>,
+    /// Core ids the media threads are pinned to, in order.
+    pub cores: Vec<usize>,
+    /// Address of the RTP sockets.
+    pub rtp_address: Option<IpAddr>,
+    /// Address written into SDP.
+    pub rtp_advertised: Option<IpAddr>,
+    /// First and last UDP port for phone legs.
+    pub rtp_ports: [u16; 2],
+    /// UDP address of all browsers on media thread 0; thread n takes the port plus n.
+    pub webrtc_listen: Option<SocketAddr>,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            threads: None,
+            cores: Vec::new(),
+            rtp_address: None,
+            rtp_advertised: None,
+            rtp_ports: [20000, 29999],
+            webrtc_listen: None,
+        }
+    }
+}
+
+/// Section `[api]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    /// TCP address of the HTTP listener.
+    pub listen: SocketAddr,
+    /// How people reach the page; `http://` and the listening address if absent.
+    pub base_url: Option<String>,
+}
+
+/// Section `[store]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// `sqlite:FILE`, relative to the data folder.
+    pub url: String,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { url: "sqlite:partyline.db".to_owned() }
+    }
+}
+
+/// Section `[log]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// A tracing filter.
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        // The DTLS layer warns about every browser hello's extensions 43, 45 and 51.
+        Self { filter: "info,rtc_dtls=error,rtc=error,rtc_ice=error".to_owned() }
+    }
+}
+
+/// Section `[dialling]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dialling {
+    /// Seconds until an unanswered call is cancelled.
+    pub ring_timeout_s: u64,
+    /// Seconds a called number has to press 1.
+    pub confirm_timeout_s: u64,
+}
+
+impl Default for Dialling {
+    fn default() -> Self {
+        Self { ring_timeout_s: 45, confirm_timeout_s: 30 }
+    }
+}
+
+/// Why a configuration cannot be used; says where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration file {path}: {source}. Name an existing, readable file with --config")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a wrong type.
+    #[error("{path}: {message}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Line, column, key and what was expected.
+        message: String,
+    },
+    /// A value that parses but cannot work.
+    #[error("{path}: {key} {problem}. {mend}")]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key, dotted.
+        key: &'static str,
+        /// What is wrong with it.
+        problem: String,
+        /// What to write instead.
+        mend: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads and checks a configuration file.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] naming the file, the key and the mend.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads a configuration from text; `path` is for messages only.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|error| ConfigError::Invalid {
+            path: path.to_owned(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        config.check(path)?;
+        Ok(config)
+    }
+
+    fn check(&self, path: &Path) -> Result<(), ConfigError> {
+        let value = |key, problem: String, mend| Err(ConfigError::Value { path: path.to_owned(), key, problem, mend });
+        let [first, last] = self.media.rtp_ports;
+        if first >= last || first < 1024 {
+            return value(
+                "media.rtp_ports",
+                format!("is [{first}, {last}]"),
+                "Give the first and the last port, 1024 or higher, the first one lower: [20000, 29999]",
+            );
+        }
+        if matches!(self.media.threads, Some(n) if n == 0 || n > 256) {
+            return value("media.threads", "must be 1 to 256".to_owned(), "Leave it out for one less than the cores");
+        }
+        for peer in &self.sip.trusted_peers {
+            if peer.parse::<sip_core::ua::IpNetwork>().is_err() {
+                return value(
+                    "sip.trusted_peers",
+                    format!("has {peer:?}, which is not a network"),
+                    "Write address/prefix, for example \"192.0.2.0/24\"",
+                );
+            }
+        }
+        if self.dialling.ring_timeout_s == 0 || self.dialling.confirm_timeout_s == 0 {
+            return value("dialling", "has a time of 0 s".to_owned(), "Give at least 1 second");
+        }
+        Ok(())
+    }
+
+    /// The start of every link, without a slash at its end.
+    pub fn base_url(&self) -> String {
+        self.api.base_url.as_ref().map_or_else(
+            || format!("http://{}", self.api.listen),
+            |url| url.trim_end_matches('/').to_owned(),
+        )
+    }
+
+    /// Number of media threads: what the file says, else one less than there are cores.
+    pub fn media_threads(&self) -> usize {
+        self.media.threads.unwrap_or_else(|| {
+            std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+        })
+    }
+
+    /// Address of the browsers' port on media thread 0.
+    pub fn webrtc_listen(&self) -> SocketAddr {
+        self.media.webrtc_listen.unwrap_or_else(|| SocketAddr::new(self.sip.listen.ip(), 8443))
+    }
+
+    /// Address the RTP sockets are bound to.
+    pub fn rtp_address(&self) -> IpAddr {
+        self.media.rtp_address.unwrap_or_else(|| self.sip.listen.ip())
+    }
+
+    /// Address phones are told to send RTP to.
+    pub fn rtp_advertised(&self) -> IpAddr {
+        self.media.rtp_advertised.unwrap_or_else(|| self.rtp_address())
+    }
+
+    /// Time until an unanswered call is cancelled.
+    pub fn ring_timeout(&self) -> Duration {
+        Duration::from_secs(self.dialling.ring_timeout_s)
+    }
+
+    /// Time a called number has to press 1.
+    pub fn confirm_timeout(&self) -> Duration {
+        Duration::from_secs(self.dialling.confirm_timeout_s)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALLEST: &str = "[sip]\nlisten = \"127.0.0.1:5060\"\n[api]\nlisten = \"127.0.0.1:8080\"\n";
+
+    fn refusal(text: &str) -> String {
+        Config::parse(Path::new("x.toml"), text).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn two_addresses_are_a_configuration() {
+        let config = Config::parse(Path::new("x.toml"), SMALLEST).expect("loads");
+        assert_eq!(config.base_url(), "http://127.0.0.1:8080");
+        assert!(config.media_threads() >= 1);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let message = refusal(&format!("{SMALLEST}[media]\nthread = 1\n"));
+        assert!(message.contains("thread") && message.contains("threads"), "{message}");
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_with_its_line() {
+        let message = refusal(&SMALLEST.replace("\"127.0.0.1:8080\"", "8080"));
+        assert!(message.contains("line 4") && message.contains("listen"), "{message}");
+    }
+
+    #[test]
+    fn a_wrong_value_names_the_key_and_the_mend() {
+        let message = refusal(&format!("{SMALLEST}[media]\nrtp_ports = [9, 8]\n"));
+        assert!(message.contains("media.rtp_ports") && message.contains("[20000, 29999]"), "{message}");
+        let message = refusal(&SMALLEST.replace("[api]", "trusted_peers = [\"anyone\"]\n[api]"));
+        assert!(message.contains("sip.trusted_peers") && message.contains("192.0.2.0/24"), "{message}");
+    }
+
+    #[test]
+    fn an_unreadable_file_is_named() {
+        let message = Config::load(Path::new("/nonexistent/x.toml")).expect_err("refused").to_string();
+        assert!(message.contains("/nonexistent/x.toml") && message.contains("--config"), "{message}");
+    }
+
+    #[test]
+    fn every_file_in_configs_loads() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+        let mut loaded = 0;
+        for entry in std::fs::read_dir(folder).expect("configs") {
+            let path = entry.expect("entry").path();
+            Config::load(&path).unwrap_or_else(|error| panic!("{error}"));
+            loaded += 1;
+        }
+        assert!(loaded >= 2);
+    }
+}

@@ -1,0 +1,20 @@
+//! Where the world is read: the clock and the entropy of the operating system. Everything below is told both.
+
+use conference::vocabulary::UnixMillis;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Wall time now; 0 if the system's clock stands before 1970.
+pub fn wall() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// 256 bits from the operating system's generator, to seed a deterministic part.
+///
+/// # Errors
+/// When the operating system has no entropy to give.
+pub fn seed() -> std::io::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(std::io::Error::other)?;
+    Ok(seed)
+}

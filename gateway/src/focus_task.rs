@@ -1,0 +1,244 @@
+//! The one task that owns the meetings and the SIP user agent: feeds them, and carries out what they decide.
+
+use crate::edge;
+use crate::media_thread::{Input, MediaHandle};
+use crate::ports::RtpPorts;
+use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Record, Refusal, Reply};
+use conference::ids::MeetingId;
+use conference::services::events::EventHub;
+use media::webrtc::AcceptedPeer;
+use media::worker::{self, LegId, RoomId};
+use sip_core::ua::{self, AddressOfRecord, BindingInfo, Datagram, UserAgent};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot};
+
+/// Largest SIP datagram read.
+const DATAGRAM: usize = 65_535;
+
+/// What the rest of the process asks of the focus task.
+pub enum Request {
+    /// A decision of the meeting logic.
+    Command(focus::Command, oneshot::Sender<Result<Reply, Refusal>>),
+    /// A browser joins: the command is a `JoinWebrtc`, the peer is ready.
+    Join(Box<(focus::Command, AcceptedPeer)>, oneshot::Sender<Result<Reply, Refusal>>),
+    /// The state of a meeting for a late joiner.
+    Snapshot(MeetingId, oneshot::Sender<Option<MeetingSnapshot>>),
+    /// The media thread a meeting lives on.
+    Shard(MeetingId, oneshot::Sender<usize>),
+    /// The registered contacts of a device.
+    Bindings(AddressOfRecord, oneshot::Sender<Vec<BindingInfo>>),
+    /// A device or trunk was added, changed or removed.
+    UserAgent(ua::Command),
+    /// Say goodbye to everybody; answered when nothing is left or the time is up.
+    Shutdown(oneshot::Sender<()>),
+}
+
+/// Everything the focus task owns.
+pub struct FocusTask {
+    /// The meetings.
+    pub focus: Focus,
+    /// The SIP user agent.
+    pub user_agent: UserAgent,
+    /// The SIP listener.
+    pub socket: UdpSocket,
+    /// Media threads, by index.
+    pub media: Vec<MediaHandle>,
+    /// Ports of phone legs.
+    pub ports: RtpPorts,
+    /// Public events go here.
+    pub events: Arc<EventHub>,
+    /// Records go here, in order.
+    pub records: mpsc::Sender<Record>,
+    /// Requests from API and start-up.
+    pub requests: mpsc::Receiver<Request>,
+    /// Events of all media threads.
+    pub media_events: mpsc::Receiver<worker::Event>,
+    /// Peers accepted by the signalling threads, until the focus attaches them.
+    pub peers: BTreeMap<LegId, AcceptedPeer>,
+}
+
+impl FocusTask {
+    /// Runs until a shutdown request has been served.
+    pub async fn run(mut self) {
+        let mut buffer = vec![0; DATAGRAM];
+        let mut goodbye: Option<oneshot::Sender<()>> = None;
+        loop {
+            let deadline = self.settle();
+            if goodbye.is_some() && self.user_agent.counts().sessions == 0 {
+                break;
+            }
+            tokio::select! {
+                received = self.socket.recv_from(&mut buffer) => self.receive(received, &buffer),
+                request = self.requests.recv() => match request {
+                    Some(Request::Shutdown(done)) => { self.shut_down(); goodbye = Some(done); }
+                    Some(request) => self.serve(request),
+                    None => break,
+                },
+                event = self.media_events.recv() => match event {
+                    Some(event) => self.focus.handle_media(Instant::now(), edge::wall(), event),
+                    None => break,
+                },
+                () = until(deadline) => self.tick(),
+            }
+        }
+        for thread in &self.media {
+            // A thread that has ended already needs no telling.
+            let _ = thread.send(Input::Stop);
+        }
+        if let Some(done) = goodbye {
+            let _ = done.send(());
+        }
+    }
+
+    fn receive(&mut self, received: std::io::Result<(usize, SocketAddr)>, buffer: &[u8]) {
+        // An error here is an ICMP refusal of an earlier datagram; the transaction's timers deal with it.
+        let Ok((length, source)) = received else { return };
+        if let Some(payload) = buffer.get(..length) {
+            self.user_agent.handle_datagram(Instant::now(), Datagram { source, payload });
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        self.user_agent.handle_timeout(now);
+        self.focus.handle_timeout(now, edge::wall());
+    }
+
+    fn shut_down(&mut self) {
+        let now = Instant::now();
+        if let Err(refusal) = self.focus.handle_command(now, edge::wall(), focus::Command::Shutdown) {
+            tracing::warn!(?refusal, "the meetings did not shut down");
+        }
+        self.settle();
+        self.user_agent.handle_command(now, ua::Command::Shutdown);
+    }
+
+    /// A requester that has gone away needs no answer.
+    fn serve(&mut self, request: Request) {
+        let now = Instant::now();
+        match request {
+            Request::Command(command, answer) => {
+                let _ = answer.send(self.focus.handle_command(now, edge::wall(), command));
+            }
+            Request::Join(join, answer) => {
+                let (command, peer) = *join;
+                let result = self.focus.handle_command(now, edge::wall(), command);
+                if let Ok(Reply::Leg(leg)) = &result {
+                    self.peers.insert(*leg, peer);
+                }
+                let _ = answer.send(result);
+            }
+            Request::Snapshot(meeting, answer) => {
+                let _ = answer.send(self.focus.snapshot(&meeting));
+            }
+            Request::Shard(meeting, answer) => {
+                let _ = answer.send(self.focus.room(&meeting).map_or(0, |room| self.shard(room)));
+            }
+            Request::Bindings(device, answer) => {
+                let _ = answer.send(self.user_agent.bindings(&device));
+            }
+            Request::UserAgent(command) => self.user_agent.handle_command(now, command),
+            Request::Shutdown(_) => {}
+        }
+    }
+
+    /// Carries out all that is decided; gives the next deadline.
+    fn settle(&mut self) -> Option<Instant> {
+        loop {
+            let meetings = self.drain_focus();
+            let (signalling, idle) = self.drain_user_agent();
+            if idle {
+                return [meetings, signalling].into_iter().flatten().min();
+            }
+        }
+    }
+
+    fn drain_focus(&mut self) -> Option<Instant> {
+        loop {
+            match self.focus.poll_output() {
+                focus::Output::Effect(effect) => self.carry_out(effect),
+                focus::Output::Timeout(deadline) => return deadline,
+            }
+        }
+    }
+
+    /// The second value says whether the user agent had no event for the meetings.
+    fn drain_user_agent(&mut self) -> (Option<Instant>, bool) {
+        let mut idle = true;
+        loop {
+            match self.user_agent.poll_output() {
+                ua::Output::Transmit(transmit) => {
+                    if let Err(error) = self.socket.try_send_to(&transmit.payload, transmit.destination) {
+                        tracing::debug!(%error, "a SIP datagram was not sent; its transaction repeats it");
+                    }
+                }
+                ua::Output::Event(event) => {
+                    idle = false;
+                    self.focus.handle_sip(Instant::now(), edge::wall(), event);
+                }
+                ua::Output::Timeout(deadline) => return (deadline, idle),
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Sip(command) => self.user_agent.handle_command(Instant::now(), command),
+            Effect::OpenPort { leg, room } => self.open_port(leg, room),
+            Effect::ClosePort { leg, room } => self.tell(room, Input::Close(leg)),
+            Effect::Media { room, command } => self.tell(room, Input::Command(command)),
+            Effect::AttachPeer { leg, room } => self.attach_peer(leg, room),
+            Effect::Publish(event) => self.events.publish(event),
+            Effect::Record(record) => {
+                if self.records.try_send(record).is_err() {
+                    tracing::error!("the database is too far behind: a record is lost");
+                }
+            }
+        }
+    }
+
+    fn open_port(&mut self, leg: LegId, room: RoomId) {
+        let result = self.ports.bind().and_then(|(socket, address)| {
+            self.thread(room).map_or_else(
+                || Err(std::io::Error::other("no media thread")),
+                |thread| thread.send(Input::Open(leg, socket)),
+            )?;
+            Ok(address)
+        });
+        let result = result.map_err(|error| error.to_string());
+        self.focus.handle_port(Instant::now(), edge::wall(), leg, result);
+    }
+
+    fn attach_peer(&mut self, leg: LegId, room: RoomId) {
+        let Some(AcceptedPeer { peer, ufrag, .. }) = self.peers.remove(&leg) else { return };
+        self.tell(room, Input::Command(worker::Command::AddWebrtcLeg { leg, room, peer, ufrag }));
+    }
+
+    fn tell(&self, room: RoomId, input: Input) {
+        let sent = self.thread(room).map(|thread| thread.send(input));
+        if let Some(Err(error)) = sent {
+            tracing::error!(%error, room.id = room.0, "a media thread does not keep up");
+        }
+    }
+
+    fn shard(&self, room: RoomId) -> usize {
+        let threads = u64::try_from(self.media.len()).unwrap_or(1).max(1);
+        usize::try_from(room.0 % threads).unwrap_or(0)
+    }
+
+    fn thread(&self, room: RoomId) -> Option<&MediaHandle> {
+        self.media.get(self.shard(room))
+    }
+}
+
+/// Sleeps until the deadline, for ever if there is none.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,101 @@
+//! How the services reach the running meetings: requests to the focus task, answered once.
+
+use crate::focus_task::Request;
+use async_trait::async_trait;
+use conference::ids::MeetingId;
+use conference::live::focus::{Command, MeetingSnapshot, PersonSpec, Refusal, Reply};
+use conference::services::{Live, Provision, WebrtcAnswer};
+use media::webrtc::{AcceptedPeer, PeerConfig, accept_offer};
+use sip_core::ua::{AddressOfRecord, BindingInfo};
+use std::net::SocketAddr;
+use std::time::Instant;
+use tokio::sync::{mpsc, oneshot};
+
+/// Video slots every browser gets (the page offers as many receiving m-lines).
+const VIDEO_SLOTS: u8 = 8;
+
+/// The services' end of the focus task.
+#[derive(Clone)]
+pub struct LiveHandle {
+    requests: mpsc::Sender<Request>,
+    /// The browsers' port of each media thread, as browsers are told it.
+    webrtc: Vec<SocketAddr>,
+}
+
+impl LiveHandle {
+    /// `webrtc` holds the browsers' port of each media thread.
+    pub fn new(requests: mpsc::Sender<Request>, webrtc: Vec<SocketAddr>) -> Self {
+        Self { requests, webrtc }
+    }
+
+    /// Sends a request and waits for its answer; `None` when the focus task has ended.
+    pub async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
+        let (sender, answer) = oneshot::channel();
+        self.requests.send(request(sender)).await.ok()?;
+        answer.await.ok()
+    }
+
+    async fn accept(&self, meeting: &MeetingId, offer: String) -> Result<AcceptedPeer, Refusal> {
+        let shard = self.ask(|answer| Request::Shard(meeting.clone(), answer)).await.unwrap_or(0);
+        let local = *self.webrtc.get(shard).ok_or_else(stopping)?;
+        let config = PeerConfig { local, video_slots: VIDEO_SLOTS };
+        // Reading an offer takes milliseconds: it must run where no tick runs, and block no async task.
+        let accepted = tokio::task::spawn_blocking(move || accept_offer(Instant::now(), &offer, &config)).await;
+        match accepted {
+            Ok(Ok(peer)) => Ok(peer),
+            Ok(Err(error)) => Err(Refusal::bad_offer(&error.to_string())),
+            Err(_) => Err(Refusal::internal("the offer could not be processed")),
+        }
+    }
+}
+
+fn stopping() -> Refusal {
+    Refusal::internal("the gateway is stopping")
+}
+
+#[async_trait]
+impl Live for LiveHandle {
+    async fn command(&self, command: Command) -> Result<Reply, Refusal> {
+        self.ask(|answer| Request::Command(command, answer)).await.unwrap_or_else(|| Err(stopping()))
+    }
+
+    async fn join_webrtc(
+        &self,
+        meeting: MeetingId,
+        person: PersonSpec,
+        offer_sdp: String,
+    ) -> Result<WebrtcAnswer, Refusal> {
+        let peer = self.accept(&meeting, offer_sdp).await?;
+        let answer_sdp = peer.answer_sdp.clone();
+        let join = Box::new((Command::JoinWebrtc { meeting, person }, peer));
+        match self.ask(|answer| Request::Join(join, answer)).await {
+            Some(Ok(Reply::Leg(leg))) => Ok(WebrtcAnswer { leg, answer_sdp }),
+            Some(Ok(_)) => Err(Refusal::internal("a join was answered with something else")),
+            Some(Err(refusal)) => Err(refusal),
+            None => Err(stopping()),
+        }
+    }
+
+    async fn snapshot(&self, meeting: MeetingId) -> Option<MeetingSnapshot> {
+        self.ask(|answer| Request::Snapshot(meeting, answer)).await.flatten()
+    }
+
+    async fn bindings(&self, device: AddressOfRecord) -> Vec<BindingInfo> {
+        self.ask(|answer| Request::Bindings(device, answer)).await.unwrap_or_default()
+    }
+
+    async fn provision(&self, change: Provision) {
+        match change {
+            Provision::UserAgent(command) => {
+                if self.requests.send(Request::UserAgent(command)).await.is_err() {
+                    tracing::debug!("provisioning while the gateway stops");
+                }
+            }
+            Provision::Focus(command) => {
+                if let Err(refusal) = self.command(command).await {
+                    tracing::warn!(?refusal, "the meetings refused a provisioning");
+                }
+            }
+        }
+    }
+}

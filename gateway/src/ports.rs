@@ -1,0 +1,69 @@
+//! UDP ports of phone legs: bound before the offer is sent, even numbers (RTCP is the next one, RFC 3550 section 11),
+//! in an order a stranger cannot guess.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+/// The configured range and where the next search starts.
+#[derive(Debug)]
+pub struct RtpPorts {
+    address: IpAddr,
+    advertised: IpAddr,
+    first: u16,
+    pairs: u16,
+}
+
+impl RtpPorts {
+    /// Ports `first..=last` of `address`; `advertised` is what SDP says.
+    pub fn new(address: IpAddr, advertised: IpAddr, [first, last]: [u16; 2]) -> Self {
+        let first = first.next_multiple_of(2);
+        Self { address, advertised, first, pairs: (last.saturating_sub(first).saturating_add(1) / 2).max(1) }
+    }
+
+    /// Binds a free port; gives the socket (non-blocking) and the address to advertise.
+    ///
+    /// # Errors
+    /// When every port of the range is taken, or the system refuses sockets.
+    pub fn bind(&mut self) -> io::Result<(UdpSocket, SocketAddr)> {
+        let mut random = [0; 2];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let start = u16::from_ne_bytes(random) % self.pairs;
+        for offset in 0..self.pairs {
+            // Both terms are below `pairs`, at most 32,768: the sum stays in range as u32.
+            let pair = (u32::from(start) + u32::from(offset)) % u32::from(self.pairs);
+            let port = self.first.saturating_add(u16::try_from(pair * 2).unwrap_or(0));
+            match UdpSocket::bind(SocketAddr::new(self.address, port)) {
+                Ok(socket) => {
+                    socket.set_nonblocking(true)?;
+                    return Ok((socket, SocketAddr::new(self.advertised, port)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "every port of media.rtp_ports is in use: widen the range",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn ports_are_even_distinct_and_run_out_with_words() {
+        let mut ports = RtpPorts::new(LOOPBACK, LOOPBACK, [47_101, 47_107]);
+        let held: Vec<_> = (0..3).map(|_| ports.bind().expect("three pairs")).collect();
+        for (socket, advertised) in &held {
+            assert_eq!(advertised.port() % 2, 0);
+            assert_eq!(socket.local_addr().expect("bound"), *advertised);
+        }
+        let error = ports.bind().expect_err("all taken");
+        assert!(error.to_string().contains("media.rtp_ports"));
+    }
+}
