@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -73,9 +74,7 @@ impl Ports {
             *port = socket.local_addr().map_err(what())?.port();
         }
         let api = api.local_addr().map_err(what())?.port();
-        // A block below the ephemeral range; a clash is the gateway's to survive.
-        let rtp = 10_000 + (crate::shared::unique_number() % 20) as u16 * 1_000;
-        Ok(Self { sip: ports[0], api, webrtc: ports[1], carrier: ports[2], rtp })
+        Ok(Self { sip: ports[0], api, webrtc: ports[1], carrier: ports[2], rtp: next_rtp_block() })
     }
 
     /// The ports of the shipped demonstration configuration.
@@ -96,6 +95,14 @@ impl Ports {
         ];
         replace_numbers(configuration, &swaps)
     }
+}
+
+/// A block of a thousand ports below the ephemeral range, another one every time. A clash with another process is the
+/// gateway's to survive.
+fn next_rtp_block() -> u16 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = u64::from(std::process::id()) * 5 + NEXT.fetch_add(1, Ordering::Relaxed);
+    10_000 + (number % 20) as u16 * 1_000
 }
 
 /// Replaces whole numbers only: the 5060 of a longer number stays.

@@ -15,6 +15,7 @@
 //! | [`participant`] | a web participant without a browser |
 //! | [`api`] | the REST and event client |
 //! | [`gateway`] | starts and stops the program under test |
+//! | [`sipp`], [`baresip`] | foreign peers |
 //! | [`report`] | tables |
 //! | [`stage`], [`delay`] | a whole house to test in, and mouth-to-ear measurement |
 //! | [`demo`] | the guided demonstration |
@@ -32,6 +33,7 @@
 )]
 
 pub mod api;
+pub mod baresip;
 pub mod carrier;
 pub mod delay;
 pub mod demo;
@@ -45,6 +47,7 @@ pub mod report;
 pub mod rtp_leg;
 pub mod shared;
 pub mod sip;
+pub mod sipp;
 pub mod stage;
 pub mod tone;
 pub mod voice;

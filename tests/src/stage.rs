@@ -28,6 +28,8 @@ pub struct StageConfig {
     pub configuration: String,
     /// Where everything listens.
     pub ports: Ports,
+    /// Leaves the trunk's address to somebody else (SIPp); the lab's carrier then listens elsewhere.
+    pub foreign_trunk: bool,
 }
 
 impl StageConfig {
@@ -38,7 +40,21 @@ impl StageConfig {
     pub fn demo_on_free_ports() -> LabResult<Self> {
         let ports = Ports::free()?;
         let configuration = ports.apply(&gateway::demo_configuration()?);
-        Ok(Self { binary: gateway::find_binary()?, configuration, ports })
+        Ok(Self { binary: gateway::find_binary()?, configuration, ports, foreign_trunk: false })
+    }
+
+    /// Sets a key that the demonstration shows as a comment with its default.
+    ///
+    /// # Errors
+    /// When the demonstration does not show that key.
+    pub fn set(mut self, key: &str, value: &str) -> LabResult<Self> {
+        let shown = format!("# {key} = ");
+        let Some(at) = self.configuration.find(&shown) else {
+            return Err(LabError::Other(format!("configs/demo.toml shows no key {key}")));
+        };
+        let end = self.configuration[at..].find('\n').map_or(self.configuration.len(), |length| at + length);
+        self.configuration.replace_range(at..end, &format!("{key} = {value}"));
+        Ok(self)
     }
 }
 
@@ -80,7 +96,8 @@ impl Stage {
     /// When anything does not start.
     pub async fn start(config: StageConfig) -> LabResult<Self> {
         let folder = TempFolder::new()?;
-        let listen = SocketAddr::from(([127, 0, 0, 1], config.ports.carrier));
+        let port = if config.foreign_trunk { 0 } else { config.ports.carrier };
+        let listen = SocketAddr::from(([127, 0, 0, 1], port));
         let carrier = Carrier::start(CarrierConfig::new(listen)).await?;
         let path = folder.path().join("partyline.toml");
         fs::write(&path, &config.configuration).map_err(LabError::io("writing the configuration"))?;
@@ -196,5 +213,21 @@ impl Stage {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commented_key_is_set() {
+        let configuration =
+            "[dialling]\n# ring_timeout_s = 45      # no answer after this\n# other = 1\n".to_owned();
+        let ports = Ports::demo();
+        let config = StageConfig { binary: PathBuf::new(), configuration, ports, foreign_trunk: false };
+        let config = config.set("ring_timeout_s", "3").unwrap();
+        assert_eq!(config.configuration, "[dialling]\nring_timeout_s = 3\n# other = 1\n");
+        assert!(config.set("nonsense", "3").is_err());
     }
 }

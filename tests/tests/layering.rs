@@ -36,7 +36,10 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
             .map(|edge| edge["name"].as_str().expect("name").to_owned())
             .collect()
     };
-    packages.iter().map(|package| (package["name"].as_str().expect("name").to_owned(), edges(package))).collect()
+    packages
+        .iter()
+        .map(|package| (package["name"].as_str().expect("name").to_owned(), edges(package)))
+        .collect()
 }
 
 #[test]

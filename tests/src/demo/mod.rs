@@ -84,7 +84,8 @@ async fn build(config: &DemoConfig) -> LabResult<House> {
         None => demo_configuration()?,
     };
     let ports = Ports::demo();
-    let stage = Stage::start(StageConfig { binary: config.gateway.clone(), configuration, ports }).await?;
+    let binary = config.gateway.clone();
+    let stage = Stage::start(StageConfig { binary, configuration, ports, foreign_trunk: false }).await?;
     let uma = stage.registered_phone("103a", tone::UMA).await?;
     let pia = stage.registered_phone("101a", tone::PIA).await?;
     Ok(House { stage, uma, pia })

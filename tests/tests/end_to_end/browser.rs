@@ -1,0 +1,1 @@
+//! Real Chromium against the real page; the scripts are in `tests/browser`.
