@@ -13,7 +13,14 @@ use tokio::process::{Child, Command};
 use crate::ear::Ear;
 use crate::error::{LabError, LabResult};
 use crate::gateway::TempFolder;
+use crate::rtp_leg::RATE;
 use crate::shared::lock;
+use crate::tone::{Generator, SPEAKING_DBFS};
+
+/// What it plays: its own sine generator speaks at 48 kHz only.
+const TONE_FILE: &str = "tone.wav";
+/// Longer than any test.
+const TONE_SECONDS: u32 = 120;
 
 /// Who baresip is.
 #[derive(Debug, Clone)]
@@ -48,9 +55,11 @@ impl Baresip {
             fs::write(folder.path().join(name), text)
                 .map_err(LabError::io(format!("writing baresip's {name}")))
         };
-        write("config", configuration(folder.path(), config.tone))?;
+        write("config", configuration(folder.path()))?;
         write("accounts", account(config))?;
         write("contacts", String::new())?;
+        let tone = tone_file(config.tone);
+        fs::write(folder.path().join(TONE_FILE), tone).map_err(LabError::io("writing baresip's tone"))?;
         let mut command = Command::new("baresip");
         command.current_dir(folder.path()).arg("-f").arg(folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -124,21 +133,21 @@ impl Baresip {
     }
 }
 
-fn configuration(folder: &Path, tone: u32) -> String {
+fn configuration(folder: &Path) -> String {
     let modules = module_folder();
-    let names = ["stdio.so", "g711.so", "ausine.so", "aubridge.so", "sndfile.so", "account.so", "menu.so"];
+    let names = ["g711.so", "aufile.so", "aubridge.so", "sndfile.so", "account.so", "menu.so"];
     let mut lines = vec![
         "poll_method epoll".to_owned(),
         "sip_listen 127.0.0.1:0".to_owned(),
         "call_max_calls 4".to_owned(),
         "audio_srate 8000-8000".to_owned(),
         "audio_channels 1-1".to_owned(),
-        format!("audio_source ausine,{tone}"),
+        format!("audio_source aufile,{}", folder.join(TONE_FILE).display()),
         "audio_player aubridge,ear".to_owned(),
         "audio_alert aubridge,alert".to_owned(),
         "audio_telev_pt 101".to_owned(),
         "rtp_ports 33000-33999".to_owned(),
-        "net_interface lo".to_owned(),
+        "net_interface 127.0.0.1".to_owned(),
         format!("snd_path {}", folder.display()),
         format!("module_path {}", modules.display()),
     ];
@@ -160,6 +169,26 @@ fn account(config: &BaresipConfig) -> String {
         "\"Desk phone {user}\" <sip:{user}@{domain}>;auth_user={user};auth_pass={password};\
          outbound=\"sip:{registrar};transport=udp\";regint=60;answermode=auto;audio_codecs=PCMU/8000/1\n"
     )
+}
+
+/// A RIFF file of 16-bit mono with one tone in it.
+fn tone_file(hz: u32) -> Vec<u8> {
+    let data = RATE * TONE_SECONDS * 2;
+    let mut bytes = b"RIFF".to_vec();
+    bytes.extend((36 + data).to_le_bytes());
+    bytes.extend(b"WAVEfmt ");
+    bytes.extend(16u32.to_le_bytes());
+    // PCM, one channel.
+    bytes.extend([1, 0, 1, 0]);
+    bytes.extend(RATE.to_le_bytes());
+    bytes.extend((RATE * 2).to_le_bytes());
+    // Two bytes a frame, sixteen bits a sample.
+    bytes.extend([2, 0, 16, 0]);
+    bytes.extend(b"data");
+    bytes.extend(data.to_le_bytes());
+    let mut generator = Generator::new(hz, SPEAKING_DBFS);
+    bytes.extend((0..RATE * TONE_SECONDS).flat_map(|_| generator.next_sample(RATE).to_le_bytes()));
+    bytes
 }
 
 /// Rate and samples of a RIFF file of 16-bit mono; tolerates a data chunk that is still being written.
@@ -213,16 +242,9 @@ mod tests {
 
     #[test]
     fn a_wav_file_is_read() {
-        let mut bytes = b"RIFF\0\0\0\0WAVEfmt ".to_vec();
-        bytes.extend(16u32.to_le_bytes());
-        bytes.extend([1, 0, 1, 0]);
-        bytes.extend(8_000u32.to_le_bytes());
-        bytes.extend(16_000u32.to_le_bytes());
-        bytes.extend([2, 0, 16, 0]);
-        bytes.extend(b"data");
-        bytes.extend(4u32.to_le_bytes());
-        bytes.extend([1, 0, 0xff, 0xff]);
-        assert_eq!(read_wav(&bytes), Some((8_000, vec![1, -1])));
+        let (rate, samples) = read_wav(&tone_file(tone::UMA)).unwrap();
+        assert_eq!((rate, samples.len()), (RATE, (RATE * TONE_SECONDS) as usize));
+        assert!((tone::level_dbfs(&samples[..160], rate, tone::UMA) - SPEAKING_DBFS).abs() < 0.1);
         assert_eq!(read_wav(b"nonsense"), None);
     }
 
