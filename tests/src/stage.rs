@@ -189,6 +189,7 @@ impl Stage {
     pub async fn room(&self, login: &str, kind: &str, voice: Voice) -> LabResult<Room> {
         let (api, _) = self.login(login).await?;
         let meeting = api.create_meeting("Lab meeting", kind, &[]).await?;
+        api.start_meeting(&meeting.id).await?;
         let host = Participant::join(&api, &meeting.id, voice).await?;
         Ok(Room { api, meeting, host })
     }

@@ -1,5 +1,7 @@
 //! Nothing depends upward, and the pure crates link nothing that reads a clock, a socket or a runtime.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;

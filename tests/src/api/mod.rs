@@ -199,6 +199,14 @@ impl Api {
         Ok(self.get::<Meetings>("/v1/meetings").await?.meetings)
     }
 
+    /// Starts a meeting.
+    ///
+    /// # Errors
+    /// When the gateway refuses.
+    pub async fn start_meeting(&self, id: &str) -> LabResult<()> {
+        self.accepted("POST", &format!("/v1/meetings/{id}/start"), Some(json!({}))).await
+    }
+
     /// Ends a meeting for everybody.
     ///
     /// # Errors

@@ -34,6 +34,7 @@ async fn a56_a_second_host_calls_with_her_own_number() {
         let pia = hana.user("pia").await?;
         let meeting =
             hana.create_meeting("Two hosts", "conference", &[PersonToInvite::user(&pia.id, "host")]).await?;
+        hana.start_meeting(&meeting.id).await?;
         let _first = Participant::join(&hana, &meeting.id, Voice::silent()).await?;
         let (pia, _) = stage.login("pia").await?;
         let _second = Participant::join(&pia, &meeting.id, Voice::silent()).await?;

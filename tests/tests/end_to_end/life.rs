@@ -78,9 +78,12 @@ async fn ending_the_meeting_ends_every_call_also_a_ringing_one() {
         stage.carrier.wait_call_to(carrier::NO_ANSWER, LONG).await?;
         room.api.end_meeting(&room.meeting.id).await?;
         stage.wait_quiet(LONG).await?;
-        let ended = |number: &str| stage.carrier.calls_to(number)[0].wait_ended(LONG);
-        assert_eq!(ended(carrier::PRESSES_ONE).await?, EndedBy::RemoteBye);
-        assert_eq!(ended(carrier::NO_ANSWER).await?, EndedBy::Cancelled);
+        for (number, by) in
+            [(carrier::PRESSES_ONE, EndedBy::RemoteBye), (carrier::NO_ANSWER, EndedBy::Cancelled)]
+        {
+            let call = stage.carrier.wait_call_to(number, LONG).await?;
+            assert_eq!(call.wait_ended(LONG).await?, by, "{number}");
+        }
         Ok(())
     })
     .await;

@@ -91,6 +91,7 @@ async fn a56_sipp_sees_pias_number_when_pia_calls() {
         let user = hana.user("pia").await?;
         let people = [PersonToInvite::user(&user.id, "host")];
         let meeting = hana.create_meeting("Pia calls", "conference", &people).await?;
+        hana.start_meeting(&meeting.id).await?;
         let (pia, _) = stage.login("pia").await?;
         let host = Participant::join(&pia, &meeting.id, Voice::silent()).await?;
         let tickets = pia.call(&meeting.id, &[CallTarget::number(NUMBER, "attendee")], &token()).await?;

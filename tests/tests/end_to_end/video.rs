@@ -21,6 +21,7 @@ async fn two_participants_see_each_other_and_a_phone_changes_nothing() {
         let pia = hana.user("pia").await?;
         let people = [PersonToInvite::user(&pia.id, "presenter")];
         let meeting = hana.create_meeting("Seen", "conference", &people).await?;
+        hana.start_meeting(&meeting.id).await?;
         let host = Participant::join(&hana, &meeting.id, Voice::silent()).await?;
         let (pia, _) = stage.login("pia").await?;
         let other = Participant::join(&pia, &meeting.id, Voice::silent()).await?;
