@@ -15,7 +15,7 @@
 //! | [`participant`] | a web participant without a browser |
 //! | [`api`] | the REST and event client |
 //! | [`gateway`] | starts and stops the program under test |
-//! | [`sipp`], [`baresip`] | foreign peers |
+//! | [`sipp`], [`baresip`], [`browser`] | foreign peers |
 //! | [`report`] | tables |
 //! | [`stage`], [`delay`] | a whole house to test in, and mouth-to-ear measurement |
 //! | [`demo`] | the guided demonstration |
@@ -34,6 +34,7 @@
 
 pub mod api;
 pub mod baresip;
+pub mod browser;
 pub mod carrier;
 pub mod delay;
 pub mod demo;
