@@ -88,6 +88,65 @@ impl CallState {
     }
 }
 
+impl CallState {
+    /// The name in the database and in the API, which is also the second half of the event kind (`call.ringing`).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Dialling => "dialling",
+            Self::Ringing => "ringing",
+            Self::Answered => "answered",
+            Self::Confirming => "confirming",
+            Self::Joined => "joined",
+            Self::Ended => "ended",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The plain sentence a host reads while no cause says more ([`Cause::words`] does at the end).
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Queued => "Waiting to be called",
+            Self::Dialling => "Calling",
+            Self::Ringing => "Ringing",
+            Self::Answered => "Answered",
+            Self::Confirming => "Waiting for 1",
+            Self::Joined => "In the meeting",
+            Self::Ended => "Hung up",
+            Self::Failed => "Failed",
+            Self::Refused => "Not called",
+            Self::Cancelled => "Cancelled",
+        }
+    }
+}
+
+/// Where a meeting stands. Only what the running meeting decides is here; plans and dates are the store's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MeetingState {
+    /// Nobody has been in yet.
+    #[default]
+    Scheduled,
+    /// Somebody is in.
+    Started,
+    /// A Host is or was in.
+    Active,
+    /// Everybody has left, or a Host ended it. Joining starts it again.
+    Ended,
+}
+
+/// What carries a person's media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LegKind {
+    /// A browser.
+    Webrtc,
+    /// A phone: a registered device, or a number behind a trunk.
+    Sip,
+}
+
 /// Why a call ended or was refused: the closed list of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -120,13 +120,11 @@ impl Default for Log {
 pub struct Dialling {
     /// Seconds until an unanswered call is cancelled.
     pub ring_timeout_s: u64,
-    /// Seconds a called number has to press 1.
-    pub confirm_timeout_s: u64,
 }
 
 impl Default for Dialling {
     fn default() -> Self {
-        Self { ring_timeout_s: 45, confirm_timeout_s: 30 }
+        Self { ring_timeout_s: 45 }
     }
 }
 
@@ -209,8 +207,8 @@ impl Config {
                 );
             }
         }
-        if self.dialling.ring_timeout_s == 0 || self.dialling.confirm_timeout_s == 0 {
-            return value("dialling", "has a time of 0 s".to_owned(), "Give at least 1 second");
+        if !(5..=300).contains(&self.dialling.ring_timeout_s) {
+            return value("dialling.ring_timeout_s", "must be 5 to 300".to_owned(), "Leave it out for 45 seconds");
         }
         Ok(())
     }
@@ -248,11 +246,6 @@ impl Config {
     /// Time until an unanswered call is cancelled.
     pub fn ring_timeout(&self) -> Duration {
         Duration::from_secs(self.dialling.ring_timeout_s)
-    }
-
-    /// Time a called number has to press 1.
-    pub fn confirm_timeout(&self) -> Duration {
-        Duration::from_secs(self.dialling.confirm_timeout_s)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where the world is read: the clock and the entropy of the operating system. Everything below is told both.
 
+use conference::services::{Clock, Entropy};
 use conference::vocabulary::UnixMillis;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,4 +18,28 @@ pub fn seed() -> std::io::Result<[u8; 32]> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(std::io::Error::other)?;
     Ok(seed)
+}
+
+/// The operating system's wall clock, for the services.
+#[derive(Clone, Copy, Debug)]
+pub struct WallClock;
+
+impl Clock for WallClock {
+    fn wall(&self) -> UnixMillis {
+        wall()
+    }
+}
+
+/// The operating system's generator, for the services.
+#[derive(Clone, Copy, Debug)]
+pub struct OsEntropy;
+
+impl Entropy for OsEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        if let Err(error) = getrandom::fill(bytes) {
+            // Going on would hand out guessable tokens.
+            tracing::error!(%error, "the operating system gives no random bytes");
+            std::process::abort();
+        }
+    }
 }

@@ -5,13 +5,12 @@ use crate::media_thread::{Input, MediaHandle};
 use crate::ports::RtpPorts;
 use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Record, Refusal, Reply};
 use conference::ids::MeetingId;
-use conference::services::events::EventHub;
+use conference::services::EventHub;
 use media::webrtc::AcceptedPeer;
 use media::worker::{self, LegId, RoomId};
 use sip_core::ua::{self, AddressOfRecord, BindingInfo, Datagram, UserAgent};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Instant;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
@@ -50,13 +49,15 @@ pub struct FocusTask {
     /// Ports of phone legs.
     pub ports: RtpPorts,
     /// Public events go here.
-    pub events: Arc<EventHub>,
+    pub events: EventHub,
     /// Records go here, in order.
     pub records: mpsc::Sender<Record>,
     /// Requests from API and start-up.
     pub requests: mpsc::Receiver<Request>,
     /// Events of all media threads.
     pub media_events: mpsc::Receiver<worker::Event>,
+    /// Which media thread holds the port of each phone leg.
+    pub threads: BTreeMap<LegId, RoomId>,
     /// Peers accepted by the signalling threads, until the focus attaches them.
     pub peers: BTreeMap<LegId, AcceptedPeer>,
 }
@@ -189,10 +190,10 @@ impl FocusTask {
         match effect {
             Effect::Sip(command) => self.user_agent.handle_command(Instant::now(), command),
             Effect::OpenPort { leg, room } => self.open_port(leg, room),
-            Effect::ClosePort { leg, room } => self.tell(room, Input::Close(leg)),
+            Effect::ClosePort { leg } => self.close_port(leg),
             Effect::Media { room, command } => self.tell(room, Input::Command(command)),
             Effect::AttachPeer { leg, room } => self.attach_peer(leg, room),
-            Effect::Publish(event) => self.events.publish(event),
+            Effect::Publish(event) => drop(self.events.publish(event)),
             Effect::Record(record) => {
                 if self.records.try_send(record).is_err() {
                     tracing::error!("the database is too far behind: a record is lost");
@@ -209,8 +210,17 @@ impl FocusTask {
             )?;
             Ok(address)
         });
+        if result.is_ok() {
+            self.threads.insert(leg, room);
+        }
         let result = result.map_err(|error| error.to_string());
         self.focus.handle_port(Instant::now(), edge::wall(), leg, result);
+    }
+
+    fn close_port(&mut self, leg: LegId) {
+        if let Some(room) = self.threads.remove(&leg) {
+            self.tell(room, Input::Close(leg));
+        }
     }
 
     fn attach_peer(&mut self, leg: LegId, room: RoomId) {

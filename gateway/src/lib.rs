@@ -1,1 +1,19 @@
-//! Placeholder.
+//! The process: configuration, sockets, threads, clock, entropy, shutdown. The one composition root.
+//!
+//! Everything that decides is pure and lives in `sip-core`, `media` and `conference`; the modules here are the thin
+//! drivers that read the world for it and carry out what it decided.
+
+pub mod config;
+pub mod edge;
+mod error;
+mod focus_task;
+mod live;
+pub mod logging;
+mod media_thread;
+mod ports;
+mod recorder;
+mod sockets;
+mod start;
+
+pub use error::StartError;
+pub use start::run;

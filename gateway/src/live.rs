@@ -3,10 +3,12 @@
 use crate::focus_task::Request;
 use async_trait::async_trait;
 use conference::ids::MeetingId;
-use conference::live::focus::{Command, MeetingSnapshot, PersonSpec, Refusal, Reply};
+use conference::live::focus::{Command, MeetingSnapshot, PersonSpec, Refusal, RefusalKind, Reply};
+use conference::services::provision::ProvisionedDevice;
 use conference::services::{Live, Provision, WebrtcAnswer};
-use media::webrtc::{AcceptedPeer, PeerConfig, accept_offer};
-use sip_core::ua::{AddressOfRecord, BindingInfo};
+use conference::vocabulary::Cause;
+use media::webrtc::{AcceptedPeer, PeerConfig, PeerError, accept_offer};
+use sip_core::ua::{self, AddressOfRecord, BindingInfo};
 use std::net::SocketAddr;
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
@@ -43,14 +45,36 @@ impl LiveHandle {
         let accepted = tokio::task::spawn_blocking(move || accept_offer(Instant::now(), &offer, &config)).await;
         match accepted {
             Ok(Ok(peer)) => Ok(peer),
-            Ok(Err(error)) => Err(Refusal::bad_offer(&error.to_string())),
-            Err(_) => Err(Refusal::internal("the offer could not be processed")),
+            Ok(Err(error)) => Err(bad_offer(&error)),
+            Err(_) => Err(internal("the offer could not be processed")),
+        }
+    }
+
+    async fn tell(&self, command: Command) {
+        if let Err(refusal) = self.command(command).await {
+            tracing::warn!(?refusal, "the meetings refused a provisioning");
+        }
+    }
+
+    async fn user_agent(&self, command: ua::Command) {
+        if self.requests.send(Request::UserAgent(command)).await.is_err() {
+            tracing::debug!("provisioning while the gateway stops");
         }
     }
 }
 
+fn internal(detail: &str) -> Refusal {
+    Refusal::call(RefusalKind::Overload, Cause::Internal).detail(detail)
+}
+
+fn bad_offer(error: &PeerError) -> Refusal {
+    Refusal::new(RefusalKind::Invalid, format!("the offer cannot be answered: {error}"))
+        .field("sdp")
+        .mend("send the offer of a browser with the m-lines of docs/API.md")
+}
+
 fn stopping() -> Refusal {
-    Refusal::internal("the gateway is stopping")
+    internal("the gateway is stopping")
 }
 
 #[async_trait]
@@ -70,7 +94,7 @@ impl Live for LiveHandle {
         let join = Box::new((Command::JoinWebrtc { meeting, person }, peer));
         match self.ask(|answer| Request::Join(join, answer)).await {
             Some(Ok(Reply::Leg(leg))) => Ok(WebrtcAnswer { leg, answer_sdp }),
-            Some(Ok(_)) => Err(Refusal::internal("a join was answered with something else")),
+            Some(Ok(_)) => Err(internal("a join was answered with something else")),
             Some(Err(refusal)) => Err(refusal),
             None => Err(stopping()),
         }
@@ -86,16 +110,15 @@ impl Live for LiveHandle {
 
     async fn provision(&self, change: Provision) {
         match change {
-            Provision::UserAgent(command) => {
-                if self.requests.send(Request::UserAgent(command)).await.is_err() {
-                    tracing::debug!("provisioning while the gateway stops");
-                }
+            Provision::Meeting(spec) => self.tell(Command::PutMeeting(spec)).await,
+            Provision::Device(device) => {
+                let ProvisionedDevice { account, user, tenant, display_name } = *device;
+                let aor = account.aor.clone();
+                self.user_agent(ua::Command::PutDevice(account)).await;
+                self.tell(Command::PutDevice { aor, user, tenant, display_name, role_hint: None }).await;
             }
-            Provision::Focus(command) => {
-                if let Err(refusal) = self.command(command).await {
-                    tracing::warn!(?refusal, "the meetings refused a provisioning");
-                }
-            }
+            Provision::Trunk(trunk) => self.user_agent(ua::Command::PutTrunk(*trunk)).await,
+            Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(*binding)).await,
         }
     }
 }

@@ -1,1 +1,38 @@
-//! Placeholder.
+//! Media as pure logic: it is handed datagrams and the time, and hands back datagrams and events.
+//!
+//! [`worker::Worker`] is what a media thread drives; everything else is what a worker is made of, usable and
+//! tested on its own. Nothing here opens a socket, starts a thread, reads a clock or draws global randomness.
+//! The one exception is the WebRTC implementation behind [`webrtc::WebrtcPeer`], which draws its own keys.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::float_cmp,
+        clippy::wildcard_enum_match_arm,
+        clippy::disallowed_methods,
+        reason = "tests"
+    )
+)]
+
+pub mod codec;
+pub mod conceal;
+pub mod dtmf;
+pub mod jitter;
+pub mod level;
+pub mod mixer;
+pub mod prompt;
+pub mod resample;
+pub mod rtcp;
+pub mod rtp;
+pub mod sample;
+pub mod sdp;
+pub mod speaker;
+pub mod tone;
+pub mod webrtc;
+pub mod worker;

@@ -1,1 +1,29 @@
 //! The running meetings, as pure logic.
+//!
+//! Time (`now`), wall time and seeds are arguments; decisions come out as data ([`focus::Effect`]), which the
+//! gateway carries out. The drive loop is: one `handle_*`, then [`focus::Focus::poll_output`] until it says
+//! [`focus::Output::Timeout`].
+//!
+//! | module | question it answers |
+//! |---|---|
+//! | [`number`], [`emergency`] | what number was typed, and might it reach an emergency service |
+//! | [`resolver`] | who is meant by a text |
+//! | [`policy`] | who may do what, and may this number be dialled |
+//! | [`plan`] | who hears and sees whom |
+//! | [`call`] | how one dial-out goes on |
+//! | [`meeting`], [`participant`] | who is in, and when is it over |
+//! | [`focus`] | all meetings: commands and events in, effects out |
+
+pub mod call;
+pub mod emergency;
+pub mod event;
+pub mod focus;
+pub mod meeting;
+pub mod number;
+pub mod participant;
+pub mod plan;
+pub mod policy;
+pub mod refusal;
+pub mod resolver;
+pub mod snapshot;
+pub mod timers;

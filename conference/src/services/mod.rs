@@ -1,1 +1,155 @@
-//! What the API may ask for, with the rights checked.
+//! What the API may ask for. Every function takes the actor first and checks their rights; nothing above this module
+//! decides who may do what.
+//!
+//! | module | question it answers |
+//! |---|---|
+//! | [`accounts`] | who is asking |
+//! | [`users`] | which colleagues and devices are there |
+//! | [`resolve`] | who is meant by a typed text |
+//! | [`meetings`], [`people`] | which meetings, and who is on their lists with which role |
+//! | [`join`] | how somebody comes in, by link or as themselves |
+//! | [`calls`] | CALL: placing, previewing, cancelling, calling again |
+//! | [`events`] | what happens, in order, for everybody who may know |
+//! | [`provision`] | what the running part is told at start |
+
+pub mod accounts;
+pub mod actor;
+pub mod calls;
+mod error;
+pub mod events;
+mod input;
+pub mod join;
+mod live;
+mod locks;
+pub mod meetings;
+pub mod people;
+pub mod provision;
+mod reach;
+pub mod resolve;
+pub mod users;
+pub mod views;
+
+pub use actor::{Actor, ParticipantActor, UserActor};
+pub use error::{ErrorKind, ServiceError};
+pub use events::EventHub;
+pub use live::{Live, WebrtcAnswer};
+pub use provision::Provision;
+
+pub use crate::store::world::{Clock, Entropy};
+
+use crate::live::event::PublicEvent;
+use crate::store::Store;
+use crate::store::secrets::{LinkKey, random_id};
+use crate::store::seed::TrunkPasswords;
+use crate::vocabulary::UnixMillis;
+use locks::MeetingLocks;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What an installation may set.
+#[derive(Clone, Debug)]
+pub struct ServicesConfig {
+    /// Where browsers reach the page, without a slash at the end: `https://meet.example`.
+    pub base_url: String,
+    /// How long a call may ring.
+    pub ring_timeout: Duration,
+    /// How long a login lasts.
+    pub login_lifetime: Duration,
+    /// How long a participant token lasts.
+    pub participant_lifetime: Duration,
+    /// How many calls one Host may place within a minute.
+    pub calls_per_minute: u32,
+    /// Countries beyond the tenant's own that may be called, as ISO 3166 codes.
+    pub dial_countries: Vec<String>,
+}
+
+impl Default for ServicesConfig {
+    fn default() -> Self {
+        Self {
+            base_url: "http://127.0.0.1:8080".to_owned(),
+            ring_timeout: Duration::from_secs(45),
+            login_lifetime: Duration::from_secs(12 * 3600),
+            participant_lifetime: Duration::from_secs(12 * 3600),
+            calls_per_minute: 200,
+            dial_countries: Vec::new(),
+        }
+    }
+}
+
+/// What services are built from.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// The running part.
+    pub live: Arc<dyn Live>,
+    /// The event stream; whatever carries out the running part's effects publishes to it too.
+    pub events: EventHub,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+    /// The key join links are derived from.
+    pub links: LinkKey,
+    /// The trunks' passwords, which the database does not hold.
+    pub trunk_passwords: TrunkPasswords,
+    /// What the installation set.
+    pub config: ServicesConfig,
+}
+
+/// Everything the API may ask for.
+pub struct Services {
+    /// The database.
+    pub store: Store,
+    /// The running part.
+    pub live: Arc<dyn Live>,
+    /// The event stream.
+    pub events: EventHub,
+    /// What the installation set.
+    pub config: ServicesConfig,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    links: LinkKey,
+    trunk_passwords: TrunkPasswords,
+    passwords: accounts::Passwords,
+    locks: MeetingLocks,
+}
+
+impl Services {
+    /// Puts the services together and renews the join links' hashes if the key is not the one they were made with.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub async fn new(parts: Parts) -> Result<Self, ServiceError> {
+        let Parts { store, live, events, clock, entropy, links, trunk_passwords, config } = parts;
+        let passwords = accounts::Passwords::new(entropy.as_ref())?;
+        let services = Self {
+            store,
+            live,
+            events,
+            config,
+            clock,
+            entropy,
+            links,
+            trunk_passwords,
+            passwords,
+            locks: MeetingLocks::default(),
+        };
+        services.check_link_key().await?;
+        services.store.delete_expired_sessions(services.now()).await?;
+        Ok(services)
+    }
+
+    /// The wall time the services go by.
+    pub fn now(&self) -> UnixMillis {
+        self.clock.wall()
+    }
+
+    /// A random request or row identifier.
+    pub fn random_id(&self, prefix: char) -> String {
+        random_id(self.entropy.as_ref(), prefix)
+    }
+
+    fn publish(&self, event: PublicEvent) {
+        self.events.publish(event);
+    }
+}

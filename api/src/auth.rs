@@ -1,0 +1,62 @@
+//! Whose token is this.
+
+use crate::AppState;
+use crate::problem::ApiError;
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use conference::services::Actor;
+use std::net::{IpAddr, SocketAddr};
+
+/// The cookie a browser carries instead of the header.
+pub(crate) const COOKIE: &str = "partyline";
+
+/// Whoever sent a valid token, by header or by cookie.
+pub(crate) struct Caller {
+    pub(crate) actor: Actor,
+    pub(crate) token: String,
+}
+
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let token = bearer(&parts.headers).or_else(|| cookie(&parts.headers)).ok_or_else(no_token)?.to_owned();
+        let actor = state.services.authenticate(&token).await?;
+        Ok(Self { actor, token })
+    }
+}
+
+/// The address a request came from, if the server was set up to tell.
+pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self(peer.map(|ConnectInfo(address)| address.ip())))
+    }
+}
+
+pub(crate) fn no_token() -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "No token was sent")
+        .mend("Log in, then send the header Authorization: Bearer TOKEN")
+}
+
+/// The token of the Authorization header.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The token of the cookie.
+pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, token)| token)
+}

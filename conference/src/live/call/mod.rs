@@ -1,0 +1,432 @@
+//! One dial-out: a state machine without clock, sockets or knowledge of the meeting.
+//!
+//! ```text
+//! queued -> dialling -> ringing -> answered -> joined -> ended
+//!               |          |          |  \-> confirming -> joined
+//!               v          v          v          v
+//!           failed, or cancelled by a Host, from any state before joined
+//! ```
+//! [`Call::handle`] takes what happened and says what to do; the focus does it. Deadlines are asked for as
+//! durations and come back as [`Input::Timer`].
+
+pub mod cause;
+
+pub use cause::FarEnd;
+
+use crate::ids::{CallId, MeetingId, TenantId, UserId};
+use crate::live::number;
+use crate::live::participant::PersonSpec;
+use crate::live::snapshot::CallView;
+use crate::vocabulary::{CallState, Cause, UnixMillis};
+use media::worker::LegId;
+use sip_core::ua::{AddressOfRecord, CallerIdentity, EndCause, TrunkId};
+use std::time::Duration;
+
+/// How long a person at the gate may take to press 1.
+pub const GATE: Duration = Duration::from_secs(30);
+/// The pause before the gate's prompt is spoken again.
+pub const PROMPT_PAUSE: Duration = Duration::from_secs(3);
+/// How long it may ring unless the tenant says otherwise.
+pub const RING_TIMEOUT: Duration = Duration::from_secs(45);
+/// The key that lets a person in.
+pub const CONFIRM_KEY: char = '1';
+
+/// Where a call goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DialTarget {
+    /// One registered device.
+    Device {
+        /// Its address of record.
+        aor: AddressOfRecord,
+        /// How a host reads it ("Desk phone 103a").
+        label: String,
+    },
+    /// A phone number.
+    Number {
+        /// In E.164 with `+`.
+        e164: String,
+        /// The trunks that may carry it, in the order in which they are tried.
+        trunks: Vec<TrunkId>,
+    },
+}
+
+/// Everything about a call that is settled before it is dialled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialSpec {
+    /// The call. The same id twice is one call.
+    pub call: CallId,
+    /// The meeting it leads into.
+    pub meeting: MeetingId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Who is called, with the role and access to come in with.
+    pub person: PersonSpec,
+    /// The Host who pressed CALL.
+    pub acting_host: UserId,
+    /// Where it goes.
+    pub target: DialTarget,
+    /// The acting Host's caller ID.
+    pub caller: CallerIdentity,
+    /// Whether the person must press 1: yes for outside numbers, no for registered devices.
+    pub press_one: bool,
+    /// How long it may ring, from the first INVITE on; [`RING_TIMEOUT`] unless the tenant says otherwise.
+    pub ring_timeout: Duration,
+    /// The Call-ID of the first INVITE. It is stored before the call is handed over.
+    pub sip_call_id: String,
+}
+
+/// The deadlines of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallTimer {
+    /// It has rung long enough.
+    Ring,
+    /// The time to press 1 is over.
+    Gate,
+    /// The prompt is due again.
+    Prompt,
+}
+
+/// What may happen to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Its media port is bound.
+    PortOpened,
+    /// No media port could be had; the words say why.
+    PortFailed(String),
+    /// A provisional answer came.
+    Provisional(u16),
+    /// The far end picked up, with a session description we can use.
+    Answered,
+    /// The far end picked up, but no media can flow; the words say why.
+    AnsweredUnusable(String),
+    /// The person pressed [`CONFIRM_KEY`].
+    Confirmed,
+    /// The prompt has been spoken to its end.
+    PromptEnded,
+    /// The SIP session is over.
+    Over(EndCause),
+    /// Someone or something in the meeting calls it off.
+    Cancel(Cause),
+    /// A deadline has come.
+    Timer(CallTimer),
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send an INVITE; the number counts the attempts from 0 and picks the trunk.
+    Invite(usize),
+    /// Make this state known, as entered now.
+    Announce(CallState),
+    /// Write down something that does not change the state.
+    Note(String),
+    /// Start a deadline from now.
+    Arm(CallTimer, Duration),
+    /// Forget a deadline.
+    Disarm(CallTimer),
+    /// Speak the prompt to this leg alone.
+    Prompt,
+    /// Stop speaking.
+    StopPrompt,
+    /// Let the leg into the meeting.
+    Admit,
+    /// CANCEL or BYE.
+    HangUp,
+    /// Give back the leg, its port and all deadlines.
+    Release,
+}
+
+/// One call on its way.
+#[derive(Clone, Debug)]
+pub struct Call {
+    spec: DialSpec,
+    leg: LegId,
+    state: CallState,
+    cause: Option<Cause>,
+    sip_code: Option<u16>,
+    detail: Option<String>,
+    attempt: usize,
+    rang: bool,
+    entered_at: UnixMillis,
+}
+
+impl Call {
+    /// A call that waits for its turn.
+    pub fn new(spec: DialSpec, leg: LegId, at: UnixMillis) -> Self {
+        Self {
+            spec,
+            leg,
+            state: CallState::Queued,
+            cause: None,
+            sip_code: None,
+            detail: None,
+            attempt: 0,
+            rang: false,
+            entered_at: at,
+        }
+    }
+
+    /// What was settled before.
+    pub fn spec(&self) -> &DialSpec {
+        &self.spec
+    }
+
+    /// Its leg.
+    pub fn leg(&self) -> LegId {
+        self.leg
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> CallState {
+        self.state
+    }
+
+    /// Why it is over.
+    pub fn cause(&self) -> Option<Cause> {
+        self.cause
+    }
+
+    /// The SIP status behind the cause.
+    pub fn sip_code(&self) -> Option<u16> {
+        self.sip_code
+    }
+
+    /// More words for the record.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// The number dialled.
+    pub fn number(&self) -> Option<&str> {
+        match &self.spec.target {
+            DialTarget::Number { e164, .. } => Some(e164),
+            DialTarget::Device { .. } => None,
+        }
+    }
+
+    /// The trunk of the attempt in hand.
+    pub fn trunk(&self) -> Option<TrunkId> {
+        match &self.spec.target {
+            DialTarget::Number { trunks, .. } => trunks.get(self.attempt).cloned(),
+            DialTarget::Device { .. } => None,
+        }
+    }
+
+    /// The Call-ID of the attempt in hand: each INVITE to another trunk is a call of its own (RFC 3261 section
+    /// 8.1.1.4), and its Call-ID can be worked out from the stored one.
+    pub fn sip_call_id(&self) -> String {
+        if self.attempt == 0 {
+            return self.spec.sip_call_id.clone();
+        }
+        match self.spec.sip_call_id.split_once('@') {
+            Some((word, host)) => format!("{word}.{}@{host}", self.attempt),
+            None => format!("{}.{}", self.spec.sip_call_id, self.attempt),
+        }
+    }
+
+    /// Notes when the present state was entered.
+    pub fn entered(&mut self, at: UnixMillis) {
+        self.entered_at = at;
+    }
+
+    /// The call as hosts see it.
+    pub fn view(&self) -> CallView {
+        self.view_in(self.state)
+    }
+
+    /// The call as hosts see it in a state it passes through: "answered" is announced and left at once.
+    pub fn view_in(&self, state: CallState) -> CallView {
+        let target = match &self.spec.target {
+            DialTarget::Device { label, .. } => label.clone(),
+            DialTarget::Number { e164, .. } => number::display_of(e164),
+        };
+        CallView {
+            call: self.spec.call.clone(),
+            id: self.spec.call.clone(),
+            person: self.spec.person.person.clone(),
+            state,
+            cause: self.cause,
+            sip_code: self.sip_code,
+            words: self.cause.map_or(state.words(), Cause::words).to_owned(),
+            target,
+            display_name: self.spec.person.display_name.clone(),
+            role: self.spec.person.role,
+            number: self.number().map(str::to_owned),
+            at: self.entered_at,
+        }
+    }
+
+    /// Takes what happened and says what to do. Anything that cannot matter in the present state is ignored.
+    pub fn handle(&mut self, input: Input) -> Vec<Action> {
+        if self.state.is_final() {
+            return Vec::new();
+        }
+        match input {
+            Input::PortOpened => self.port_opened(),
+            Input::PortFailed(why) => self.fail(Cause::Internal, Some(why)),
+            Input::Provisional(status) => self.provisional(status),
+            Input::Answered => self.answered(),
+            Input::AnsweredUnusable(why) => self.hang_up(CallState::Failed, Cause::MediaFailed, Some(why)),
+            Input::Confirmed => self.confirmed(),
+            Input::PromptEnded if self.state == CallState::Confirming => {
+                vec![Action::Arm(CallTimer::Prompt, PROMPT_PAUSE)]
+            }
+            Input::PromptEnded => Vec::new(),
+            Input::Over(end) => self.over(&end),
+            Input::Cancel(cause) => self.cancel(cause),
+            Input::Timer(timer) => self.timer(timer),
+        }
+    }
+
+    fn port_opened(&mut self) -> Vec<Action> {
+        if self.state != CallState::Queued {
+            return Vec::new();
+        }
+        self.state = CallState::Dialling;
+        let ring = Action::Arm(CallTimer::Ring, self.spec.ring_timeout);
+        vec![Action::Announce(self.state), ring, Action::Invite(0)]
+    }
+
+    /// 100 says only that the next hop lives; any other provisional answer is ringing or early media.
+    fn provisional(&mut self, status: u16) -> Vec<Action> {
+        if self.state != CallState::Dialling || status <= 100 {
+            return Vec::new();
+        }
+        self.rang = true;
+        self.sip_code = Some(status);
+        self.state = CallState::Ringing;
+        vec![Action::Announce(self.state)]
+    }
+
+    fn answered(&mut self) -> Vec<Action> {
+        if !matches!(self.state, CallState::Dialling | CallState::Ringing) {
+            return Vec::new();
+        }
+        self.sip_code = Some(200);
+        let mut actions = vec![Action::Disarm(CallTimer::Ring), Action::Announce(CallState::Answered)];
+        if self.spec.press_one {
+            self.state = CallState::Confirming;
+            actions.push(Action::Announce(self.state));
+            actions.push(Action::Arm(CallTimer::Gate, GATE));
+            actions.push(Action::Prompt);
+        } else {
+            self.state = CallState::Joined;
+            actions.push(Action::Admit);
+            actions.push(Action::Announce(self.state));
+        }
+        actions
+    }
+
+    fn confirmed(&mut self) -> Vec<Action> {
+        if self.state != CallState::Confirming {
+            return Vec::new();
+        }
+        self.state = CallState::Joined;
+        vec![
+            Action::Disarm(CallTimer::Gate),
+            Action::Disarm(CallTimer::Prompt),
+            Action::StopPrompt,
+            Action::Admit,
+            Action::Announce(self.state),
+        ]
+    }
+
+    fn over(&mut self, end: &EndCause) -> Vec<Action> {
+        match self.state {
+            CallState::Queued | CallState::Dialling | CallState::Ringing => self.over_unanswered(end),
+            // Whoever hangs up at the gate, a machine at the end of its greeting included, did not press 1.
+            CallState::Answered | CallState::Confirming => match end {
+                EndCause::RemoteBye => {
+                    self.fail(Cause::NotConfirmed, Some("hung up without pressing 1".into()))
+                }
+                _ => self.fail(Cause::Lost, None),
+            },
+            CallState::Joined => {
+                let cause = match end {
+                    EndCause::RemoteBye | EndCause::LocalHangUp => Cause::HungUp,
+                    _ => Cause::Lost,
+                };
+                self.finish(CallState::Ended, cause, None)
+            }
+            CallState::Ended | CallState::Failed | CallState::Refused | CallState::Cancelled => Vec::new(),
+        }
+    }
+
+    fn over_unanswered(&mut self, end: &EndCause) -> Vec<Action> {
+        let reason = reason_of(end);
+        if cause::may_try_next_trunk(end, self.rang) && self.has_next_trunk() {
+            self.attempt += 1;
+            let note = format!("attempt {} came to nothing ({reason}), trying the next trunk", self.attempt);
+            return vec![Action::Note(note), Action::Invite(self.attempt)];
+        }
+        let far_end = match self.spec.target {
+            DialTarget::Device { .. } => FarEnd::Device,
+            DialTarget::Number { .. } => FarEnd::Trunk,
+        };
+        let (cause, status) = cause::cause_of_end(far_end, end, self.rang);
+        self.sip_code = status.or(self.sip_code);
+        let state = if cause == Cause::Cancelled { CallState::Cancelled } else { CallState::Failed };
+        self.finish(state, cause, Some(reason))
+    }
+
+    fn has_next_trunk(&self) -> bool {
+        match &self.spec.target {
+            DialTarget::Number { trunks, .. } => self.attempt.saturating_add(1) < trunks.len(),
+            DialTarget::Device { .. } => false,
+        }
+    }
+
+    fn cancel(&mut self, cause: Cause) -> Vec<Action> {
+        if self.state == CallState::Joined {
+            let cause = if cause == Cause::Cancelled { Cause::HungUp } else { cause };
+            return self.hang_up(CallState::Ended, cause, None);
+        }
+        self.hang_up(CallState::Cancelled, cause, None)
+    }
+
+    fn timer(&mut self, timer: CallTimer) -> Vec<Action> {
+        match (timer, self.state) {
+            (CallTimer::Ring, CallState::Dialling | CallState::Ringing) => {
+                let words = format!("rang for {} s", self.spec.ring_timeout.as_secs());
+                self.hang_up(CallState::Failed, Cause::NoAnswer, Some(words))
+            }
+            (CallTimer::Gate, CallState::Confirming) => {
+                let words = format!("no key within {} s", GATE.as_secs());
+                self.hang_up(CallState::Failed, Cause::NotConfirmed, Some(words))
+            }
+            (CallTimer::Prompt, CallState::Confirming) => vec![Action::Prompt],
+            _ => Vec::new(),
+        }
+    }
+
+    fn fail(&mut self, cause: Cause, detail: Option<String>) -> Vec<Action> {
+        self.finish(CallState::Failed, cause, detail)
+    }
+
+    fn hang_up(&mut self, state: CallState, cause: Cause, detail: Option<String>) -> Vec<Action> {
+        let mut actions = vec![Action::HangUp];
+        actions.extend(self.finish(state, cause, detail));
+        actions
+    }
+
+    fn finish(&mut self, state: CallState, cause: Cause, detail: Option<String>) -> Vec<Action> {
+        self.state = state;
+        self.cause = Some(cause);
+        self.detail = detail;
+        vec![Action::Announce(state), Action::Release]
+    }
+}
+
+fn reason_of(end: &EndCause) -> String {
+    match end {
+        EndCause::Refused { status, reason } => format!("{status} {reason}").trim_end().to_owned(),
+        EndCause::NoResponse => "no reply".to_owned(),
+        EndCause::NotRegistered => "not registered".to_owned(),
+        EndCause::TrunkUnknown => "the trunk is not set up".to_owned(),
+        EndCause::RemoteBye => "the far end hung up".to_owned(),
+        EndCause::RemoteCancel => "the far end cancelled".to_owned(),
+        EndCause::LocalHangUp => "hung up here".to_owned(),
+        EndCause::NoAck => "the answer was never acknowledged".to_owned(),
+        EndCause::ProtocolError => "the far end broke the protocol".to_owned(),
+    }
+}

@@ -1,0 +1,94 @@
+//! What leaves the running meetings for the event stream and for the database.
+
+use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
+use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingState, Role, UnixMillis};
+use serde::Serialize;
+use sip_core::ua::{AddressOfRecord, BindingInfo};
+
+/// One event of the stream: kinds and data are those of docs/API.md.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PublicEvent {
+    /// Whose event it is; nobody of another tenant ever sees it.
+    pub tenant: TenantId,
+    /// The meeting it belongs to, if any.
+    pub meeting: Option<MeetingId>,
+    /// Such as `call.ringing`.
+    pub kind: &'static str,
+    /// When it happened.
+    pub at: UnixMillis,
+    /// The details of this kind.
+    pub data: serde_json::Value,
+}
+
+/// One fact to be written down. Records of one call or person come in the order in which things happened.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// A call has entered a state, or something worth a line happened in it.
+    CallState {
+        /// Which call.
+        call: CallId,
+        /// The state it is in now.
+        state: CallState,
+        /// Why, if it is over.
+        cause: Option<Cause>,
+        /// The SIP status behind it, if one was received.
+        sip_code: Option<u16>,
+        /// More words for the record, such as the carrier's reason phrase.
+        detail: Option<String>,
+        /// When.
+        at: UnixMillis,
+        /// The Call-ID of the INVITE in hand.
+        sip_call_id: String,
+    },
+    /// A meeting has entered a state.
+    MeetingState {
+        /// Which meeting.
+        meeting: MeetingId,
+        /// The state it is in now.
+        state: MeetingState,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A person has come in.
+    PersonJoined {
+        /// Where.
+        meeting: MeetingId,
+        /// Who.
+        person: PersonId,
+        /// The user, if the person is one.
+        user: Option<UserId>,
+        /// The name shown.
+        display_name: String,
+        /// The role on entering.
+        role: Role,
+        /// The access on entering.
+        access: Access,
+        /// By browser or by phone.
+        leg_kind: LegKind,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A person has left.
+    PersonLeft {
+        /// Where.
+        meeting: MeetingId,
+        /// Who.
+        person: PersonId,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A device has registered or refreshed its registration.
+    Binding {
+        /// The binding as the registrar holds it.
+        binding: BindingInfo,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A device is no longer registered.
+    BindingGone {
+        /// Which device.
+        device: AddressOfRecord,
+        /// When.
+        at: UnixMillis,
+    },
+}

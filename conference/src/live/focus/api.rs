@@ -1,0 +1,251 @@
+//! The vocabulary of the focus: what goes in and what comes out.
+
+use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
+pub use crate::live::call::{DialSpec, DialTarget};
+use crate::live::event::{PublicEvent, Record};
+pub use crate::live::meeting::MeetingSpec;
+pub use crate::live::participant::PersonSpec;
+pub use crate::live::refusal::{Refusal, RefusalKind};
+pub use crate::live::snapshot::{CallView, MeetingSnapshot, PersonView};
+use crate::vocabulary::{Access, Role};
+use media::sdp::Codec;
+use media::worker::{LegId, RoomId};
+use sip_core::ua::AddressOfRecord;
+use std::time::{Duration, Instant};
+
+/// What an installation may set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FocusConfig {
+    /// The codecs offered and accepted on SIP legs, the preferred one first.
+    pub codecs: Vec<Codec>,
+    /// How long a meeting that everybody has left waits before it ends, ringing calls included.
+    pub empty_grace: Duration,
+    /// How long a meeting goes on after its last Host has left.
+    pub no_host_grace: Duration,
+    /// How long a browser may take until its media connection stands.
+    pub connect_timeout: Duration,
+    /// The bounds on what one meeting may hold.
+    pub limits: FocusLimits,
+}
+
+/// Bounds on what may be held, so that nobody can fill the memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FocusLimits {
+    /// Calls of one meeting between the first INVITE and the answer; further ones wait their turn.
+    pub dialling_per_meeting: usize,
+    /// Calls of one meeting that are not over, waiting ones included.
+    pub calls_per_meeting: usize,
+    /// Legs of one meeting.
+    pub legs_per_meeting: usize,
+    /// People on the roster of one meeting, present or not.
+    pub people_per_meeting: usize,
+}
+
+impl Default for FocusConfig {
+    fn default() -> Self {
+        Self {
+            codecs: vec![Codec::Pcmu, Codec::Pcma],
+            empty_grace: Duration::from_secs(30),
+            no_host_grace: Duration::from_secs(600),
+            connect_timeout: Duration::from_secs(30),
+            limits: FocusLimits::default(),
+        }
+    }
+}
+
+impl Default for FocusLimits {
+    fn default() -> Self {
+        Self {
+            dialling_per_meeting: 50,
+            calls_per_meeting: 500,
+            legs_per_meeting: 1000,
+            people_per_meeting: 5000,
+        }
+    }
+}
+
+/// Who mutes or unmutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MutedBy {
+    /// A Host.
+    Host,
+    /// The person concerned.
+    Oneself,
+}
+
+/// What the services ask for. Rights have been checked by then.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// A meeting exists, or has changed.
+    PutMeeting(MeetingSpec),
+    /// A meeting was deleted: end it and forget it.
+    DropMeeting {
+        /// Which.
+        meeting: MeetingId,
+    },
+    /// Who a registered device is, for calls from it.
+    PutDevice {
+        /// The device.
+        aor: AddressOfRecord,
+        /// Its user.
+        user: UserId,
+        /// The user's tenant.
+        tenant: TenantId,
+        /// The user's name.
+        display_name: String,
+        /// The role in meetings that know nothing better of this user; `None` for the meeting's own default.
+        role_hint: Option<Role>,
+    },
+    /// A device was removed.
+    DropDevice {
+        /// Which.
+        aor: AddressOfRecord,
+    },
+    /// A person was invited (again): role and access for when they come, by whatever way. Those who are in change
+    /// at once.
+    PutPerson {
+        /// Where.
+        meeting: MeetingId,
+        /// Who, and as what.
+        person: PersonSpec,
+    },
+    /// A browser joins; its offer has been accepted. Answered by [`Reply::Leg`], then [`Effect::AttachPeer`].
+    JoinWebrtc {
+        /// Where.
+        meeting: MeetingId,
+        /// Who, and as what.
+        person: PersonSpec,
+    },
+    /// A person leaves with everything that carries them.
+    Leave {
+        /// Where.
+        meeting: MeetingId,
+        /// Who.
+        person: PersonId,
+    },
+    /// One browser's connection or page has gone away.
+    DropLeg {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// CALL.
+    Dial(Box<DialSpec>),
+    /// Cancel a ringing call, hang up an answered one.
+    EndCall {
+        /// Which.
+        call: CallId,
+    },
+    /// Change a role.
+    SetRole {
+        /// Where.
+        meeting: MeetingId,
+        /// Whose.
+        person: PersonId,
+        /// The new role.
+        role: Role,
+    },
+    /// Change between collaborate and VIEW ONLY.
+    SetAccess {
+        /// Where.
+        meeting: MeetingId,
+        /// Whose.
+        person: PersonId,
+        /// The new access.
+        access: Access,
+    },
+    /// Mute or unmute.
+    SetMuted {
+        /// Where.
+        meeting: MeetingId,
+        /// Whom.
+        person: PersonId,
+        /// Whose flag it is.
+        by: MutedBy,
+        /// Muted or not.
+        muted: bool,
+    },
+    /// Remove a person: legs end, ringing calls to them too, and they may not come back until invited again.
+    Remove {
+        /// From where.
+        meeting: MeetingId,
+        /// Whom.
+        person: PersonId,
+    },
+    /// End a meeting for everybody.
+    EndMeeting {
+        /// Which.
+        meeting: MeetingId,
+    },
+    /// End everything; nothing new is taken.
+    Shutdown,
+}
+
+/// The answer to a command that was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Done.
+    Done,
+    /// Done; this is the new leg.
+    Leg(LegId),
+}
+
+/// Something to be done in the world.
+#[derive(Debug)]
+pub enum Effect {
+    /// For the SIP user agent.
+    Sip(sip_core::ua::Command),
+    /// Bind an RTP port; answer with `Focus::handle_port`.
+    OpenPort {
+        /// For this leg.
+        leg: LegId,
+        /// On the media thread of this room.
+        room: RoomId,
+    },
+    /// Give an RTP port back. It may not have been opened yet.
+    ClosePort {
+        /// Of this leg.
+        leg: LegId,
+    },
+    /// For the media worker of this room.
+    Media {
+        /// The room.
+        room: RoomId,
+        /// What to do.
+        command: media::worker::Command,
+    },
+    /// Hand the accepted WebRTC peer of this leg to the media worker of this room.
+    AttachPeer {
+        /// The leg.
+        leg: LegId,
+        /// The room.
+        room: RoomId,
+    },
+    /// For the event stream.
+    Publish(PublicEvent),
+    /// For the database.
+    Record(Record),
+}
+
+/// What `Focus::poll_output` hands out.
+#[derive(Debug)]
+pub enum Output {
+    /// Do this, then ask again.
+    Effect(Effect),
+    /// Nothing more to do; call `Focus::handle_timeout` at this time, if one is given.
+    Timeout(Option<Instant>),
+}
+
+/// How much is held. All zero when nothing runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Legs, admitted or not.
+    pub legs: usize,
+    /// SIP sessions.
+    pub sessions: usize,
+    /// Calls that are not over.
+    pub calls: usize,
+    /// People who are in.
+    pub present: usize,
+    /// Deadlines.
+    pub timers: usize,
+}

@@ -1,0 +1,284 @@
+//! Commands that change a meeting or a person. Calls are in [`super::dial`].
+
+use super::legs::{Carrier, Leg};
+use super::{
+    At, Command, DeviceOwner, Effect, Focus, MeetingSpec, MutedBy, PersonSpec, Refusal, RefusalKind, Reply,
+    Timer,
+};
+use crate::ids::{MeetingId, PersonId};
+use crate::live::call::Input;
+use crate::live::meeting::Meeting;
+use crate::live::policy;
+use crate::vocabulary::{Access, Cause, Role};
+use media::worker::{LegId, RoomId};
+use sip_core::ua::Command as SipCommand;
+
+impl Focus {
+    pub(super) fn command(&mut self, at: At, command: Command) -> Result<Reply, Refusal> {
+        match command {
+            Command::PutMeeting(spec) => self.put_meeting(spec),
+            Command::DropMeeting { meeting } => self.drop_meeting(at, &meeting),
+            Command::PutDevice { aor, user, tenant, display_name, role_hint } => {
+                let owner = DeviceOwner { user, tenant, display_name, role_hint };
+                self.devices.insert(aor.to_string(), owner);
+                Ok(Reply::Done)
+            }
+            Command::DropDevice { aor } => {
+                self.devices.remove(&aor.to_string());
+                Ok(Reply::Done)
+            }
+            Command::PutPerson { meeting, person } => self.put_person(at, &meeting, person),
+            Command::JoinWebrtc { meeting, person } => self.join_webrtc(at, &meeting, person),
+            Command::Leave { meeting, person } => self.leave(at, &meeting, &person),
+            Command::DropLeg { leg } => {
+                self.end_leg(at, leg, Cause::HungUp);
+                Ok(Reply::Done)
+            }
+            Command::Dial(spec) => self.dial(at, *spec),
+            Command::EndCall { call } => self.end_call(at, &call),
+            Command::SetRole { meeting, person, role } => self.set_role(at, &meeting, &person, role),
+            Command::SetAccess { meeting, person, access } => self.set_access(at, &meeting, &person, access),
+            Command::SetMuted { meeting, person, by, muted } => {
+                self.set_muted(at, &meeting, &person, by, muted)
+            }
+            Command::Remove { meeting, person } => self.remove(at, &meeting, &person),
+            Command::EndMeeting { meeting } => {
+                self.meeting(&meeting)?;
+                self.end_meeting(at, &meeting);
+                Ok(Reply::Done)
+            }
+            Command::Shutdown => Ok(self.shutdown(at)),
+        }
+    }
+
+    fn put_meeting(&mut self, spec: MeetingSpec) -> Result<Reply, Refusal> {
+        let number = (Some(&spec.number), "number");
+        let alias = (spec.alias.as_ref(), "alias");
+        for (address, field) in [number, alias] {
+            let holder = address.and_then(|address| self.addresses.get(&address.to_ascii_lowercase()));
+            if holder.is_some_and(|holder| *holder != spec.meeting) {
+                return Err(Refusal::new(RefusalKind::Conflict, "another meeting is reached by it already")
+                    .field(field)
+                    .mend("Choose another one"));
+            }
+        }
+        let id = spec.meeting.clone();
+        self.addresses.retain(|_, meeting| *meeting != id);
+        for address in [Some(&spec.number), spec.alias.as_ref()].into_iter().flatten() {
+            self.addresses.insert(address.to_ascii_lowercase(), id.clone());
+        }
+        if let Some(meeting) = self.meetings.get_mut(&id) {
+            meeting.spec = spec;
+            self.replan_all(&id);
+        } else {
+            let room = RoomId(self.next_room);
+            self.next_room += 1;
+            self.rooms.insert(room, id.clone());
+            self.meetings.insert(id, Meeting::new(spec, room));
+        }
+        Ok(Reply::Done)
+    }
+
+    fn drop_meeting(&mut self, at: At, id: &MeetingId) -> Result<Reply, Refusal> {
+        self.meeting(id)?;
+        self.end_meeting(at, id);
+        if let Some(meeting) = self.meetings.remove(id) {
+            self.rooms.remove(&meeting.room);
+        }
+        self.addresses.retain(|_, meeting| meeting != id);
+        Ok(Reply::Done)
+    }
+
+    fn put_person(&mut self, at: At, id: &MeetingId, person: PersonSpec) -> Result<Reply, Refusal> {
+        policy::check_standing(person.role, person.access)?;
+        let limit = self.config.limits.people_per_meeting;
+        let meeting = self.meeting_mut(id)?;
+        check_roster(meeting, &person.person, limit)?;
+        check_last_host(meeting, &person.person, person.role)?;
+        let person_id = person.person.clone();
+        let before = meeting.people.get(&person_id).map(|row| (row.spec.role, row.spec.access));
+        let (role, access) = (person.role, person.access);
+        meeting.put_person(person).walk_in = false;
+        self.replan(id, &person_id);
+        if before.is_some_and(|(old, _)| old != role) {
+            self.publish_person(at, id, &person_id, "person.role_changed");
+        }
+        if before.is_some_and(|(_, old)| old != access) {
+            self.publish_person(at, id, &person_id, "person.access_changed");
+        }
+        self.settle(at, id);
+        Ok(Reply::Done)
+    }
+
+    fn join_webrtc(&mut self, at: At, id: &MeetingId, person: PersonSpec) -> Result<Reply, Refusal> {
+        self.check_open()?;
+        policy::check_standing(person.role, person.access)?;
+        self.check_leg_room(id)?;
+        let limit = self.config.limits.people_per_meeting;
+        let meeting = self.meeting_mut(id)?;
+        check_roster(meeting, &person.person, limit)?;
+        check_last_host(meeting, &person.person, person.role)?;
+        if meeting.people.get(&person.person).is_some_and(|row| row.removed) {
+            return Err(Refusal::new(RefusalKind::Forbidden, "a Host has removed you from this meeting")
+                .mend("Ask a Host to invite you again"));
+        }
+        let (person_id, room) = (person.person.clone(), meeting.room);
+        meeting.put_person(person);
+        let leg = self.new_leg_id();
+        self.legs.insert(leg, Leg::new(id.clone(), room, person_id, Carrier::Webrtc));
+        self.effect(Effect::AttachPeer { leg, room });
+        self.timers.arm(Timer::Connect(leg), at.now + self.config.connect_timeout);
+        self.admit(at, leg);
+        Ok(Reply::Leg(leg))
+    }
+
+    fn leave(&mut self, at: At, id: &MeetingId, person: &PersonId) -> Result<Reply, Refusal> {
+        let legs = self.legs_of(id, person)?;
+        for leg in legs {
+            self.end_leg(at, leg, Cause::HungUp);
+        }
+        Ok(Reply::Done)
+    }
+
+    fn set_role(&mut self, at: At, id: &MeetingId, person: &PersonId, role: Role) -> Result<Reply, Refusal> {
+        let meeting = self.meeting_mut(id)?;
+        check_last_host(meeting, person, role)?;
+        let row = meeting.people.get_mut(person).ok_or_else(unknown_person)?;
+        policy::check_standing(role, row.spec.access).map_err(|refusal| refusal.field("role"))?;
+        if row.spec.role != role {
+            row.spec.role = role;
+            self.replan(id, person);
+            self.publish_person(at, id, person, "person.role_changed");
+            self.settle(at, id);
+        }
+        Ok(Reply::Done)
+    }
+
+    fn set_access(
+        &mut self,
+        at: At,
+        id: &MeetingId,
+        person: &PersonId,
+        access: Access,
+    ) -> Result<Reply, Refusal> {
+        let row = self.meeting_mut(id)?.people.get_mut(person).ok_or_else(unknown_person)?;
+        policy::check_standing(row.spec.role, access)?;
+        if row.spec.access != access {
+            row.spec.access = access;
+            self.replan(id, person);
+            self.publish_person(at, id, person, "person.access_changed");
+        }
+        Ok(Reply::Done)
+    }
+
+    fn set_muted(
+        &mut self,
+        at: At,
+        id: &MeetingId,
+        person: &PersonId,
+        by: MutedBy,
+        muted: bool,
+    ) -> Result<Reply, Refusal> {
+        let row = self.meeting_mut(id)?.people.get_mut(person).ok_or_else(unknown_person)?;
+        let flag = match by {
+            MutedBy::Host => &mut row.muted_by_host,
+            MutedBy::Oneself => &mut row.muted_by_self,
+        };
+        if *flag != muted {
+            *flag = muted;
+            self.replan(id, person);
+            self.publish_person(at, id, person, "person.muted");
+        }
+        Ok(Reply::Done)
+    }
+
+    fn remove(&mut self, at: At, id: &MeetingId, person: &PersonId) -> Result<Reply, Refusal> {
+        let legs = self.legs_of(id, person)?;
+        let meeting = self.meeting_mut(id)?;
+        if meeting.is_last_host(person) && meeting.present() > 1 {
+            return Err(last_host());
+        }
+        if let Some(row) = meeting.people.get_mut(person) {
+            row.removed = true;
+        }
+        let ringing: Vec<_> = meeting
+            .live_calls()
+            .filter(|call| call.spec().person.person == *person)
+            .map(|call| call.spec().call.clone())
+            .collect();
+        for call in ringing {
+            self.drive_call(at, &call, Input::Cancel(Cause::Cancelled));
+        }
+        for leg in legs {
+            self.end_leg(at, leg, Cause::HungUp);
+        }
+        self.publish_person(at, id, person, "person.removed");
+        Ok(Reply::Done)
+    }
+
+    fn shutdown(&mut self, at: At) -> Reply {
+        self.closing = true;
+        let meetings: Vec<_> = self.meetings.keys().cloned().collect();
+        for meeting in meetings {
+            let busy = self.legs.values().any(|leg| leg.meeting == meeting);
+            if busy {
+                self.end_meeting(at, &meeting);
+            }
+        }
+        self.timers = crate::live::timers::Timers::default();
+        self.sip(SipCommand::Shutdown);
+        Reply::Done
+    }
+
+    /// The legs that carry a person now.
+    fn legs_of(&self, id: &MeetingId, person: &PersonId) -> Result<Vec<LegId>, Refusal> {
+        let row = self.meeting(id)?.people.get(person).ok_or_else(unknown_person)?;
+        Ok(row.legs().map(|(_, leg)| leg).collect())
+    }
+
+    pub(super) fn check_open(&self) -> Result<(), Refusal> {
+        if self.closing {
+            return Err(
+                Refusal::new(RefusalKind::Overload, "the server is shutting down").mend("Try again later")
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether the meeting may have one more leg.
+    pub(super) fn check_leg_room(&self, id: &MeetingId) -> Result<(), Refusal> {
+        let meeting = self.meeting(id)?;
+        let legs = meeting.present() + meeting.live_calls().count();
+        if legs >= self.config.limits.legs_per_meeting {
+            return Err(Refusal::new(RefusalKind::Overload, "the meeting is full").mend("Try again later"));
+        }
+        Ok(())
+    }
+}
+
+fn check_roster(meeting: &Meeting, person: &PersonId, limit: usize) -> Result<(), Refusal> {
+    if meeting.people.len() >= limit && !meeting.people.contains_key(person) {
+        return Err(Refusal::new(RefusalKind::Overload, "the meeting's list of people is full")
+            .field("people")
+            .mend("Remove somebody from the list"));
+    }
+    Ok(())
+}
+
+/// A meeting cannot lose its last Host by a change of role.
+fn check_last_host(meeting: &Meeting, person: &PersonId, role: Role) -> Result<(), Refusal> {
+    if role != Role::Host && meeting.is_last_host(person) {
+        return Err(last_host());
+    }
+    Ok(())
+}
+
+fn last_host() -> Refusal {
+    Refusal::new(RefusalKind::Conflict, "the meeting would lose its last Host")
+        .field("role")
+        .mend("Make somebody else Host first")
+}
+
+pub(super) fn unknown_person() -> Refusal {
+    Refusal::not_found("person", "there is no such person in this meeting").mend("Reload the list of people")
+}

@@ -1,0 +1,257 @@
+//! Dial-outs: from CALL to the call's own machine and back.
+
+use super::legs::{Carrier, Leg, SipLeg};
+use super::{At, DialSpec, DialTarget, Focus, Refusal, RefusalKind, Reply, Timer};
+use crate::ids::{CallId, MeetingId};
+use crate::live::call::{Action, Call, CallTimer, Input};
+use crate::live::event::{PublicEvent, Record};
+use crate::live::number;
+use crate::live::policy;
+use crate::vocabulary::{CallState, Cause};
+use media::prompt::PromptId;
+use media::sdp;
+use media::worker::{Command as MediaCommand, LegId, Source};
+use serde_json::json;
+use sip_core::ua::{Command as SipCommand, OutgoingInvite, Target};
+
+impl Focus {
+    /// CALL. The same call id twice is one call. A refusal is published and written down too, for the other Hosts.
+    pub(super) fn dial(&mut self, at: At, spec: DialSpec) -> Result<Reply, Refusal> {
+        let meeting = self.meeting(&spec.meeting)?;
+        if meeting.calls.contains_key(&spec.call) || self.calls.contains_key(&spec.call) {
+            return Ok(Reply::Done);
+        }
+        if let Err(refusal) = self.check_dial(&spec) {
+            self.announce_refusal(at, &spec, &refusal);
+            return Err(refusal);
+        }
+        let leg = self.new_leg_id();
+        let (id, call) = (spec.meeting.clone(), spec.call.clone());
+        let symmetric = matches!(spec.target, DialTarget::Device { .. });
+        let sip = SipLeg { call: Some(call.clone()), symmetric, ..SipLeg::default() };
+        let person = spec.person.person.clone();
+        let meeting = self.meeting_mut(&id)?;
+        let row = meeting.put_person(spec.person.clone());
+        if let DialTarget::Number { e164, .. } = &spec.target {
+            row.number = Some(e164.clone());
+        }
+        let room = meeting.room;
+        meeting.put_call(Call::new(spec, leg, at.wall));
+        self.calls.insert(call.clone(), id.clone());
+        self.legs.insert(leg, Leg::new(id.clone(), room, person, Carrier::Sip(Box::new(sip))));
+        self.announce_call(at, &id, &call, CallState::Queued);
+        self.pump(&id);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn end_call(&mut self, at: At, call: &CallId) -> Result<Reply, Refusal> {
+        if !self.calls.contains_key(call) {
+            return Err(Refusal::not_found("call", "this call is over, or there never was one")
+                .mend("Reload the list of calls"));
+        }
+        self.drive_call(at, call, Input::Cancel(Cause::Cancelled));
+        Ok(Reply::Done)
+    }
+
+    /// Everything about a call that can be judged from here. Tenant policy and ownership of the caller ID were
+    /// judged by the same engine in the services; emergency numbers are judged again.
+    fn check_dial(&self, spec: &DialSpec) -> Result<(), Refusal> {
+        self.check_open()?;
+        policy::check_standing(spec.person.role, spec.person.access)?;
+        let meeting = self.meeting(&spec.meeting)?;
+        policy::check_host_present(meeting.has_host())?;
+        if meeting.person_of_user(&spec.acting_host).is_some_and(|row| {
+            row.is_present()
+                && !policy::may(policy::Action::Invite, meeting.spec.kind, row.spec.role, row.spec.access)
+        }) {
+            return Err(Refusal::new(RefusalKind::Forbidden, "only a Host may call people into the meeting")
+                .mend("Ask a Host to call them"));
+        }
+        if spec.caller.number.is_empty() {
+            return policy::check_caller_id(None, &[]);
+        }
+        if let DialTarget::Number { e164, trunks } = &spec.target {
+            policy::refuse_emergency(e164)?;
+            number::check_e164(e164)?;
+            if trunks.is_empty() {
+                return Err(Refusal::call(RefusalKind::Conflict, Cause::TrunkDown)
+                    .detail("no trunk is set up for this tenant")
+                    .mend("Ask your Tenant Admin to set up a trunk"));
+            }
+        }
+        self.check_duplicate(spec)?;
+        if meeting.live_calls().count() >= self.config.limits.calls_per_meeting {
+            return Err(Refusal::call(RefusalKind::Overload, Cause::RateLimited)
+                .mend("Wait until some of the calls are over"));
+        }
+        self.check_leg_room(&spec.meeting)
+    }
+
+    /// Whoever is in, or is being called, is not rung twice.
+    fn check_duplicate(&self, spec: &DialSpec) -> Result<(), Refusal> {
+        let meeting = self.meeting(&spec.meeting)?;
+        let refuse = |words: &str| {
+            Err(Refusal::call(RefusalKind::Conflict, Cause::AlreadyIn)
+                .detail(format!("{} {words}", spec.person.display_name))
+                .mend("Hang up or remove them first"))
+        };
+        let user = spec.person.user.as_ref();
+        let number = match &spec.target {
+            DialTarget::Number { e164, .. } => Some(e164.as_str()),
+            DialTarget::Device { .. } => None,
+        };
+        let is_in = meeting.people.values().filter(|row| row.is_present()).any(|row| {
+            row.spec.person == spec.person.person
+                || (user.is_some() && row.spec.user.as_ref() == user)
+                || (number.is_some() && row.number.as_deref() == number)
+        });
+        if is_in {
+            return refuse("is already in the meeting");
+        }
+        let is_called = meeting.live_calls().any(|call| {
+            let other = call.spec();
+            other.person.person == spec.person.person
+                || (user.is_some() && other.person.user.as_ref() == user)
+                || same_target(&other.target, &spec.target)
+        });
+        if is_called { refuse("is being called already") } else { Ok(()) }
+    }
+
+    fn announce_refusal(&mut self, at: At, spec: &DialSpec, refusal: &Refusal) {
+        let cause = refusal.cause.unwrap_or(Cause::Internal);
+        let record = Record::CallState {
+            call: spec.call.clone(),
+            state: CallState::Refused,
+            cause: Some(cause),
+            sip_code: None,
+            detail: Some(refusal.detail.clone()),
+            at: at.wall,
+            sip_call_id: spec.sip_call_id.clone(),
+        };
+        self.effect(super::Effect::Record(record));
+        let mut view = Call::new(spec.clone(), LegId(0), at.wall).view_in(CallState::Refused);
+        view.cause = Some(cause);
+        view.words.clone_from(&refusal.detail);
+        let event = PublicEvent {
+            tenant: spec.tenant.clone(),
+            meeting: Some(spec.meeting.clone()),
+            kind: "call.refused",
+            at: at.wall,
+            data: json!(view),
+        };
+        self.effect(super::Effect::Publish(event));
+    }
+
+    /// Lets waiting calls go on as far as the meeting's pace allows.
+    fn pump(&mut self, id: &MeetingId) {
+        let Some(meeting) = self.meetings.get(id) else { return };
+        if meeting.ending {
+            return;
+        }
+        let is_waiting = |call: &&Call| {
+            call.state() == CallState::Queued
+                && self.legs.get(&call.leg()).and_then(Leg::sip).is_some_and(|sip| !sip.port_asked)
+        };
+        let dialling = |call: &&Call| {
+            matches!(call.state(), CallState::Queued | CallState::Dialling | CallState::Ringing)
+                && !is_waiting(call)
+        };
+        let room = self
+            .config
+            .limits
+            .dialling_per_meeting
+            .saturating_sub(meeting.live_calls().filter(dialling).count());
+        let next: Vec<_> = meeting.live_calls().filter(is_waiting).take(room).map(Call::leg).collect();
+        for leg in next {
+            self.open_port(leg);
+        }
+    }
+
+    /// Feeds a call's machine and does what it says.
+    pub(super) fn drive_call(&mut self, at: At, call: &CallId, input: Input) {
+        let Some(id) = self.calls.get(call).cloned() else { return };
+        let Some(entry) = self.meetings.get_mut(&id).and_then(|meeting| meeting.calls.get_mut(call)) else {
+            return;
+        };
+        let leg = entry.leg();
+        for action in entry.handle(input) {
+            self.perform(at, &id, call, leg, action);
+        }
+    }
+
+    fn perform(&mut self, at: At, id: &MeetingId, call: &CallId, leg: LegId, action: Action) {
+        let timer = |timer| Timer::Call(call.clone(), timer);
+        match action {
+            Action::Invite(_) => self.invite(id, call, leg),
+            Action::Announce(state) => self.announce_call(at, id, call, state),
+            Action::Note(note) => self.note_call(at, id, call, note),
+            Action::Arm(which, after) => self.timers.arm(timer(which), at.now + after),
+            Action::Disarm(which) => self.timers.disarm(&timer(which)),
+            Action::Prompt => {
+                let source = Source::Prompt(PromptId::PressOneToJoin);
+                self.leg_media(leg, MediaCommand::Play { leg, source, repeat: false });
+            }
+            Action::StopPrompt => self.leg_media(leg, MediaCommand::StopPlaying { leg }),
+            Action::Admit => {
+                self.admit(at, leg);
+                self.pump(id);
+            }
+            Action::HangUp => {
+                let session = self.sip_leg_mut(leg).and_then(|sip| sip.session.take());
+                if let Some(session) = session {
+                    self.sessions.remove(&session);
+                    self.sip(SipCommand::HangUp { session });
+                }
+            }
+            Action::Release => {
+                for which in [CallTimer::Ring, CallTimer::Gate, CallTimer::Prompt] {
+                    self.timers.disarm(&timer(which));
+                }
+                self.calls.remove(call);
+                self.drop_leg(at, leg);
+                self.pump(id);
+            }
+        }
+    }
+
+    fn leg_media(&mut self, leg: LegId, command: MediaCommand) {
+        if let Some(room) = self.legs.get(&leg).map(|leg| leg.room) {
+            self.media(room, command);
+        }
+    }
+
+    /// Sends the INVITE of the attempt in hand, in a session of its own.
+    fn invite(&mut self, id: &MeetingId, call: &CallId, leg: LegId) {
+        let session = self.new_session_id();
+        let Some(sip) = self.sip_leg_mut(leg) else { return };
+        let Some(offer) = sip.local.as_ref().map(sdp::offer) else { return };
+        sip.early = None;
+        let old = sip.session.replace(session);
+        if let Some(old) = old {
+            self.sessions.remove(&old);
+        }
+        self.sessions.insert(session, leg);
+        let Some(entry) = self.meetings.get(id).and_then(|meeting| meeting.calls.get(call)) else { return };
+        let target = match (&entry.spec().target, entry.trunk()) {
+            (DialTarget::Device { aor, .. }, _) => Target::Device(aor.clone()),
+            (DialTarget::Number { e164, .. }, Some(trunk)) => Target::Trunk { trunk, number: e164.clone() },
+            (DialTarget::Number { .. }, None) => return,
+        };
+        let invite = OutgoingInvite {
+            session,
+            target,
+            caller: entry.spec().caller.clone(),
+            call_id: entry.sip_call_id(),
+            offer: offer.into(),
+        };
+        self.sip(SipCommand::Invite(Box::new(invite)));
+    }
+}
+
+fn same_target(one: &DialTarget, other: &DialTarget) -> bool {
+    match (one, other) {
+        (DialTarget::Device { aor: one, .. }, DialTarget::Device { aor: other, .. }) => one == other,
+        (DialTarget::Number { e164: one, .. }, DialTarget::Number { e164: other, .. }) => one == other,
+        _ => false,
+    }
+}

@@ -1,0 +1,127 @@
+//! Incoming calls to a meeting's own address.
+
+use super::legs::{Carrier, Entrant, Leg, SipLeg};
+use super::{At, Focus, PersonSpec};
+use crate::ids::MeetingId;
+use crate::live::meeting::Meeting;
+use crate::live::number;
+use crate::vocabulary::{Access, Role};
+use bytes::Bytes;
+use media::sdp;
+use media::worker::LegId;
+use sip_core::ua::{Command as SipCommand, IncomingInvite, Origin};
+
+/// The longest display name taken from a caller.
+const NAME_LIMIT: usize = 64;
+
+impl Focus {
+    /// `INVITE sip:<number or alias>@domain`: whoever may call here joins that meeting.
+    pub(super) fn incoming(&mut self, invite: IncomingInvite) {
+        let session = invite.session;
+        match self.place_caller(&invite) {
+            Ok((meeting, entrant)) => {
+                let Some(room) = self.meetings.get(&meeting).map(|meeting| meeting.room) else { return };
+                let leg = self.new_leg_id();
+                let person = entrant.spec.person.clone();
+                let sip = SipLeg {
+                    session: Some(session),
+                    caller: Some(entrant),
+                    offer: Some(invite.body),
+                    symmetric: matches!(invite.origin, Origin::Device(_)),
+                    ..SipLeg::default()
+                };
+                self.legs.insert(leg, Leg::new(meeting, room, person, Carrier::Sip(Box::new(sip))));
+                self.sessions.insert(session, leg);
+                self.open_port(leg);
+            }
+            Err(status) => self.sip(SipCommand::Reject { session, status }),
+        }
+    }
+
+    /// Which meeting, and who it is; or the SIP status to refuse with.
+    fn place_caller(&mut self, invite: &IncomingInvite) -> Result<(MeetingId, Entrant), u16> {
+        if self.closing {
+            return Err(503);
+        }
+        let user = invite.request_user.trim_start_matches('+').to_ascii_lowercase();
+        let id = self.addresses.get(&user).ok_or(404_u16)?.clone();
+        // An INVITE without an offer would need our offer's answer from the ACK, which is a later step.
+        if invite.body.is_empty() {
+            return Err(488);
+        }
+        self.check_leg_room(&id).map_err(|_| 503_u16)?;
+        let entrant = match &invite.origin {
+            Origin::Device(aor) => self.device_entrant(&id, &aor.to_string())?,
+            Origin::Trunk(_) | Origin::TrustedPeer => self.walk_in(&id, invite)?,
+        };
+        Ok((id, entrant))
+    }
+
+    /// A registered device is its user: with the row the user has, or as Host of an own meeting, or as a guest.
+    fn device_entrant(&mut self, id: &MeetingId, aor: &str) -> Result<Entrant, u16> {
+        let owner = self.devices.get(aor).ok_or(403_u16)?.clone();
+        let meeting =
+            self.meetings.get(id).filter(|meeting| meeting.spec.tenant == owner.tenant).ok_or(404_u16)?;
+        if let Some(row) = meeting.person_of_user(&owner.user) {
+            if row.removed {
+                return Err(403);
+            }
+            return Ok(Entrant { spec: row.spec.clone(), number: None, walk_in: row.walk_in });
+        }
+        let role = if meeting.spec.owner.as_ref() == Some(&owner.user) {
+            Role::Host
+        } else {
+            owner.role_hint.unwrap_or(meeting.spec.direct_join_role)
+        };
+        let person = self.new_person_id();
+        let spec = PersonSpec {
+            person,
+            user: Some(owner.user),
+            display_name: owner.display_name,
+            role,
+            access: Access::Collaborate,
+        };
+        Ok(Entrant { spec, number: None, walk_in: true })
+    }
+
+    fn walk_in(&mut self, id: &MeetingId, invite: &IncomingInvite) -> Result<Entrant, u16> {
+        let role = self.meetings.get(id).map(Meeting::direct_join_role).ok_or(404_u16)?;
+        let number = number::check_e164(&invite.from_user).is_ok().then(|| invite.from_user.clone());
+        let name = match (invite.from_display.trim(), &number) {
+            ("", Some(number)) => number::display_of(number),
+            ("", None) => invite.from_user.clone(),
+            (name, _) => name.to_owned(),
+        };
+        let display_name = name.chars().filter(|c| !c.is_control()).take(NAME_LIMIT).collect();
+        let person = self.new_person_id();
+        let spec = PersonSpec { person, user: None, display_name, role, access: Access::Collaborate };
+        Ok(Entrant { spec, number, walk_in: true })
+    }
+
+    /// The port is there: answer the offer and let the caller in.
+    pub(super) fn answer_incoming(&mut self, at: At, leg: LegId) {
+        let Some(sip) = self.sip_leg_mut(leg) else { return };
+        let (Some(local), Some(offer), Some(session)) = (sip.local.as_ref(), sip.offer.take(), sip.session)
+        else {
+            return;
+        };
+        match sdp::answer(local, &offer) {
+            Ok((negotiated, body)) => {
+                sip.accepted = true;
+                self.set_remote(leg, negotiated);
+                self.sip(SipCommand::Accept { session, body: Bytes::from(body) });
+                self.admit(at, leg);
+            }
+            Err(_) => self.reject_incoming(at, leg, 488),
+        }
+    }
+
+    /// Refuses a call that has not been answered, and gives its leg back.
+    pub(super) fn reject_incoming(&mut self, at: At, leg: LegId, status: u16) {
+        let session = self.sip_leg_mut(leg).and_then(|sip| sip.session);
+        if let Some(session) = session {
+            self.sip(SipCommand::Reject { session, status });
+        }
+        self.drop_leg(at, leg);
+    }
+}

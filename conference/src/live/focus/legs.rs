@@ -1,0 +1,287 @@
+//! Legs: what carries a person, from the first port to the last effect.
+
+use super::{At, Effect, Focus, Timer};
+use crate::ids::{CallId, MeetingId, PersonId};
+use crate::live::call::Input;
+use crate::live::participant::PersonSpec;
+use crate::live::plan::{Standing, plan};
+use crate::vocabulary::{Cause, LegKind};
+use bytes::Bytes;
+use media::sdp::{Direction, LocalDescription, Negotiated};
+use media::worker::{Command as MediaCommand, LegId, LegPlan, RoomId};
+use rand_chacha::rand_core::Rng;
+use sip_core::ua::{Command as SipCommand, SessionId};
+use std::net::SocketAddr;
+
+/// One leg.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) meeting: MeetingId,
+    pub(super) room: RoomId,
+    pub(super) person: PersonId,
+    pub(super) carrier: Carrier,
+    /// In the meeting. Until then its plan is all false.
+    pub(super) admitted: bool,
+    /// The far end holds us.
+    pub(super) held: bool,
+    /// The plan the mixer has.
+    pub(super) plan: LegPlan,
+    /// The level last reported, in -dBov.
+    pub(super) level: u8,
+}
+
+/// What a leg is made of.
+#[derive(Debug)]
+pub(super) enum Carrier {
+    Webrtc,
+    Sip(Box<SipLeg>),
+}
+
+/// The SIP side of a leg.
+#[derive(Debug, Default)]
+pub(super) struct SipLeg {
+    /// The INVITE session, while there is one.
+    pub(super) session: Option<SessionId>,
+    /// The dial-out this leg belongs to; `None` for an incoming call.
+    pub(super) call: Option<CallId>,
+    /// Who calls in, until admitted.
+    pub(super) caller: Option<Entrant>,
+    /// A port was asked for.
+    pub(super) port_asked: bool,
+    /// Our side of the session description, once the port is bound. The media worker knows the leg from then on.
+    pub(super) local: Option<LocalDescription>,
+    /// The offer of an incoming call that waits for the port.
+    pub(super) offer: Option<Bytes>,
+    /// The description of a provisional answer, in case the final one has none.
+    pub(super) early: Option<Bytes>,
+    /// The answer to an incoming INVITE has been sent.
+    pub(super) accepted: bool,
+    /// Take the far end's address from its first packets: for phones behind NAT.
+    pub(super) symmetric: bool,
+}
+
+/// Somebody at the door.
+#[derive(Clone, Debug)]
+pub(super) struct Entrant {
+    pub(super) spec: PersonSpec,
+    pub(super) number: Option<String>,
+    pub(super) walk_in: bool,
+}
+
+impl Leg {
+    pub(super) fn new(meeting: MeetingId, room: RoomId, person: PersonId, carrier: Carrier) -> Self {
+        Self {
+            meeting,
+            room,
+            person,
+            carrier,
+            admitted: false,
+            held: false,
+            plan: LegPlan::default(),
+            level: 127,
+        }
+    }
+
+    pub(super) fn kind(&self) -> LegKind {
+        match self.carrier {
+            Carrier::Webrtc => LegKind::Webrtc,
+            Carrier::Sip(_) => LegKind::Sip,
+        }
+    }
+
+    pub(super) fn sip(&self) -> Option<&SipLeg> {
+        match &self.carrier {
+            Carrier::Sip(sip) => Some(sip),
+            Carrier::Webrtc => None,
+        }
+    }
+
+    pub(super) fn call(&self) -> Option<&CallId> {
+        self.sip()?.call.as_ref()
+    }
+}
+
+impl Focus {
+    pub(super) fn sip_leg_mut(&mut self, leg: LegId) -> Option<&mut SipLeg> {
+        match &mut self.legs.get_mut(&leg)?.carrier {
+            Carrier::Sip(sip) => Some(sip),
+            Carrier::Webrtc => None,
+        }
+    }
+
+    /// Asks for a port; the leg goes on when it is there.
+    pub(super) fn open_port(&mut self, leg: LegId) {
+        let Some(room) = self.legs.get(&leg).map(|leg| leg.room) else { return };
+        let Some(sip) = self.sip_leg_mut(leg) else { return };
+        sip.port_asked = true;
+        self.effect(Effect::OpenPort { leg, room });
+    }
+
+    pub(super) fn port_result(&mut self, at: At, leg: LegId, result: Result<SocketAddr, String>) {
+        // RFC 8866 section 5.2 asks for a session id that is unique; half the range suits every parser.
+        let session_id = self.rng.next_u64() >> 1;
+        let codecs = self.config.codecs.clone();
+        let Some(room) = self.legs.get(&leg).map(|leg| leg.room) else { return };
+        let Some(sip) = self.sip_leg_mut(leg).filter(|sip| sip.port_asked && sip.local.is_none()) else {
+            return;
+        };
+        let call = sip.call.clone();
+        match result {
+            Ok(address) => {
+                sip.local = Some(LocalDescription { address, session_id, codecs });
+                let symmetric = sip.symmetric;
+                self.media(room, MediaCommand::AddSipLeg { leg, room, symmetric });
+                match call {
+                    Some(call) => self.drive_call(at, &call, Input::PortOpened),
+                    None => self.answer_incoming(at, leg),
+                }
+            }
+            Err(why) => {
+                sip.port_asked = false;
+                let why = format!("no media port: {why}");
+                match call {
+                    Some(call) => self.drive_call(at, &call, Input::PortFailed(why)),
+                    None => self.reject_incoming(at, leg, 503),
+                }
+            }
+        }
+    }
+
+    /// Notes what was negotiated and tells the mixer where to send.
+    pub(super) fn set_remote(&mut self, leg: LegId, negotiated: Negotiated) {
+        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        entry.held = is_hold(negotiated.direction);
+        let (room, meeting, person) = (entry.room, entry.meeting.clone(), entry.person.clone());
+        let admitted = entry.admitted;
+        self.media(room, MediaCommand::SetSipRemote { leg, negotiated });
+        if admitted {
+            self.replan(&meeting, &person);
+        }
+    }
+
+    /// Lets a leg into the meeting: the plan goes to the mixer before anybody is told.
+    pub(super) fn admit(&mut self, at: At, leg: LegId) {
+        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        entry.admitted = true;
+        let (id, person, kind) = (entry.meeting.clone(), entry.person.clone(), entry.kind());
+        let entrant = self.sip_leg_mut(leg).and_then(|sip| sip.caller.take());
+        let Some(meeting) = self.meetings.get_mut(&id) else { return };
+        if let Some(entrant) = entrant {
+            let row = meeting.put_person(entrant.spec);
+            row.walk_in = entrant.walk_in;
+            row.number = entrant.number;
+        }
+        let Some(row) = meeting.people.get_mut(&person) else { return };
+        let was_present = row.is_present();
+        let replaced = row.attach(kind, leg);
+        self.replan(&id, &person);
+        if let Some(old) = replaced {
+            self.end_leg(at, old, Cause::HungUp);
+        }
+        if !was_present {
+            self.person_joined(at, &id, &person, kind);
+            self.settle(at, &id);
+        }
+    }
+
+    /// Brings the mixer's plan for one person up to date.
+    pub(super) fn replan(&mut self, meeting: &MeetingId, person: &PersonId) {
+        let Some(meeting) = self.meetings.get(meeting) else { return };
+        let Some(row) = meeting.people.get(person) else { return };
+        let audio_by_phone = row.leg(LegKind::Sip).is_some();
+        for (kind, leg) in row.legs() {
+            let Some(entry) = self.legs.get_mut(&leg) else { continue };
+            let new = plan(&Standing {
+                kind: meeting.spec.kind,
+                role: row.spec.role,
+                access: row.spec.access,
+                admitted: entry.admitted,
+                muted: row.is_muted(),
+                held: entry.held,
+                leg: kind,
+                audio_by_phone,
+            });
+            if new != entry.plan {
+                entry.plan = new;
+                let command = MediaCommand::SetPlan { leg, plan: new };
+                self.outbox.push_back(Effect::Media { room: entry.room, command });
+            }
+        }
+    }
+
+    /// Brings the mixer's plan for everybody up to date.
+    pub(super) fn replan_all(&mut self, meeting: &MeetingId) {
+        let people: Vec<_> = match self.meetings.get(meeting) {
+            Some(meeting) => meeting.people.keys().cloned().collect(),
+            None => return,
+        };
+        for person in people {
+            self.replan(meeting, &person);
+        }
+    }
+
+    /// Ends a leg from our side, whatever it is and however far it has come.
+    pub(super) fn end_leg(&mut self, at: At, leg: LegId, cause: Cause) {
+        let Some(entry) = self.legs.get(&leg) else { return };
+        let Some(sip) = entry.sip() else { return self.drop_leg(at, leg) };
+        if let Some(call) = sip.call.clone() {
+            return self.drive_call(at, &call, Input::Cancel(cause));
+        }
+        if !sip.accepted {
+            return self.reject_incoming(at, leg, 480);
+        }
+        if let Some(session) = sip.session {
+            self.sip(SipCommand::HangUp { session });
+        }
+        self.drop_leg(at, leg);
+    }
+
+    /// Gives everything of a leg back. The SIP session, if any, has been dealt with before.
+    pub(super) fn drop_leg(&mut self, at: At, leg: LegId) {
+        let Some(entry) = self.legs.remove(&leg) else { return };
+        self.timers.disarm(&Timer::Connect(leg));
+        let mut known_to_worker = true;
+        let mut port_asked = false;
+        if let Some(sip) = entry.sip() {
+            known_to_worker = sip.local.is_some();
+            port_asked = sip.port_asked;
+            if let Some(session) = sip.session {
+                self.sessions.remove(&session);
+            }
+        }
+        if known_to_worker {
+            self.media(entry.room, MediaCommand::RemoveLeg { leg });
+        }
+        if port_asked {
+            self.effect(Effect::ClosePort { leg });
+        }
+        self.leg_left(at, leg, &entry);
+    }
+
+    /// The meeting's side of a leg that is gone.
+    fn leg_left(&mut self, at: At, leg: LegId, entry: &Leg) {
+        let Some(meeting) = self.meetings.get_mut(&entry.meeting) else { return };
+        meeting.slots.remove(&leg);
+        let spoke = meeting.active_speaker == Some(leg);
+        let Some(row) = meeting.people.get_mut(&entry.person) else { return };
+        let was_in = row.detach(leg);
+        let gone = was_in && !row.is_present();
+        if spoke {
+            self.speaker_changed(at, &entry.meeting, None);
+        }
+        if gone {
+            self.person_left(at, &entry.meeting, &entry.person);
+        } else if was_in {
+            // A browser gets its audio back when its own phone is gone.
+            self.replan(&entry.meeting, &entry.person);
+        }
+    }
+}
+
+/// Whether the far end holds us. A phone that only sends plays its hold music; one that only listens is no trouble.
+fn is_hold(ours: Direction) -> bool {
+    match ours {
+        Direction::SendRecv | Direction::SendOnly => false,
+        Direction::RecvOnly | Direction::Inactive => true,
+    }
+}

@@ -1,0 +1,111 @@
+//! The life of a meeting: started, active, over.
+
+use super::{At, Effect, Focus, Timer};
+use crate::ids::{MeetingId, PersonId};
+use crate::live::call::Input;
+use crate::live::event::Record;
+use crate::vocabulary::{Cause, LegKind, MeetingState};
+
+impl Focus {
+    /// A person is in with their first leg.
+    pub(super) fn person_joined(
+        &mut self,
+        at: At,
+        meeting: &MeetingId,
+        person: &PersonId,
+        leg_kind: LegKind,
+    ) {
+        let Some(row) = self.meetings.get(meeting).and_then(|meeting| meeting.people.get(person)) else {
+            return;
+        };
+        let record = Record::PersonJoined {
+            meeting: meeting.clone(),
+            person: person.clone(),
+            user: row.spec.user.clone(),
+            display_name: row.spec.display_name.clone(),
+            role: row.spec.role,
+            access: row.spec.access,
+            leg_kind,
+            at: at.wall,
+        };
+        self.effect(Effect::Record(record));
+        self.publish_person(at, meeting, person, "person.joined");
+    }
+
+    /// A person's last leg is gone.
+    pub(super) fn person_left(&mut self, at: At, meeting: &MeetingId, person: &PersonId) {
+        let record = Record::PersonLeft { meeting: meeting.clone(), person: person.clone(), at: at.wall };
+        self.effect(Effect::Record(record));
+        self.publish_person(at, meeting, person, "person.left");
+        if let Some(entry) = self.meetings.get_mut(meeting) {
+            entry.people.retain(|id, row| id != person || !row.walk_in || row.removed);
+        }
+        self.settle(at, meeting);
+    }
+
+    /// Brings the meeting's state and its two graces in line with who is in.
+    pub(super) fn settle(&mut self, at: At, id: &MeetingId) {
+        let Some(meeting) = self.meetings.get(id) else { return };
+        if meeting.ending {
+            return;
+        }
+        let (empty, has_host, state) = (meeting.present() == 0, meeting.has_host(), meeting.state);
+        let running = matches!(state, MeetingState::Started | MeetingState::Active);
+        if empty {
+            if running && !self.timers.is_armed(&Timer::Empty(id.clone())) {
+                self.timers.arm(Timer::Empty(id.clone()), at.now + self.config.empty_grace);
+            }
+        } else {
+            self.timers.disarm(&Timer::Empty(id.clone()));
+        }
+        if !empty && !running {
+            self.enter(at, id, MeetingState::Started);
+        }
+        if has_host {
+            self.timers.disarm(&Timer::NoHost(id.clone()));
+            if state != MeetingState::Active {
+                self.enter(at, id, MeetingState::Active);
+            }
+        } else if state == MeetingState::Active && !self.timers.is_armed(&Timer::NoHost(id.clone())) {
+            self.timers.arm(Timer::NoHost(id.clone()), at.now + self.config.no_host_grace);
+        }
+    }
+
+    /// Ends a meeting for everybody: BYE to phones that are in, CANCEL to those that ring.
+    pub(super) fn end_meeting(&mut self, at: At, id: &MeetingId) {
+        let Some(meeting) = self.meetings.get_mut(id) else { return };
+        meeting.ending = true;
+        let calls: Vec<_> = meeting.live_calls().map(|call| call.spec().call.clone()).collect();
+        for call in calls {
+            self.drive_call(at, &call, Input::Cancel(Cause::MeetingEnded));
+        }
+        let legs: Vec<_> =
+            self.legs.iter().filter(|(_, leg)| leg.meeting == *id).map(|(leg, _)| *leg).collect();
+        for leg in legs {
+            self.end_leg(at, leg, Cause::MeetingEnded);
+        }
+        self.timers.disarm(&Timer::Empty(id.clone()));
+        self.timers.disarm(&Timer::NoHost(id.clone()));
+        if self.meetings.get(id).is_some_and(|meeting| meeting.state != MeetingState::Ended) {
+            self.enter(at, id, MeetingState::Ended);
+        }
+        if let Some(meeting) = self.meetings.get_mut(id) {
+            meeting.clear_history();
+            meeting.ending = false;
+        }
+    }
+
+    fn enter(&mut self, at: At, id: &MeetingId, state: MeetingState) {
+        let Some(meeting) = self.meetings.get_mut(id) else { return };
+        meeting.state = state;
+        let kind = match state {
+            MeetingState::Scheduled => return,
+            MeetingState::Started => "meeting.started",
+            MeetingState::Active => "meeting.active",
+            MeetingState::Ended => "meeting.ended",
+        };
+        let view = meeting.view();
+        self.effect(Effect::Record(Record::MeetingState { meeting: id.clone(), state, at: at.wall }));
+        self.publish(at, id, kind, serde_json::json!({ "meeting": view }));
+    }
+}

@@ -1,0 +1,227 @@
+//! The focus (RFC 4353): all running meetings of this process, as one pure machine.
+//!
+//! Commands come from the services, SIP events from the user agent, media events from the workers, and time from
+//! whoever drives it. What is to be done comes out as [`Effect`]s, in the order in which it must be done. Contract:
+//! after each `handle_*` drain [`Focus::poll_output`] until [`Output::Timeout`].
+//!
+//! The same seed and the same inputs give the same effects.
+
+mod api;
+mod commands;
+mod dial;
+mod incoming;
+mod legs;
+mod life;
+mod media_events;
+mod publish;
+mod sip_events;
+
+pub use api::*;
+
+use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
+use crate::live::call::CallTimer;
+use crate::live::meeting::Meeting;
+use crate::live::timers::Timers;
+use crate::vocabulary::{Role, UnixMillis};
+use legs::Leg;
+use media::worker::{LegId, RoomId};
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use sip_core::ua::SessionId;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Instant;
+
+/// The two times of one input.
+#[derive(Clone, Copy, Debug)]
+struct At {
+    now: Instant,
+    wall: UnixMillis,
+}
+
+/// Every deadline of the focus.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// A deadline of a dial-out.
+    Call(CallId, CallTimer),
+    /// A browser's media connection must stand by now.
+    Connect(LegId),
+    /// Everybody has left: the meeting ends.
+    Empty(MeetingId),
+    /// The last Host has left long ago: the meeting ends.
+    NoHost(MeetingId),
+}
+
+/// Who a registered device belongs to.
+#[derive(Clone, Debug)]
+struct DeviceOwner {
+    user: UserId,
+    tenant: TenantId,
+    display_name: String,
+    role_hint: Option<Role>,
+}
+
+/// All running meetings.
+#[derive(Debug)]
+pub struct Focus {
+    config: FocusConfig,
+    rng: ChaCha12Rng,
+    meetings: BTreeMap<MeetingId, Meeting>,
+    /// Numbers and aliases, in lower case.
+    addresses: BTreeMap<String, MeetingId>,
+    rooms: BTreeMap<RoomId, MeetingId>,
+    /// By address of record.
+    devices: BTreeMap<String, DeviceOwner>,
+    registered: BTreeSet<String>,
+    legs: BTreeMap<LegId, Leg>,
+    sessions: BTreeMap<SessionId, LegId>,
+    /// The calls that are not over.
+    calls: BTreeMap<CallId, MeetingId>,
+    timers: Timers<Timer>,
+    outbox: VecDeque<Effect>,
+    next_leg: u64,
+    next_room: u64,
+    next_session: u64,
+    /// After [`Command::Shutdown`] nothing new is taken.
+    closing: bool,
+}
+
+impl Focus {
+    /// A focus without meetings. The seed makes ids that nobody can guess; it decides nothing else.
+    pub fn new(config: FocusConfig, seed: [u8; 32]) -> Self {
+        Self {
+            config,
+            rng: ChaCha12Rng::from_seed(seed),
+            meetings: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            registered: BTreeSet::new(),
+            legs: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            timers: Timers::default(),
+            outbox: VecDeque::new(),
+            next_leg: 1,
+            next_room: 1,
+            next_session: 1,
+            closing: false,
+        }
+    }
+
+    /// Carries out a command, or says why not; then nothing has changed.
+    pub fn handle_command(
+        &mut self,
+        now: Instant,
+        wall: UnixMillis,
+        command: Command,
+    ) -> Result<Reply, Refusal> {
+        self.command(At { now, wall }, command)
+    }
+
+    /// Takes an event of the SIP user agent.
+    pub fn handle_sip(&mut self, now: Instant, wall: UnixMillis, event: sip_core::ua::Event) {
+        self.sip_event(At { now, wall }, event);
+    }
+
+    /// Takes an event of a media worker.
+    pub fn handle_media(&mut self, now: Instant, wall: UnixMillis, event: media::worker::Event) {
+        self.media_event(At { now, wall }, event);
+    }
+
+    /// Takes the answer to [`Effect::OpenPort`]: the address to be named in session descriptions, or why there is
+    /// none.
+    pub fn handle_port(
+        &mut self,
+        now: Instant,
+        wall: UnixMillis,
+        leg: LegId,
+        result: Result<std::net::SocketAddr, String>,
+    ) {
+        self.port_result(At { now, wall }, leg, result);
+    }
+
+    /// Lets every deadline fire that has come.
+    pub fn handle_timeout(&mut self, now: Instant, wall: UnixMillis) {
+        let at = At { now, wall };
+        while let Some(timer) = self.timers.pop_due(now) {
+            self.fire(at, timer);
+        }
+    }
+
+    /// The next effect, or the time of the next deadline.
+    pub fn poll_output(&mut self) -> Output {
+        match self.outbox.pop_front() {
+            Some(effect) => Output::Effect(effect),
+            None => Output::Timeout(self.timers.next()),
+        }
+    }
+
+    /// A meeting as it is now.
+    pub fn snapshot(&self, meeting: &MeetingId) -> Option<MeetingSnapshot> {
+        self.meetings.get(meeting).map(Meeting::snapshot)
+    }
+
+    /// Which person a leg carries, and where: for binding an event stream to a browser's leg.
+    pub fn leg_person(&self, leg: LegId) -> Option<(&MeetingId, &PersonId)> {
+        self.legs.get(&leg).map(|leg| (&leg.meeting, &leg.person))
+    }
+
+    /// How much is held.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            legs: self.legs.len(),
+            sessions: self.sessions.len(),
+            calls: self.calls.len(),
+            present: self.meetings.values().map(Meeting::present).sum(),
+            timers: self.timers.len(),
+        }
+    }
+
+    fn fire(&mut self, at: At, timer: Timer) {
+        match timer {
+            Timer::Call(call, timer) => self.drive_call(at, &call, crate::live::call::Input::Timer(timer)),
+            Timer::Connect(leg) => self.drop_leg(at, leg),
+            Timer::Empty(meeting) | Timer::NoHost(meeting) => self.end_meeting(at, &meeting),
+        }
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.outbox.push_back(effect);
+    }
+
+    fn sip(&mut self, command: sip_core::ua::Command) {
+        self.effect(Effect::Sip(command));
+    }
+
+    fn media(&mut self, room: RoomId, command: media::worker::Command) {
+        self.effect(Effect::Media { room, command });
+    }
+
+    fn new_leg_id(&mut self) -> LegId {
+        let leg = LegId(self.next_leg);
+        self.next_leg += 1;
+        leg
+    }
+
+    fn new_session_id(&mut self) -> SessionId {
+        let session = SessionId::Outgoing(self.next_session);
+        self.next_session += 1;
+        session
+    }
+
+    fn new_person_id(&mut self) -> PersonId {
+        PersonId::new(format!("p{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64()))
+    }
+
+    fn meeting(&self, meeting: &MeetingId) -> Result<&Meeting, Refusal> {
+        self.meetings.get(meeting).ok_or_else(|| unknown_meeting(meeting))
+    }
+
+    fn meeting_mut(&mut self, meeting: &MeetingId) -> Result<&mut Meeting, Refusal> {
+        self.meetings.get_mut(meeting).ok_or_else(|| unknown_meeting(meeting))
+    }
+}
+
+fn unknown_meeting(meeting: &MeetingId) -> Refusal {
+    Refusal::not_found("meeting", format!("there is no meeting {meeting}")).mend("Check the meeting's id")
+}

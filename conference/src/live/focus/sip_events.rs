@@ -1,0 +1,118 @@
+//! Events of the SIP user agent.
+
+use super::{At, Effect, Focus};
+use crate::live::call::Input;
+use crate::live::event::{PublicEvent, Record};
+use bytes::Bytes;
+use media::sdp::{self, Negotiated};
+use media::worker::LegId;
+use serde_json::json;
+use sip_core::ua::{AddressOfRecord, BindingInfo, Command as SipCommand, EndCause, Event, SessionId};
+
+impl Focus {
+    pub(super) fn sip_event(&mut self, at: At, event: Event) {
+        match event {
+            Event::Incoming(invite) => self.incoming(*invite),
+            Event::Provisional { session, status, body } => self.provisional(at, session, status, body),
+            Event::Answered { session, body } => self.answered(at, session, body),
+            Event::Offer { session, body } => self.offered(session, &body),
+            Event::Ended { session, cause } => self.ended(at, session, cause),
+            Event::Registered(binding) => self.registered(at, binding),
+            Event::Unregistered { device } => self.unregistered(at, device, "device.unregistered"),
+            Event::RegistrationExpired { device } => self.unregistered(at, device, "device.expired"),
+            // The caller has been in since our 200; a missing ACK comes as `Ended`. Trunks have no meeting.
+            Event::Established { .. } | Event::TrunkUp { .. } | Event::TrunkDown { .. } => {}
+        }
+    }
+
+    fn provisional(&mut self, at: At, session: SessionId, status: u16, body: Option<Bytes>) {
+        let Some(&leg) = self.sessions.get(&session) else { return };
+        let Some(sip) = self.sip_leg_mut(leg) else { return };
+        if let Some(body) = body.filter(|body| !body.is_empty()) {
+            sip.early = Some(body);
+        }
+        if let Some(call) = sip.call.clone() {
+            self.drive_call(at, &call, Input::Provisional(status));
+        }
+    }
+
+    fn answered(&mut self, at: At, session: SessionId, body: Bytes) {
+        let Some(&leg) = self.sessions.get(&session) else {
+            // Answered in the moment of cancelling: nobody waits for it any more.
+            return self.sip(SipCommand::HangUp { session });
+        };
+        let Some(sip) = self.sip_leg_mut(leg) else { return };
+        let Some(call) = sip.call.clone() else { return };
+        // RFC 3261 section 13.2.1 lets a reliable provisional answer carry the only description.
+        let body = if body.is_empty() { sip.early.take().unwrap_or_default() } else { body };
+        let Some(local) = &sip.local else { return };
+        match sdp::accept_answer(local, &body) {
+            Ok(negotiated) => {
+                self.set_remote(leg, negotiated);
+                self.drive_call(at, &call, Input::Answered);
+            }
+            Err(error) => self.drive_call(at, &call, Input::AnsweredUnusable(error.to_string())),
+        }
+    }
+
+    /// A re-INVITE: hold, a new address, another codec. One without an offer gets ours again.
+    fn offered(&mut self, session: SessionId, body: &[u8]) {
+        let answer = match self.sessions.get(&session).copied() {
+            Some(leg) => self.answer_offer(leg, body),
+            None => Err(481),
+        };
+        let body = match answer {
+            Ok((leg, negotiated, body)) => {
+                if let Some(negotiated) = negotiated {
+                    self.set_remote(leg, negotiated);
+                }
+                Ok(body)
+            }
+            Err(status) => Err(status),
+        };
+        self.sip(SipCommand::AnswerOffer { session, body });
+    }
+
+    fn answer_offer(&self, leg: LegId, body: &[u8]) -> Result<(LegId, Option<Negotiated>, Bytes), u16> {
+        let sip = self.legs.get(&leg).and_then(super::legs::Leg::sip);
+        let local = sip.and_then(|sip| sip.local.as_ref()).ok_or(481_u16)?;
+        if body.is_empty() {
+            return Ok((leg, None, sdp::offer(local).into()));
+        }
+        let (negotiated, answer) = sdp::answer(local, body).map_err(|_| 488_u16)?;
+        Ok((leg, Some(negotiated), answer.into()))
+    }
+
+    fn ended(&mut self, at: At, session: SessionId, cause: EndCause) {
+        let Some(leg) = self.sessions.remove(&session) else { return };
+        let Some(sip) = self.sip_leg_mut(leg) else { return };
+        sip.session = None;
+        match sip.call.clone() {
+            Some(call) => self.drive_call(at, &call, Input::Over(cause)),
+            None => self.drop_leg(at, leg),
+        }
+    }
+
+    fn registered(&mut self, at: At, binding: BindingInfo) {
+        let device = binding.device.clone();
+        self.effect(Effect::Record(Record::Binding { binding, at: at.wall }));
+        // A refresh is no news.
+        if self.registered.insert(device.to_string()) {
+            self.publish_device(at, &device, "device.registered");
+        }
+    }
+
+    fn unregistered(&mut self, at: At, device: AddressOfRecord, kind: &'static str) {
+        self.effect(Effect::Record(Record::BindingGone { device: device.clone(), at: at.wall }));
+        if self.registered.remove(&device.to_string()) {
+            self.publish_device(at, &device, kind);
+        }
+    }
+
+    fn publish_device(&mut self, at: At, device: &AddressOfRecord, kind: &'static str) {
+        let Some(owner) = self.devices.get(&device.to_string()) else { return };
+        let data = json!({ "user": owner.user, "device": device.user });
+        let event = PublicEvent { tenant: owner.tenant.clone(), meeting: None, kind, at: at.wall, data };
+        self.effect(Effect::Publish(event));
+    }
+}

@@ -1,0 +1,190 @@
+//! One running meeting: its roster, its calls and its life cycle.
+
+use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
+use crate::live::call::Call;
+use crate::live::participant::{Participant, PersonSpec};
+use crate::live::snapshot::{MeetingSnapshot, MeetingView};
+use crate::vocabulary::{LegKind, MeetingKind, MeetingState, Role};
+use media::worker::{LegId, RoomId};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Finished calls kept per meeting for late joiners and "Call again".
+const FINISHED_CALLS_KEPT: usize = 200;
+
+/// A meeting as the store knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeetingSpec {
+    /// The meeting.
+    pub meeting: MeetingId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The user part of its SIP address and the id people key in (`900000001`).
+    pub number: String,
+    /// A second user part (`room1`).
+    pub alias: Option<String>,
+    /// Its title.
+    pub title: String,
+    /// Its type.
+    pub kind: MeetingKind,
+    /// The role of whoever comes in without being invited as a person.
+    pub direct_join_role: Role,
+    /// Who created it; counts as Host.
+    pub owner: Option<UserId>,
+}
+
+/// A meeting with whoever is in it.
+#[derive(Debug)]
+pub struct Meeting {
+    /// What the store says about it.
+    pub spec: MeetingSpec,
+    /// The mixer's room.
+    pub room: RoomId,
+    /// Where it stands.
+    pub state: MeetingState,
+    /// The roster.
+    pub people: BTreeMap<PersonId, Participant>,
+    /// Running calls and the latest finished ones.
+    pub calls: BTreeMap<CallId, Call>,
+    /// Calls in the order in which they were asked for.
+    order: VecDeque<CallId>,
+    /// Who speaks, and how loud (negative dBov, 0 is the loudest).
+    pub active_speaker: Option<LegId>,
+    /// It is being ended: nobody starts it again meanwhile.
+    pub ending: bool,
+    /// Which leg each video slot of a listening leg carries.
+    pub slots: BTreeMap<LegId, Vec<Option<LegId>>>,
+}
+
+impl Meeting {
+    /// An empty meeting with a room of its own.
+    pub fn new(spec: MeetingSpec, room: RoomId) -> Self {
+        Self {
+            spec,
+            room,
+            state: MeetingState::Scheduled,
+            people: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            order: VecDeque::new(),
+            active_speaker: None,
+            ending: false,
+            slots: BTreeMap::new(),
+        }
+    }
+
+    /// The role of whoever comes in without being invited as a person.
+    pub fn direct_join_role(&self) -> Role {
+        self.spec.direct_join_role
+    }
+
+    /// How many people are in.
+    pub fn present(&self) -> usize {
+        self.people.values().filter(|person| person.is_present()).count()
+    }
+
+    /// Whether a Host is in.
+    pub fn has_host(&self) -> bool {
+        self.hosts().next().is_some()
+    }
+
+    /// The Hosts who are in.
+    pub fn hosts(&self) -> impl Iterator<Item = &Participant> {
+        self.people.values().filter(|person| person.is_present() && person.spec.role == Role::Host)
+    }
+
+    /// Whether this person is the only Host who is in.
+    pub fn is_last_host(&self, person: &PersonId) -> bool {
+        let mut hosts = self.hosts();
+        hosts.next().is_some_and(|host| host.spec.person == *person) && hosts.next().is_none()
+    }
+
+    /// Finds a person by user.
+    pub fn person_of_user(&self, user: &UserId) -> Option<&Participant> {
+        self.people.values().find(|person| person.spec.user.as_ref() == Some(user))
+    }
+
+    /// Puts a person on the roster, or brings name, role and access of one who is there up to date: the latest
+    /// invitation by a Host counts.
+    pub fn put_person(&mut self, spec: PersonSpec) -> &mut Participant {
+        let row = self.people.entry(spec.person.clone()).or_insert_with(|| Participant::new(spec.clone()));
+        row.spec = spec;
+        row.removed = false;
+        row
+    }
+
+    /// Adds a call, and forgets the oldest finished ones beyond the number kept.
+    pub fn put_call(&mut self, call: Call) {
+        let id = call.spec().call.clone();
+        self.order.push_back(id.clone());
+        self.calls.insert(id, call);
+        let mut excess = self.calls.values().filter(|call| call.state().is_final()).count();
+        let calls = &mut self.calls;
+        self.order.retain(|id| {
+            let over = calls.get(id).is_none_or(|call| call.state().is_final());
+            if !over || excess <= FINISHED_CALLS_KEPT {
+                return true;
+            }
+            excess -= 1;
+            calls.remove(id);
+            false
+        });
+    }
+
+    /// The calls that are not over, oldest first.
+    pub fn live_calls(&self) -> impl Iterator<Item = &Call> {
+        self.ordered_calls().filter(|call| !call.state().is_final())
+    }
+
+    /// All calls, oldest first.
+    pub fn ordered_calls(&self) -> impl Iterator<Item = &Call> {
+        self.order.iter().filter_map(|id| self.calls.get(id))
+    }
+
+    /// Forgets the finished calls and whoever has no business in the next run.
+    pub fn clear_history(&mut self) {
+        self.calls.retain(|_, call| !call.state().is_final());
+        let calls = &self.calls;
+        self.order.retain(|id| calls.contains_key(id));
+        self.people.retain(|_, person| person.is_present() || !person.walk_in);
+        self.active_speaker = None;
+        self.slots.clear();
+    }
+
+    /// Whose leg this is, among the legs that are in.
+    pub fn person_of_leg(&self, leg: LegId) -> Option<&PersonId> {
+        let holds = |person: &&Participant| person.legs().any(|(_, held)| held == leg);
+        self.people.values().find(holds).map(|person| &person.spec.person)
+    }
+
+    /// The person of each slot of a listener.
+    pub fn slot_people(&self, slots: &[Option<LegId>]) -> Vec<Option<PersonId>> {
+        slots.iter().map(|slot| slot.and_then(|leg| self.person_of_leg(leg).cloned())).collect()
+    }
+
+    /// The meeting as it is now.
+    pub fn snapshot(&self) -> MeetingSnapshot {
+        let slots = self.people.values().filter_map(|person| {
+            let slots = self.slots.get(&person.leg(LegKind::Webrtc)?)?;
+            Some((person.spec.person.clone(), self.slot_people(slots)))
+        });
+        MeetingSnapshot {
+            meeting: self.view(),
+            people: self.people.values().filter(|person| !person.removed).map(Participant::view).collect(),
+            calls: self.ordered_calls().map(Call::view).collect(),
+            slots: slots.collect(),
+            active_speaker: self.active_speaker.and_then(|leg| self.person_of_leg(leg).cloned()),
+        }
+    }
+
+    /// The meeting's own facts.
+    pub fn view(&self) -> MeetingView {
+        MeetingView {
+            id: self.spec.meeting.clone(),
+            number: self.spec.number.clone(),
+            title: self.spec.title.clone(),
+            kind: self.spec.kind,
+            state: self.state,
+            alias: self.spec.alias.clone(),
+            owner: self.spec.owner.clone(),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! One person of a running meeting, with the legs that carry them.
+
+use crate::ids::{PersonId, UserId};
+use crate::live::snapshot::PersonView;
+use crate::vocabulary::{Access, LegKind, Role};
+use media::worker::LegId;
+use std::collections::BTreeMap;
+
+/// Who a person is, as the caller of a command knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonSpec {
+    /// The person in this meeting.
+    pub person: PersonId,
+    /// The user, if the person is one.
+    pub user: Option<UserId>,
+    /// The name shown.
+    pub display_name: String,
+    /// The role to enter with.
+    pub role: Role,
+    /// The access to enter with.
+    pub access: Access,
+}
+
+/// One row of the roster. It stays when the person leaves, so that coming back keeps role and place.
+#[derive(Clone, Debug)]
+pub struct Participant {
+    /// Who it is, with the role and access in force.
+    pub spec: PersonSpec,
+    /// The number behind a phone leg.
+    pub number: Option<String>,
+    /// Muted by a Host. Two flags: a Host's unmuting never opens a microphone its owner has closed.
+    pub muted_by_host: bool,
+    /// Muted by oneself.
+    pub muted_by_self: bool,
+    /// Removed by a Host: may not come back until invited again.
+    pub removed: bool,
+    /// Known only by dialling in: the row goes when the person leaves.
+    pub walk_in: bool,
+    /// The legs in the meeting, at most one of each kind.
+    legs: BTreeMap<LegKind, LegId>,
+}
+
+impl Participant {
+    /// A person who is not in yet.
+    pub fn new(spec: PersonSpec) -> Self {
+        Self {
+            spec,
+            number: None,
+            muted_by_host: false,
+            muted_by_self: false,
+            removed: false,
+            walk_in: false,
+            legs: BTreeMap::new(),
+        }
+    }
+
+    /// Whether any leg is in the meeting.
+    pub fn is_present(&self) -> bool {
+        !self.legs.is_empty()
+    }
+
+    /// The leg of one kind.
+    pub fn leg(&self, kind: LegKind) -> Option<LegId> {
+        self.legs.get(&kind).copied()
+    }
+
+    /// All legs in the meeting.
+    pub fn legs(&self) -> impl Iterator<Item = (LegKind, LegId)> + '_ {
+        self.legs.iter().map(|(kind, leg)| (*kind, *leg))
+    }
+
+    /// Puts a leg in the meeting and returns the one of the same kind that it replaces.
+    pub fn attach(&mut self, kind: LegKind, leg: LegId) -> Option<LegId> {
+        self.legs.insert(kind, leg).filter(|old| *old != leg)
+    }
+
+    /// Takes a leg out. Returns whether it was in.
+    pub fn detach(&mut self, leg: LegId) -> bool {
+        let before = self.legs.len();
+        self.legs.retain(|_, held| *held != leg);
+        self.legs.len() < before
+    }
+
+    /// Whether the person is muted, by whomever.
+    pub fn is_muted(&self) -> bool {
+        self.muted_by_host || self.muted_by_self
+    }
+
+    /// The person as everybody sees them.
+    pub fn view(&self) -> PersonView {
+        let leg_kind = self.legs.keys().next().copied();
+        PersonView {
+            id: self.spec.person.clone(),
+            user: self.spec.user.clone(),
+            display_name: self.spec.display_name.clone(),
+            number: self.number.clone(),
+            role: self.spec.role,
+            access: self.spec.access,
+            present: self.is_present(),
+            leg_kind,
+            muted_by_host: self.muted_by_host,
+            muted_by_self: self.muted_by_self,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! CALL: placing calls into a meeting, previewing, showing, cancelling and repeating them.
+//!
+//! A press of CALL goes through three steps: [`plan`] decides per target what would happen (and is all there is to a
+//! preview), [`place`] writes the intent down in one transaction, and only then is the running part told. A call is
+//! therefore never dialled without a row, and never dialled twice.
+
+mod place;
+mod plan;
+
+pub use plan::CallTarget;
+
+use super::Services;
+use super::actor::Actor;
+use super::error::ServiceError;
+use super::meetings::masked;
+use super::views::{Call, CallEvent, CallRecord};
+use crate::ids::{CallId, MeetingId};
+use crate::live::focus::{Command, RefusalKind};
+use crate::store::{CallRow, CallStep};
+use crate::vocabulary::{CallState, Cause};
+
+/// How many calls one answer holds.
+const CALLS_MAX: i64 = 500;
+
+impl Services {
+    /// The calls of a meeting, oldest first.
+    ///
+    /// # Errors
+    /// Not found if the asker may not know of the meeting.
+    pub async fn calls(&self, actor: &Actor, meeting: &MeetingId) -> Result<Vec<Call>, ServiceError> {
+        let reach = self.reach(actor, meeting).await?;
+        let rows = self.store.calls(actor.tenant(), meeting, CALLS_MAX).await?;
+        Ok(rows.into_iter().map(|row| call_view(row, reach.is_host())).collect())
+    }
+
+    /// One call with everything that happened to it.
+    ///
+    /// # Errors
+    /// Not found if the asker may not know of the call's meeting.
+    pub async fn call(&self, actor: &Actor, id: &CallId) -> Result<CallRecord, ServiceError> {
+        let (row, host) = self.reach_call(actor, id).await?;
+        let events = self.store.call_events(actor.tenant(), id).await?;
+        let events = events.into_iter().map(|event| CallEvent {
+            at: event.at,
+            state: event.state,
+            cause: event.cause,
+            sip_code: event.sip_code,
+            words: words(event.state, event.cause),
+            detail: event.detail,
+        });
+        Ok(CallRecord { call: call_view(row, host), events: events.collect() })
+    }
+
+    /// Cancels a call that rings, hangs up one that was answered. One that is over stays as it is.
+    ///
+    /// # Errors
+    /// Not found; forbidden for all but Hosts.
+    pub async fn end_call(&self, actor: &Actor, id: &CallId) -> Result<CallRecord, ServiceError> {
+        let (row, _) = self.reach_call(actor, id).await?;
+        self.reach(actor, &row.meeting).await?.require_invite()?;
+        if !row.state.is_final() {
+            match self.live.command(Command::EndCall { call: id.clone() }).await {
+                Ok(_) => {}
+                // Written down but never dialled, or over before its record was written: in both cases nothing rings.
+                Err(refusal) if refusal.kind == RefusalKind::NotFound => self.give_up(id).await?,
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        self.call(actor, id).await
+    }
+
+    async fn give_up(&self, call: &CallId) -> Result<(), ServiceError> {
+        let step = CallStep {
+            call,
+            state: CallState::Cancelled,
+            cause: Some(Cause::Cancelled),
+            sip_code: None,
+            detail: None,
+            at: self.now(),
+        };
+        Ok(self.store.record_call_step(&step).await?)
+    }
+
+    async fn reach_call(&self, actor: &Actor, id: &CallId) -> Result<(CallRow, bool), ServiceError> {
+        let none = || ServiceError::not_found("call");
+        let row = self.store.call(actor.tenant(), id).await?.ok_or_else(none)?;
+        let reach = self.reach(actor, &row.meeting).await.map_err(|error| match error.kind {
+            super::ErrorKind::NotFound => none(),
+            _ => error,
+        })?;
+        Ok((row, reach.is_host()))
+    }
+}
+
+/// What a host reads beside a call: the cause once there is one, else where it stands.
+fn words(state: CallState, cause: Option<Cause>) -> String {
+    cause.map_or_else(|| state.words(), Cause::words).to_owned()
+}
+
+fn call_view(row: CallRow, host: bool) -> Call {
+    let hide = |number: String| if host { number } else { masked(&number) };
+    let target = match &row.number {
+        Some(number) if !host => masked(number),
+        _ => row.target,
+    };
+    Call {
+        id: row.id,
+        meeting: row.meeting,
+        person: row.person,
+        acting_host: row.acting_host,
+        retry_of: row.retry_of,
+        target,
+        device: row.device,
+        number: row.number.map(hide),
+        display_name: row.display_name,
+        role: row.role,
+        access: row.access,
+        caller_number: row.caller_number.map(hide),
+        state: row.state,
+        cause: row.cause,
+        sip_code: row.sip_code,
+        words: words(row.state, row.cause),
+        detail: row.detail,
+        created_at: row.created_at,
+        answered_at: row.answered_at,
+        ended_at: row.ended_at,
+    }
+}

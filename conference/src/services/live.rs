@@ -1,0 +1,41 @@
+//! The running part, as the services see it.
+
+use super::Provision;
+use crate::ids::MeetingId;
+use crate::live::focus::{Command, MeetingSnapshot, PersonSpec, Refusal, Reply};
+use async_trait::async_trait;
+use media::worker::LegId;
+use sip_core::ua::{AddressOfRecord, BindingInfo};
+
+/// The running meetings and the SIP user agent. The gateway implements it; tests have a fake.
+#[async_trait]
+pub trait Live: Send + Sync + 'static {
+    /// Hands a command to the focus and waits for its answer, not for what follows from it.
+    async fn command(&self, command: Command) -> Result<Reply, Refusal>;
+
+    /// A browser joins with its one offer.
+    async fn join_webrtc(
+        &self,
+        meeting: MeetingId,
+        person: PersonSpec,
+        offer_sdp: String,
+    ) -> Result<WebrtcAnswer, Refusal>;
+
+    /// A meeting as it is now; `None` if it is not known to the focus.
+    async fn snapshot(&self, meeting: MeetingId) -> Option<MeetingSnapshot>;
+
+    /// The bindings of a device; empty when it is not registered.
+    async fn bindings(&self, aor: AddressOfRecord) -> Vec<BindingInfo>;
+
+    /// Tells the running part of something that is new or has changed.
+    async fn provision(&self, change: Provision);
+}
+
+/// The answer to a browser's offer.
+#[derive(Clone, Debug)]
+pub struct WebrtcAnswer {
+    /// The leg that carries the browser.
+    pub leg: LegId,
+    /// The SDP answer.
+    pub answer_sdp: String,
+}

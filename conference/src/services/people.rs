@@ -1,0 +1,346 @@
+//! The people of a meeting: adding, changing role and access, muting, removing.
+
+use super::actor::{Actor, UserActor};
+use super::error::ServiceError;
+use super::meetings::{PEOPLE_MAX, conflict};
+use super::reach::Reach;
+use super::views::Person;
+use super::{Services, input};
+use crate::ids::{MeetingId, PersonId, UserId};
+use crate::live::event::PublicEvent;
+use crate::live::focus::{Command, MutedBy, PersonSpec, RefusalKind};
+use crate::live::policy;
+use crate::store::secrets::token_hash;
+use crate::store::{Identity, PersonRow, Store, StoreError};
+use crate::vocabulary::{Access, Role};
+use sqlx::SqliteConnection;
+use std::collections::BTreeSet;
+
+/// The most people on one meeting's list.
+const LIST_MAX: usize = 5_000;
+
+/// Somebody to be put on the list: exactly one of user, email and number.
+#[derive(Clone, Debug, Default)]
+pub struct NewPerson {
+    /// A user of the tenant.
+    pub user: Option<UserId>,
+    /// An e-mail address.
+    pub email: Option<String>,
+    /// A phone number as typed.
+    pub number: Option<String>,
+    /// The name to show; the address or number when missing.
+    pub name: Option<String>,
+    /// The role; Attendee when missing.
+    pub role: Option<Role>,
+    /// The access; collaborate when missing.
+    pub access: Option<Access>,
+}
+
+/// Somebody whose identity has been checked.
+#[derive(Clone, Debug)]
+pub(super) struct Invitee {
+    pub(super) identity: Identity,
+    pub(super) display_name: String,
+    pub(super) role: Role,
+    pub(super) access: Access,
+}
+
+/// What is to change about a person.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PersonChange {
+    /// The new role.
+    pub role: Option<Role>,
+    /// The new access.
+    pub access: Option<Access>,
+}
+
+impl PersonRow {
+    /// What the running part needs to know.
+    pub(crate) fn spec(&self) -> PersonSpec {
+        PersonSpec {
+            person: self.id.clone(),
+            user: self.user().cloned(),
+            display_name: self.display_name.clone(),
+            role: self.role,
+            access: self.access,
+        }
+    }
+}
+
+impl Services {
+    /// Who is on the list of a meeting, with who of them is in.
+    ///
+    /// # Errors
+    /// Not found if the asker may not know of the meeting.
+    pub async fn people(&self, actor: &Actor, meeting: &MeetingId) -> Result<Vec<Person>, ServiceError> {
+        let reach = self.reach(actor, meeting).await?;
+        let snapshot = self.live.snapshot(meeting.clone()).await;
+        Ok(self.people_views(&reach, snapshot.as_ref()))
+    }
+
+    /// Puts people on the list. Somebody who is on it already gets the new role: the latest invitation counts (I76).
+    ///
+    /// # Errors
+    /// Invalid, naming the entry; forbidden for all but Hosts.
+    pub async fn add_people(
+        &self,
+        actor: &Actor,
+        meeting: &MeetingId,
+        new: &[NewPerson],
+    ) -> Result<Vec<Person>, ServiceError> {
+        let user = actor.user()?;
+        let reach = self.reach(actor, meeting).await?;
+        reach.require_invite()?;
+        input::length("people", new.len(), PEOPLE_MAX)?;
+        if reach.people.len() + new.len() > LIST_MAX {
+            return Err(conflict("The list of this meeting is full").mend("Remove people who no longer come"));
+        }
+        let invitees = self.invitees(user, new, "people").await?;
+        let mut transaction = self.store.begin().await?;
+        let mut rows = Vec::with_capacity(invitees.len());
+        for invitee in &invitees {
+            rows.push(self.put_person(&mut transaction, user, &reach, invitee, "invite").await?);
+        }
+        transaction.commit().await.map_err(StoreError::from)?;
+        for row in &rows {
+            self.put_live_person(row).await;
+            self.publish_person("person.added", row);
+        }
+        let snapshot = self.live.snapshot(meeting.clone()).await;
+        let live = |id: &PersonId| snapshot.as_ref()?.people.iter().find(|person| person.id == *id);
+        Ok(rows.iter().map(|row| self.person_view(row, live(&row.id), true)).collect())
+    }
+
+    /// Adds somebody or, if they are on the list, gives them the new role, access and name.
+    pub(super) async fn put_person(
+        &self,
+        connection: &mut SqliteConnection,
+        inviter: &UserActor,
+        reach: &Reach,
+        invitee: &Invitee,
+        source: &str,
+    ) -> Result<PersonRow, ServiceError> {
+        let meeting = &reach.meeting;
+        let Some(mut row) = Store::person_by_identity(connection, &meeting.id, &invitee.identity).await? else {
+            let row = self.new_person(inviter, meeting, invitee, source);
+            let hash = token_hash(&self.links.token(row.id.as_str()));
+            Store::insert_person(connection, &row, &hash).await?;
+            return Ok(row);
+        };
+        row.display_name.clone_from(&invitee.display_name);
+        row.invited_by = Some(inviter.user.clone());
+        row.removed_at = None;
+        // The owner stays Host, whoever invites them as something else.
+        if row.user().is_none() || row.user() != meeting.owner.as_ref() {
+            row.role = invitee.role;
+            row.access = invitee.access;
+        }
+        Store::update_person(connection, &row, self.now()).await?;
+        Ok(row)
+    }
+
+    /// Checks who is meant; of somebody named twice the last entry counts (A15, A40).
+    pub(super) async fn invitees(
+        &self,
+        inviter: &UserActor,
+        new: &[NewPerson],
+        field: &str,
+    ) -> Result<Vec<Invitee>, ServiceError> {
+        let mut invitees: Vec<Invitee> = Vec::with_capacity(new.len());
+        for (index, person) in new.iter().enumerate() {
+            let place = format!("{field}[{index}]");
+            let invitee = self.invitee(inviter, person).await.map_err(|error| error.within(&place))?;
+            // The owner is on the list already and stays Host.
+            let oneself = matches!(&invitee.identity, Identity::User(user) if *user == inviter.user);
+            if !oneself {
+                invitees.push(invitee);
+            }
+        }
+        let mut seen = BTreeSet::new();
+        invitees.reverse();
+        invitees.retain(|invitee| seen.insert(invitee.identity.clone()));
+        invitees.reverse();
+        Ok(invitees)
+    }
+
+    async fn invitee(&self, inviter: &UserActor, person: &NewPerson) -> Result<Invitee, ServiceError> {
+        let name = person.name.as_deref().map(|name| input::name("name", name)).transpose()?;
+        let role = person.role.unwrap_or(Role::Attendee);
+        let access = person.access.unwrap_or_default();
+        policy::check_standing(role, access)?;
+        let (identity, known_name) = match (&person.user, &person.email, &person.number) {
+            (Some(user), None, None) => self.invited_user(inviter, user).await?,
+            (None, Some(mail), None) => self.invited_mail(inviter, mail).await?,
+            (None, None, Some(number)) => self.invited_number(inviter, number).await?,
+            _ => {
+                return Err(ServiceError::invalid("user", "Exactly one of user, email and number is needed")
+                    .mend("Send one of them"));
+            }
+        };
+        // A user is shown by their own name, whatever the inviter typed.
+        let display_name = match &identity {
+            Identity::User(_) => known_name,
+            Identity::Mail(_) | Identity::Number(_) | Identity::Guest => name.unwrap_or(known_name),
+        };
+        Ok(Invitee { identity, display_name, role, access })
+    }
+
+    async fn invited_user(
+        &self,
+        inviter: &UserActor,
+        user: &UserId,
+    ) -> Result<(Identity, String), ServiceError> {
+        let row = self.store.user(&inviter.tenant, user).await?.ok_or_else(|| {
+            ServiceError::invalid("user", "There is no such user").mend("Choose one from the list of users")
+        })?;
+        Ok((Identity::User(row.id), row.display_name))
+    }
+
+    /// An address of a user of this tenant is that user (A13, A15).
+    async fn invited_mail(&self, inviter: &UserActor, mail: &str) -> Result<(Identity, String), ServiceError> {
+        let mail = input::mail("email", mail)?;
+        let users = self.store.users(&inviter.tenant).await?;
+        let owner = users.into_iter().find(|user| user.mail.as_deref() == Some(mail.as_str()));
+        Ok(match owner {
+            Some(user) => (Identity::User(user.id), user.display_name),
+            None => (Identity::Mail(mail.clone()), mail),
+        })
+    }
+
+    /// Changes role or access, also of somebody who is in, at once.
+    ///
+    /// # Errors
+    /// Invalid for a Host with VIEW ONLY; conflict if the meeting would lose its owner as Host; forbidden for all
+    /// but Hosts (role) and the owner (access).
+    pub async fn change_person(
+        &self,
+        actor: &Actor,
+        meeting: &MeetingId,
+        person: &PersonId,
+        change: PersonChange,
+    ) -> Result<Person, ServiceError> {
+        let reach = self.reach(actor, meeting).await?;
+        if change.role.is_none() && change.access.is_none() {
+            return Err(ServiceError::invalid("role", "Nothing is to be changed").mend("Send role, access or both"));
+        }
+        if change.role.is_some() {
+            reach.require_moderate()?;
+        }
+        if change.access.is_some() {
+            reach.require_access_change()?;
+        }
+        let mut row = listed(&reach, person)?;
+        let role = change.role.unwrap_or(row.role);
+        if row.user().is_some() && row.user() == reach.meeting.owner.as_ref() && role != Role::Host {
+            return Err(conflict("The owner of the meeting stays Host").mend("Make somebody else Host as well"));
+        }
+        row.role = role;
+        row.access = change.access.unwrap_or(row.access);
+        policy::check_standing(row.role, row.access)?;
+        let mut transaction = self.store.begin().await?;
+        Store::update_person(&mut transaction, &row, self.now()).await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        self.change_live(&row, change).await?;
+        let snapshot = self.live.snapshot(meeting.clone()).await;
+        let live = snapshot.as_ref().and_then(|snapshot| snapshot.people.iter().find(|p| p.id == row.id));
+        Ok(self.person_view(&row, live, reach.is_host()))
+    }
+
+    async fn change_live(&self, row: &PersonRow, change: PersonChange) -> Result<(), ServiceError> {
+        // To Host: access first, so that at no moment there is a Host with VIEW ONLY; from Host: role first.
+        let role = change.role.map(|role| Command::SetRole {
+            meeting: row.meeting.clone(),
+            person: row.id.clone(),
+            role,
+        });
+        let access = change.access.map(|access| Command::SetAccess {
+            meeting: row.meeting.clone(),
+            person: row.id.clone(),
+            access,
+        });
+        let commands = if change.role == Some(Role::Host) { [access, role] } else { [role, access] };
+        for command in commands.into_iter().flatten() {
+            self.command_unless_absent(command).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a command about a meeting or person that the running part may not know yet.
+    async fn command_unless_absent(&self, command: Command) -> Result<(), ServiceError> {
+        match self.live.command(command).await {
+            Ok(_) => Ok(()),
+            Err(refusal) if refusal.kind == RefusalKind::NotFound => Ok(()),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Mutes or unmutes. Others only by a Host; oneself always.
+    ///
+    /// # Errors
+    /// Not found; forbidden; conflict if the person is not in the meeting.
+    pub async fn mute(
+        &self,
+        actor: &Actor,
+        meeting: &MeetingId,
+        person: &PersonId,
+        muted: bool,
+    ) -> Result<(), ServiceError> {
+        let reach = self.reach(actor, meeting).await?;
+        let oneself = reach.me.as_ref().is_some_and(|me| me.id == *person);
+        if !oneself {
+            reach.require_moderate()?;
+        }
+        let by = if oneself { MutedBy::Oneself } else { MutedBy::Host };
+        let command = Command::SetMuted { meeting: meeting.clone(), person: person.clone(), by, muted };
+        self.live.command(command).await?;
+        Ok(())
+    }
+
+    /// Takes somebody off the list and out of the meeting; their link no longer works until they are invited again
+    /// (I74).
+    ///
+    /// # Errors
+    /// Not found; forbidden for all but Hosts; conflict for the owner.
+    pub async fn remove_person(
+        &self,
+        actor: &Actor,
+        meeting: &MeetingId,
+        person: &PersonId,
+    ) -> Result<(), ServiceError> {
+        let reach = self.reach(actor, meeting).await?;
+        reach.require_moderate()?;
+        let command = Command::Remove { meeting: meeting.clone(), person: person.clone() };
+        let Ok(row) = listed(&reach, person) else {
+            // Somebody who dialled in is on no list, but can be shown the door.
+            self.live.command(command).await?;
+            return Ok(());
+        };
+        if row.user().is_some() && row.user() == reach.meeting.owner.as_ref() {
+            return Err(conflict("The owner cannot be removed").mend("End the meeting instead"));
+        }
+        self.store.remove_person(&row.tenant, person, self.now()).await?;
+        self.store.delete_sessions_of_person(&row.tenant, person).await?;
+        self.command_unless_absent(command).await?;
+        self.publish_person("person.removed", &row);
+        Ok(())
+    }
+
+    pub(super) fn publish_person(&self, kind: &'static str, row: &PersonRow) {
+        let person = serde_json::json!({
+            "id": row.id, "user": row.user(), "display_name": row.display_name, "role": row.role,
+            "access": row.access, "source": row.source,
+        });
+        self.publish(PublicEvent {
+            tenant: row.tenant.clone(),
+            meeting: Some(row.meeting.clone()),
+            kind,
+            at: self.now(),
+            data: serde_json::json!({ "person": person }),
+        });
+    }
+}
+
+fn listed(reach: &Reach, person: &PersonId) -> Result<PersonRow, ServiceError> {
+    let row = reach.listed().find(|row| row.id == *person);
+    row.cloned().ok_or_else(|| ServiceError::not_found("person in this meeting"))
+}

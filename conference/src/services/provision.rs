@@ -1,0 +1,169 @@
+//! What the running part is told: at start about everything in the database, later about what is new.
+
+use super::Services;
+use super::error::ServiceError;
+use crate::ids::{TenantId, UserId};
+use crate::live::focus::MeetingSpec;
+use crate::store::{DeviceRow, MeetingRow, RegistrationRow, TenantRow, TrunkRow};
+use crate::vocabulary::{MeetingState, UnixMillis};
+use sip_core::ua::{
+    AddressOfRecord, Credentials, DeviceAccount, StoredBinding, Trunk, TrunkId, TrunkRegistration,
+};
+use std::time::Duration;
+
+/// How many meetings per tenant are told to the running part at start, the newest first.
+const MEETINGS_AT_START: i64 = 20_000;
+/// The registration time asked of a carrier.
+const TRUNK_EXPIRES_SECONDS: u32 = 600;
+
+/// Something that is new or has changed.
+#[derive(Clone, Debug)]
+pub enum Provision {
+    /// A meeting: for the focus.
+    Meeting(MeetingSpec),
+    /// A device: its account for the user agent, its user for the focus.
+    Device(Box<ProvisionedDevice>),
+    /// A trunk: for the user agent.
+    Trunk(Box<Trunk>),
+    /// A binding from before the restart: for the user agent.
+    Binding(Box<StoredBinding>),
+}
+
+/// A device with its user.
+#[derive(Clone, Debug)]
+pub struct ProvisionedDevice {
+    /// For the user agent's digest.
+    pub account: DeviceAccount,
+    /// Whose it is.
+    pub user: UserId,
+    /// The user's tenant.
+    pub tenant: TenantId,
+    /// The user's name.
+    pub display_name: String,
+}
+
+impl MeetingRow {
+    /// What the running part needs to know.
+    pub(crate) fn spec(&self) -> MeetingSpec {
+        MeetingSpec {
+            meeting: self.id.clone(),
+            tenant: self.tenant.clone(),
+            number: self.number.clone(),
+            alias: self.alias.clone(),
+            title: self.title.clone(),
+            kind: self.kind,
+            direct_join_role: self.direct_join_role,
+            owner: self.owner.clone(),
+        }
+    }
+}
+
+impl Services {
+    /// Tells the running part everything the database holds. To be called once, before the first datagram is read.
+    ///
+    /// # Errors
+    /// When the database fails or holds something unreadable.
+    pub async fn provision_all(&self) -> Result<(), ServiceError> {
+        let tenants = self.store.tenants().await?;
+        for tenant in &tenants {
+            self.provision_devices(tenant).await?;
+            for row in self.store.trunks(&tenant.id).await? {
+                let trunk = self.trunk(tenant, &row)?;
+                self.live.provision(Provision::Trunk(Box::new(trunk))).await;
+            }
+            self.provision_meetings(tenant).await?;
+        }
+        let now = self.now();
+        for row in self.store.live_registrations(now).await? {
+            match stored_binding(&row, now) {
+                Some(binding) => self.live.provision(Provision::Binding(Box::new(binding))).await,
+                None => tracing::warn!(device.aor = %row.aor, "a stored binding is unreadable and forgotten"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn provision_devices(&self, tenant: &TenantRow) -> Result<(), ServiceError> {
+        let users = self.store.users(&tenant.id).await?;
+        for device in self.store.devices(&tenant.id).await? {
+            // A disabled user's devices may not register (I82).
+            let Some(user) = users.iter().find(|user| user.id == device.user) else { continue };
+            let provisioned = ProvisionedDevice {
+                account: account(&device)?,
+                user: user.id.clone(),
+                tenant: tenant.id.clone(),
+                display_name: user.display_name.clone(),
+            };
+            self.live.provision(Provision::Device(Box::new(provisioned))).await;
+        }
+        Ok(())
+    }
+
+    async fn provision_meetings(&self, tenant: &TenantRow) -> Result<(), ServiceError> {
+        for meeting in self.store.meetings(&tenant.id, MEETINGS_AT_START).await? {
+            // Whoever was in when the process ended has lost their connection.
+            if matches!(meeting.state, MeetingState::Started | MeetingState::Active) {
+                self.store.set_meeting_state(&meeting.id, MeetingState::Ended, self.now()).await?;
+            }
+            self.live.provision(Provision::Meeting(meeting.spec())).await;
+            for person in self.store.people(&tenant.id, &meeting.id).await? {
+                if person.removed_at.is_none() {
+                    self.put_live_person(&person).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn trunk(&self, tenant: &TenantRow, row: &TrunkRow) -> Result<Trunk, ServiceError> {
+        let wrong = |field: &str| ServiceError::internal(format!("trunk {:?}: unreadable {field}", row.name));
+        let mut sources = Vec::with_capacity(row.sources.len());
+        for source in &row.sources {
+            sources.push(source.parse().map_err(|_| wrong("sources"))?);
+        }
+        let password = self.trunk_passwords.get(&tenant.domain, &row.name);
+        if row.auth_user.is_some() && password.is_none() {
+            tracing::warn!(trunk.name = %row.name, "no password in the configuration: this trunk cannot answer a challenge");
+        }
+        let credentials = row.auth_user.clone().zip(password).map(|(user, password)| Credentials {
+            user,
+            realm: row.auth_realm.clone(),
+            password: password.to_owned(),
+        });
+        let aor_user = row.auth_user.clone().filter(|_| row.register);
+        Ok(Trunk {
+            id: TrunkId(row.id),
+            peer: row.peer.parse().map_err(|_| wrong("peer"))?,
+            host: row.host.clone(),
+            sources,
+            credentials,
+            registration: aor_user.map(|aor_user| TrunkRegistration { aor_user, expires: TRUNK_EXPIRES_SECONDS }),
+        })
+    }
+}
+
+fn account(device: &DeviceRow) -> Result<DeviceAccount, ServiceError> {
+    let wrong = |_| ServiceError::internal(format!("device {}: unreadable HA1", device.name));
+    let (mut ha1_md5, mut ha1_sha256) = ([0; 16], [0; 32]);
+    hex::decode_to_slice(&device.ha1_md5, &mut ha1_md5).map_err(wrong)?;
+    hex::decode_to_slice(&device.ha1_sha256, &mut ha1_sha256).map_err(wrong)?;
+    Ok(DeviceAccount {
+        aor: device.aor(),
+        realm: device.realm.clone(),
+        ha1_md5,
+        ha1_sha256: Some(ha1_sha256),
+    })
+}
+
+fn stored_binding(row: &RegistrationRow, now: UnixMillis) -> Option<StoredBinding> {
+    let (user, domain) = row.aor.strip_prefix("sip:")?.split_once('@')?;
+    Some(StoredBinding {
+        device: AddressOfRecord { user: user.to_owned(), domain: domain.to_owned() },
+        contact: row.contact.clone(),
+        source: row.source.parse().ok()?,
+        user_agent: row.user_agent.clone(),
+        call_id: row.call_id.clone(),
+        cseq: row.cseq,
+        expires_in: Duration::from_millis(row.expires_at.0.saturating_sub(now.0)),
+    })
+}

@@ -1,0 +1,93 @@
+//! Whether an actor may know of a meeting, and what they may do in it.
+
+use super::Services;
+use super::actor::Actor;
+use super::error::ServiceError;
+use crate::ids::MeetingId;
+use crate::live::policy::{self, Action};
+use crate::store::{MeetingRow, PersonRow};
+use crate::vocabulary::{Role, TenantRole};
+
+/// A meeting the actor may know of.
+pub(super) struct Reach {
+    pub(super) meeting: MeetingRow,
+    /// Everybody on the list, removed people too.
+    pub(super) people: Vec<PersonRow>,
+    /// The actor's own row, unless they are an admin who was not invited.
+    pub(super) me: Option<PersonRow>,
+    tenant_admin: bool,
+    owner: bool,
+}
+
+impl Services {
+    /// Loads a meeting for an actor. Owners, people on the list and the tenant's admins reach it.
+    ///
+    /// # Errors
+    /// Not found, in the same words, for a meeting that does not exist, is another tenant's, or is none of theirs.
+    pub(super) async fn reach(&self, actor: &Actor, id: &MeetingId) -> Result<Reach, ServiceError> {
+        let none = || ServiceError::not_found("meeting");
+        let meeting = self.store.meeting(actor.tenant(), id).await?.ok_or_else(none)?;
+        let people = self.store.people(actor.tenant(), id).await?;
+        let mine = |person: &&PersonRow| match actor {
+            Actor::User(user) => person.user() == Some(&user.user),
+            Actor::Participant(participant) => person.id == participant.person,
+        };
+        let me = people.iter().filter(|person| person.removed_at.is_none()).find(mine).cloned();
+        let (admin, tenant_admin, owner) = match actor {
+            Actor::User(user) => (
+                user.reaches_all_meetings(),
+                user.role == TenantRole::TenantAdmin,
+                meeting.owner.as_ref() == Some(&user.user),
+            ),
+            Actor::Participant(_) => (false, false, false),
+        };
+        if me.is_none() && !admin && !owner {
+            return Err(none());
+        }
+        Ok(Reach { meeting, people, me, tenant_admin, owner })
+    }
+}
+
+impl Reach {
+    /// Those who have not been removed.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &PersonRow> {
+        self.people.iter().filter(|person| person.removed_at.is_none())
+    }
+
+    /// The actor's role. The owner counts as Host.
+    pub(super) fn role(&self) -> Option<Role> {
+        if self.owner { Some(Role::Host) } else { self.me.as_ref().map(|me| me.role) }
+    }
+
+    pub(super) fn is_host(&self) -> bool {
+        self.role() == Some(Role::Host)
+    }
+
+    /// Inviting and calling is for Hosts only (A32).
+    pub(super) fn require_invite(&self) -> Result<(), ServiceError> {
+        self.require(Action::Invite, "Only a Host may invite or call people")
+    }
+
+    /// Changing roles, muting, removing and ending is for Hosts, and for the tenant's admins.
+    pub(super) fn require_moderate(&self) -> Result<(), ServiceError> {
+        if self.tenant_admin {
+            return Ok(());
+        }
+        self.require(Action::Moderate, "Only a Host may do this")
+    }
+
+    /// Turning VIEW ONLY on and off is the owner's right, and the tenant admins' (B48).
+    pub(super) fn require_access_change(&self) -> Result<(), ServiceError> {
+        if self.owner || self.tenant_admin {
+            return Ok(());
+        }
+        Err(ServiceError::forbidden("Only the owner of the meeting may change VIEW ONLY")
+            .mend("Ask the owner of the meeting"))
+    }
+
+    fn require(&self, action: Action, detail: &str) -> Result<(), ServiceError> {
+        let allowed = self.owner
+            || self.me.as_ref().is_some_and(|me| policy::may(action, self.meeting.kind, me.role, me.access));
+        if allowed { Ok(()) } else { Err(ServiceError::forbidden(detail).mend("Ask a Host of the meeting")) }
+    }
+}

@@ -1,0 +1,374 @@
+//! What services answer with. The API sends these as JSON, field for field.
+
+use crate::ids::{CallId, DeviceName, MeetingId, PersonId, UserId};
+use crate::vocabulary::{
+    Access, CallState, Cause, LegKind, MeetingKind, MeetingState, Role, TenantRole, UnixMillis,
+};
+use serde::{Deserialize, Serialize};
+
+/// The logged-in user's own account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Me {
+    /// The user.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: UserId,
+    /// The name shown to others.
+    pub display_name: String,
+    /// First name.
+    pub first: String,
+    /// Last name.
+    pub last: String,
+    /// What is typed at login.
+    pub login: String,
+    /// Extension, if there is one.
+    pub extension: Option<String>,
+    /// Rights in the tenant.
+    pub tenant_role: TenantRole,
+    /// The tenant's name.
+    pub tenant: String,
+    /// What calls of this user show, if it is set.
+    pub caller_id: Option<CallerId>,
+}
+
+/// What calls of a user show to those called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CallerId {
+    /// E.164.
+    pub number: String,
+    /// The name beside it.
+    pub display: String,
+}
+
+/// A colleague.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct User {
+    /// The user.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: UserId,
+    /// The name shown.
+    pub display_name: String,
+    /// Extension, if there is one.
+    pub extension: Option<String>,
+    /// Where invitations go.
+    pub mail: Option<String>,
+    /// Their devices, registered or not.
+    pub devices: Vec<Device>,
+}
+
+/// A device of a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Device {
+    /// Its name, the user part of its SIP address.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub name: DeviceName,
+    /// What it is: `desk phone`.
+    pub kind: String,
+    /// What a host reads: `Desk phone 103a`.
+    pub label: String,
+    /// Whether it is registered at this moment.
+    pub registered: bool,
+}
+
+/// A meeting as its people see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Meeting {
+    /// The meeting.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: MeetingId,
+    /// Nine digits.
+    pub number: String,
+    /// Its title.
+    pub title: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: MeetingKind,
+    /// Where it stands.
+    pub state: MeetingState,
+    /// Who created it.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub owner: Option<UserId>,
+    /// A second user part of its SIP address.
+    pub alias: Option<String>,
+    /// The shared join link.
+    pub link: String,
+    /// When it was created, in milliseconds since the Unix epoch.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
+    pub created_at: UnixMillis,
+    /// Who is on its list.
+    pub people: Vec<Person>,
+    /// The asker's own role; none for an admin who is not on the list.
+    pub my_role: Option<Role>,
+}
+
+/// A person of a meeting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Person {
+    /// The person in this meeting.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: PersonId,
+    /// The user, if the person is one.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub user: Option<UserId>,
+    /// The name shown.
+    pub display_name: String,
+    /// The number behind the person; its last digits only for those who are no Host (I60).
+    pub number: Option<String>,
+    /// The address behind the person; for Hosts only.
+    pub email: Option<String>,
+    /// The role.
+    pub role: Role,
+    /// Whether they may send anything.
+    pub access: Access,
+    /// By which way they came: `owner`, `people`, `call`, `link`, `direct`, `admin`.
+    pub source: String,
+    /// Whether they are in the meeting.
+    pub present: bool,
+    /// By browser or by phone, while present.
+    pub leg_kind: Option<LegKind>,
+    /// Muted by a Host.
+    pub muted_by_host: bool,
+    /// Muted by themselves.
+    pub muted_by_self: bool,
+    /// Their personal join link; for Hosts only.
+    pub link: Option<String>,
+}
+
+/// What is pasted into a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JoinInfo {
+    /// The whole block as plain text.
+    pub text: String,
+    /// The shared link.
+    pub link: String,
+    /// Nine digits.
+    pub meeting_number: String,
+    /// The meeting's title.
+    pub title: String,
+    /// What SIP phones dial.
+    pub sip_uri: String,
+}
+
+/// What a join link leads to, before it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JoinPreview {
+    /// The meeting.
+    pub meeting: JoinMeeting,
+    /// Whose link it is; none for the shared link.
+    pub person: Option<JoinPerson>,
+}
+
+/// A meeting, as much as a link tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JoinMeeting {
+    /// The meeting.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: MeetingId,
+    /// Its title.
+    pub title: String,
+}
+
+/// The person behind a personal link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JoinPerson {
+    /// The name shown.
+    pub display_name: String,
+    /// The role they enter with.
+    pub role: Role,
+}
+
+/// The answer to using a join link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Joined {
+    /// A token for this one meeting.
+    pub token: String,
+    /// The meeting.
+    pub meeting: Meeting,
+    /// Who the token stands for.
+    pub person: Person,
+}
+
+/// What a typed text is taken to mean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Resolution {
+    /// The text as it was sent.
+    pub text: String,
+    /// The best match first; never empty.
+    pub matches: Vec<Match>,
+}
+
+/// One thing a text may mean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Match {
+    /// What it is.
+    pub kind: MatchKind,
+    /// The user, if it is one.
+    pub user: Option<User>,
+    /// The device, if one was meant.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub device: Option<DeviceName>,
+    /// The number in E.164, if it is one.
+    pub number: Option<String>,
+    /// The address, if it is one of nobody here.
+    pub email: Option<String>,
+    /// What a host reads: a name, or the number as +1 202 555 0177.
+    pub display: String,
+    /// Why it cannot be used, from the closed list.
+    pub reason: Option<Cause>,
+    /// The same in a sentence.
+    pub detail: Option<String>,
+    /// What would help.
+    pub mend: Option<String>,
+}
+
+/// The kinds of [`Match`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum MatchKind {
+    /// A user, by name, number or address.
+    User,
+    /// One device of a user, by its name.
+    Device,
+    /// A number nobody here owns.
+    Number,
+    /// An address nobody here owns.
+    Email,
+    /// A user, by extension.
+    Extension,
+    /// Understood, but not to be used; `reason` says why.
+    Refused,
+    /// Nobody and nothing.
+    Unknown,
+}
+
+/// The answer to one target of CALL, and what is stored for a repeated request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CallAnswer {
+    /// The call; none in a preview.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<CallId>,
+    /// `queued`, or `refused` with a reason.
+    pub state: CallState,
+    /// The person called.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonId>,
+    /// What a host reads: a name, or the number as typed.
+    pub display: String,
+    /// The number in E.164, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// The device that will ring, if it is one.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceName>,
+    /// Why it is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Cause>,
+    /// The refusal in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What would help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
+}
+
+/// A call into a meeting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Call {
+    /// The call.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: CallId,
+    /// Into which meeting.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub meeting: MeetingId,
+    /// Who is called.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub person: Option<PersonId>,
+    /// The Host whose caller ID is shown.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub acting_host: UserId,
+    /// The earlier call this one repeats.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub retry_of: Option<CallId>,
+    /// What is dialled, as a host reads it: `Desk phone 103a`, `+12025550177`.
+    pub target: String,
+    /// The device, if it is one.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub device: Option<DeviceName>,
+    /// The number in E.164, if it is one.
+    pub number: Option<String>,
+    /// The name of the person called.
+    pub display_name: String,
+    /// The role they come in with.
+    pub role: Role,
+    /// The access they come in with.
+    pub access: Access,
+    /// The number shown to them, in E.164.
+    pub caller_number: Option<String>,
+    /// Where it stands.
+    pub state: CallState,
+    /// Why it is over.
+    pub cause: Option<Cause>,
+    /// The SIP status behind the cause.
+    pub sip_code: Option<u16>,
+    /// The plain sentence a host reads.
+    pub words: String,
+    /// More about it, such as the carrier's own words.
+    pub detail: Option<String>,
+    /// When CALL was pressed, in milliseconds since the Unix epoch.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
+    pub created_at: UnixMillis,
+    /// When it was picked up.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub answered_at: Option<UnixMillis>,
+    /// When it was over.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub ended_at: Option<UnixMillis>,
+}
+
+/// A call with everything that happened to it, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CallRecord {
+    /// The call.
+    #[serde(flatten)]
+    pub call: Call,
+    /// Its steps.
+    pub events: Vec<CallEvent>,
+}
+
+/// One step of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CallEvent {
+    /// When, in milliseconds since the Unix epoch.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
+    pub at: UnixMillis,
+    /// The state it entered.
+    pub state: CallState,
+    /// Why, if it is over.
+    pub cause: Option<Cause>,
+    /// The SIP status behind it.
+    pub sip_code: Option<u16>,
+    /// The plain sentence a host reads.
+    pub words: String,
+    /// More about it.
+    pub detail: Option<String>,
+}

@@ -1,0 +1,291 @@
+//! Calls into meetings and their append-only trail of events.
+
+use super::columns::{Columns, millis, word};
+use super::{Store, StoreError};
+use crate::ids::{CallId, DeviceName, MeetingId, PersonId, TenantId, UserId};
+use crate::vocabulary::{Access, CallState, Cause, Role, UnixMillis};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+/// What is written before anything is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct NewCall {
+    pub(crate) id: CallId,
+    pub(crate) tenant: TenantId,
+    pub(crate) meeting: MeetingId,
+    pub(crate) person: Option<PersonId>,
+    pub(crate) acting_host: UserId,
+    pub(crate) retry_of: Option<CallId>,
+    /// What was asked for, as a host reads it: `Desk phone 103a`, `+12025550177`.
+    pub(crate) target: String,
+    pub(crate) user: Option<UserId>,
+    pub(crate) device: Option<DeviceName>,
+    /// E.164.
+    pub(crate) number: Option<String>,
+    pub(crate) display_name: String,
+    pub(crate) role: Role,
+    pub(crate) access: Access,
+    /// Number, display name, hidden.
+    pub(crate) caller: Option<(String, String, bool)>,
+    pub(crate) sip_call_id: String,
+    /// `Queued` or `Refused`.
+    pub(crate) state: CallState,
+    pub(crate) cause: Option<Cause>,
+    pub(crate) detail: Option<String>,
+    pub(crate) at: UnixMillis,
+}
+
+/// One row of `calls`.
+#[derive(Clone, Debug)]
+pub(crate) struct CallRow {
+    pub(crate) id: CallId,
+    pub(crate) tenant: TenantId,
+    pub(crate) meeting: MeetingId,
+    pub(crate) person: Option<PersonId>,
+    pub(crate) acting_host: UserId,
+    pub(crate) retry_of: Option<CallId>,
+    pub(crate) target: String,
+    pub(crate) user: Option<UserId>,
+    pub(crate) device: Option<DeviceName>,
+    pub(crate) number: Option<String>,
+    pub(crate) display_name: String,
+    pub(crate) role: Role,
+    pub(crate) access: Access,
+    pub(crate) caller_number: Option<String>,
+    pub(crate) state: CallState,
+    pub(crate) cause: Option<Cause>,
+    pub(crate) sip_code: Option<u16>,
+    pub(crate) detail: Option<String>,
+    pub(crate) created_at: UnixMillis,
+    pub(crate) answered_at: Option<UnixMillis>,
+    pub(crate) ended_at: Option<UnixMillis>,
+}
+
+/// One row of `call_events`.
+#[derive(Clone, Debug)]
+pub(crate) struct CallEventRow {
+    pub(crate) at: UnixMillis,
+    pub(crate) state: CallState,
+    pub(crate) cause: Option<Cause>,
+    pub(crate) sip_code: Option<u16>,
+    pub(crate) detail: Option<String>,
+}
+
+fn sip_code(value: Option<i64>) -> Option<u16> {
+    value.and_then(|value| u16::try_from(value).ok())
+}
+
+impl CallRow {
+    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+        let row = Columns(row);
+        Ok(Self {
+            id: CallId::new(row.text("id")?),
+            tenant: TenantId::new(row.text("tenant_id")?),
+            meeting: MeetingId::new(row.text("meeting_id")?),
+            person: row.optional_text("person_id")?.map(PersonId::new),
+            acting_host: UserId::new(row.text("acting_host_id")?),
+            retry_of: row.optional_text("retry_of")?.map(CallId::new),
+            target: row.text("target")?,
+            user: row.optional_text("user_id")?.map(UserId::new),
+            device: row.optional_text("device")?.map(DeviceName::new),
+            number: row.optional_text("number")?,
+            display_name: row.text("display_name")?,
+            role: row.word("role")?,
+            access: row.word("access")?,
+            caller_number: row.optional_text("caller_number")?,
+            state: row.word("state")?,
+            cause: row.optional_word("cause")?,
+            sip_code: sip_code(row.optional_integer("sip_code")?),
+            detail: row.optional_text("detail")?,
+            created_at: row.time("created_at")?,
+            answered_at: row.optional_time("answered_at")?,
+            ended_at: row.optional_time("ended_at")?,
+        })
+    }
+}
+
+impl CallEventRow {
+    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+        let row = Columns(row);
+        Ok(Self {
+            at: row.time("at")?,
+            state: row.word("state")?,
+            cause: row.optional_word("cause")?,
+            sip_code: sip_code(row.optional_integer("sip_code")?),
+            detail: row.optional_text("detail")?,
+        })
+    }
+}
+
+/// A step of a call, as written to `call_events` and to the call itself.
+#[derive(Clone, Debug)]
+pub(crate) struct CallStep<'a> {
+    pub(crate) call: &'a CallId,
+    pub(crate) state: CallState,
+    pub(crate) cause: Option<Cause>,
+    pub(crate) sip_code: Option<u16>,
+    pub(crate) detail: Option<&'a str>,
+    pub(crate) at: UnixMillis,
+}
+
+impl Store {
+    /// Inserts a call with its first event.
+    pub(crate) async fn insert_call(
+        connection: &mut SqliteConnection,
+        call: &NewCall,
+    ) -> Result<(), StoreError> {
+        let (caller_number, caller_name, caller_hidden) = match &call.caller {
+            Some((number, name, hidden)) => (Some(number.as_str()), Some(name.as_str()), *hidden),
+            None => (None, None, false),
+        };
+        sqlx::query(
+            "INSERT INTO calls (id, tenant_id, meeting_id, person_id, acting_host_id, retry_of, target_kind, \
+             target, user_id, device, number, display_name, role, access, caller_number, caller_name, \
+             caller_hidden, sip_call_id, state, cause, detail, created_at, updated_at, ended_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(call.id.as_str())
+        .bind(call.tenant.as_str())
+        .bind(call.meeting.as_str())
+        .bind(call.person.as_ref().map(PersonId::as_str))
+        .bind(call.acting_host.as_str())
+        .bind(call.retry_of.as_ref().map(CallId::as_str))
+        .bind(if call.number.is_none() && call.user.is_some() { "device" } else { "number" })
+        .bind(&call.target)
+        .bind(call.user.as_ref().map(UserId::as_str))
+        .bind(call.device.as_ref().map(DeviceName::as_str))
+        .bind(call.number.as_deref())
+        .bind(&call.display_name)
+        .bind(word(&call.role))
+        .bind(word(&call.access))
+        .bind(caller_number)
+        .bind(caller_name)
+        .bind(i64::from(caller_hidden))
+        .bind(&call.sip_call_id)
+        .bind(word(&call.state))
+        .bind(call.cause.map(|cause| word(&cause)))
+        .bind(call.detail.as_deref())
+        .bind(millis(call.at))
+        .bind(millis(call.at))
+        .bind(call.state.is_final().then(|| millis(call.at)))
+        .execute(&mut *connection)
+        .await?;
+        let step = CallStep {
+            call: &call.id,
+            state: call.state,
+            cause: call.cause,
+            sip_code: None,
+            detail: call.detail.as_deref(),
+            at: call.at,
+        };
+        Self::insert_call_event(connection, &step).await
+    }
+
+    async fn insert_call_event(
+        connection: &mut SqliteConnection,
+        step: &CallStep<'_>,
+    ) -> Result<(), StoreError> {
+        // The tenant is taken from the call: what the running meetings report names calls only.
+        sqlx::query(
+            "INSERT INTO call_events (tenant_id, call_id, at, state, cause, sip_code, detail) \
+             SELECT tenant_id, id, ?, ?, ?, ?, ? FROM calls WHERE id = ?",
+        )
+        .bind(millis(step.at))
+        .bind(word(&step.state))
+        .bind(step.cause.map(|cause| word(&cause)))
+        .bind(step.sip_code.map(i64::from))
+        .bind(step.detail)
+        .bind(step.call.as_str())
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    /// Appends a step and brings the call up to it. A call that has ended stays as it ended.
+    pub(crate) async fn record_call_step(&self, step: &CallStep<'_>) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        Self::insert_call_event(&mut transaction, step).await?;
+        sqlx::query(
+            "UPDATE calls SET state = ?1, cause = ?2, sip_code = coalesce(?3, sip_code), detail = ?4, \
+             updated_at = ?5, \
+             answered_at = CASE WHEN ?1 IN ('answered', 'confirming', 'joined') \
+                           THEN coalesce(answered_at, ?5) ELSE answered_at END, \
+             ended_at = CASE WHEN ?6 THEN ?5 ELSE ended_at END \
+             WHERE id = ?7 AND state NOT IN ('ended', 'failed', 'refused', 'cancelled')",
+        )
+        .bind(word(&step.state))
+        .bind(step.cause.map(|cause| word(&cause)))
+        .bind(step.sip_code.map(i64::from))
+        .bind(step.detail)
+        .bind(millis(step.at))
+        .bind(step.state.is_final())
+        .bind(step.call.as_str())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    pub(crate) async fn call(&self, tenant: &TenantId, id: &CallId) -> Result<Option<CallRow>, StoreError> {
+        sqlx::query("SELECT * FROM calls WHERE tenant_id = ? AND id = ?")
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?
+            .map(|row| CallRow::read(&row))
+            .transpose()
+    }
+
+    /// The calls of a meeting, oldest first; the newest `limit` of them.
+    pub(crate) async fn calls(
+        &self,
+        tenant: &TenantId,
+        meeting: &MeetingId,
+        limit: i64,
+    ) -> Result<Vec<CallRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM (SELECT rowid AS position, * FROM calls WHERE tenant_id = ? AND meeting_id = ? \
+             ORDER BY created_at DESC, rowid DESC LIMIT ?) ORDER BY created_at, position",
+        )
+        .bind(tenant.as_str())
+        .bind(meeting.as_str())
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(CallRow::read).collect()
+    }
+
+    /// The trail of a call, in order.
+    pub(crate) async fn call_events(
+        &self,
+        tenant: &TenantId,
+        call: &CallId,
+    ) -> Result<Vec<CallEventRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM call_events WHERE tenant_id = ? AND call_id = ? ORDER BY id")
+            .bind(tenant.as_str())
+            .bind(call.as_str())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(CallEventRow::read).collect()
+    }
+
+    /// How many calls this tenant has placed since `since`: the fraud limit (I43).
+    pub(crate) async fn calls_since(
+        &self,
+        tenant: &TenantId,
+        host: &UserId,
+        since: UnixMillis,
+    ) -> Result<i64, StoreError> {
+        use sqlx::Row as _;
+        let row = sqlx::query(
+            "SELECT count(*) FROM calls WHERE tenant_id = ? AND acting_host_id = ? AND created_at >= ? \
+             AND state <> 'refused'",
+        )
+        .bind(tenant.as_str())
+        .bind(host.as_str())
+        .bind(millis(since))
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.try_get(0)?)
+    }
+}

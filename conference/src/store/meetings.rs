@@ -1,0 +1,213 @@
+//! Meetings and meeting rooms.
+
+use super::columns::{Columns, millis, word};
+use super::{Store, StoreError};
+use crate::ids::{MeetingId, TenantId, UserId};
+use crate::vocabulary::{LegKind, MeetingKind, MeetingState, Role, UnixMillis};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
+
+/// One row of `meetings`.
+#[derive(Clone, Debug)]
+pub(crate) struct MeetingRow {
+    pub(crate) id: MeetingId,
+    pub(crate) tenant: TenantId,
+    pub(crate) owner: Option<UserId>,
+    pub(crate) kind: MeetingKind,
+    pub(crate) title: String,
+    /// Nine digits, unique over all tenants: what people key in and what the SIP address carries.
+    pub(crate) number: String,
+    pub(crate) alias: Option<String>,
+    /// The role of those who come by the shared link.
+    pub(crate) default_role: Role,
+    /// The role of those who call the meeting's SIP address directly.
+    pub(crate) direct_join_role: Role,
+    pub(crate) state: MeetingState,
+    pub(crate) created_at: UnixMillis,
+}
+
+impl MeetingRow {
+    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+        let row = Columns(row);
+        Ok(Self {
+            id: MeetingId::new(row.text("id")?),
+            tenant: TenantId::new(row.text("tenant_id")?),
+            owner: row.optional_text("owner_id")?.map(UserId::new),
+            kind: row.word("kind")?,
+            title: row.text("title")?,
+            number: row.text("number")?,
+            alias: row.optional_text("alias")?,
+            default_role: row.word("default_role")?,
+            direct_join_role: row.word("direct_join_role")?,
+            state: row.word("state")?,
+            created_at: row.time("created_at")?,
+        })
+    }
+}
+
+impl Store {
+    /// Inserts a meeting. `link_hash` is the hash of its shared link's token.
+    pub(crate) async fn insert_meeting(
+        connection: &mut SqliteConnection,
+        meeting: &MeetingRow,
+        link_hash: &str,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO meetings (id, tenant_id, owner_id, kind, title, number, alias, default_role, \
+             direct_join_role, link_hash, state, created_at, updated_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(meeting.id.as_str())
+        .bind(meeting.tenant.as_str())
+        .bind(meeting.owner.as_ref().map(UserId::as_str))
+        .bind(word(&meeting.kind))
+        .bind(&meeting.title)
+        .bind(&meeting.number)
+        .bind(meeting.alias.as_deref())
+        .bind(word(&meeting.default_role))
+        .bind(word(&meeting.direct_join_role))
+        .bind(link_hash)
+        .bind(word(&meeting.state))
+        .bind(millis(meeting.created_at))
+        .bind(millis(meeting.created_at))
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn meeting(
+        &self,
+        tenant: &TenantId,
+        id: &MeetingId,
+    ) -> Result<Option<MeetingRow>, StoreError> {
+        sqlx::query("SELECT * FROM meetings WHERE tenant_id = ? AND id = ?")
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?
+            .map(|row| MeetingRow::read(&row))
+            .transpose()
+    }
+
+    /// The meeting of a shared link. The hash of a random token belongs to one meeting of one tenant.
+    pub(crate) async fn meeting_by_link(&self, link_hash: &str) -> Result<Option<MeetingRow>, StoreError> {
+        sqlx::query("SELECT * FROM meetings WHERE link_hash = ?")
+            .bind(link_hash)
+            .fetch_optional(&self.pool)
+            .await?
+            .map(|row| MeetingRow::read(&row))
+            .transpose()
+    }
+
+    /// All meetings of a tenant, newest first: for its admins, and for provisioning at start.
+    pub(crate) async fn meetings(&self, tenant: &TenantId, limit: i64) -> Result<Vec<MeetingRow>, StoreError> {
+        let rows =
+            sqlx::query("SELECT * FROM meetings WHERE tenant_id = ? ORDER BY created_at DESC, id LIMIT ?")
+                .bind(tenant.as_str())
+                .bind(limit)
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter().map(MeetingRow::read).collect()
+    }
+
+    /// The meetings a user owns or is invited to, newest first.
+    pub(crate) async fn meetings_of(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        limit: i64,
+    ) -> Result<Vec<MeetingRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM meetings m WHERE m.tenant_id = ? AND (m.owner_id = ? OR EXISTS \
+             (SELECT 1 FROM people p WHERE p.meeting_id = m.id AND p.user_id = ? AND p.removed_at IS NULL)) \
+             ORDER BY m.created_at DESC, m.id LIMIT ?",
+        )
+        .bind(tenant.as_str())
+        .bind(user.as_str())
+        .bind(user.as_str())
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(MeetingRow::read).collect()
+    }
+
+    pub(crate) async fn meeting_number_taken(
+        connection: &mut SqliteConnection,
+        number: &str,
+    ) -> Result<bool, StoreError> {
+        // An alias shares the name space of SIP user parts with the numbers.
+        let row = sqlx::query("SELECT count(*) FROM meetings WHERE number = ? OR alias = ?")
+            .bind(number)
+            .bind(number)
+            .fetch_one(connection)
+            .await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
+    }
+
+    /// Writes a new state with its time. The first start and the latest end are kept.
+    pub(crate) async fn set_meeting_state(
+        &self,
+        meeting: &MeetingId,
+        state: MeetingState,
+        at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let word = word(&state);
+        sqlx::query(
+            "UPDATE meetings SET state = ?1, updated_at = ?2, \
+             started_at = CASE WHEN ?1 IN ('started', 'active') THEN coalesce(started_at, ?2) ELSE started_at END, \
+             ended_at = CASE WHEN ?1 = 'ended' THEN ?2 ELSE ended_at END WHERE id = ?3",
+        )
+        .bind(word)
+        .bind(millis(at))
+        .bind(meeting.as_str())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Somebody came or went: one line of the attendance record.
+    pub(crate) async fn insert_attendance(
+        &self,
+        meeting: &MeetingId,
+        person: &str,
+        what: &'static str,
+        leg_kind: Option<LegKind>,
+        at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO attendance (meeting_id, person_id, at, what, leg_kind) VALUES (?, ?, ?, ?, ?)")
+            .bind(meeting.as_str())
+            .bind(person)
+            .bind(millis(at))
+            .bind(what)
+            .bind(leg_kind.map(|kind| word(&kind)))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Renews the link hash of every meeting and person, from its identifier, after a change of key.
+    pub(crate) async fn set_link_hashes(
+        &self,
+        hash: impl Fn(&str) -> String + Send,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        for row in sqlx::query("SELECT id FROM meetings").fetch_all(&mut *transaction).await? {
+            let id: String = row.try_get(0)?;
+            sqlx::query("UPDATE meetings SET link_hash = ? WHERE id = ?")
+                .bind(hash(&id))
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        for row in sqlx::query("SELECT id FROM people").fetch_all(&mut *transaction).await? {
+            let id: String = row.try_get(0)?;
+            sqlx::query("UPDATE people SET link_hash = ? WHERE id = ?")
+                .bind(hash(&id))
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+}

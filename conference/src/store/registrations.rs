@@ -1,0 +1,86 @@
+//! Bindings, kept so that a restart does not lose the registered phones.
+
+use super::columns::{Columns, millis};
+use super::{Store, StoreError};
+use crate::vocabulary::UnixMillis;
+use sqlx::sqlite::SqliteRow;
+
+/// One row of `registrations`. The address of record names the tenant by its domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RegistrationRow {
+    /// `sip:103a@acme.test`.
+    pub(crate) aor: String,
+    pub(crate) contact: String,
+    /// Where the REGISTER came from, and where an INVITE goes.
+    pub(crate) source: String,
+    pub(crate) user_agent: String,
+    pub(crate) call_id: String,
+    pub(crate) cseq: u32,
+    pub(crate) expires_at: UnixMillis,
+}
+
+impl RegistrationRow {
+    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+        let row = Columns(row);
+        Ok(Self {
+            aor: row.text("aor")?,
+            contact: row.text("contact")?,
+            source: row.text("source")?,
+            user_agent: row.text("user_agent")?,
+            call_id: row.text("call_id")?,
+            cseq: u32::try_from(row.integer("cseq")?).unwrap_or(0),
+            expires_at: row.time("expires_at")?,
+        })
+    }
+}
+
+impl Store {
+    pub(crate) async fn put_registration(
+        &self,
+        binding: &RegistrationRow,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO registrations (aor, contact, source, user_agent, call_id, cseq, expires_at, updated_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (aor, contact) DO UPDATE SET source = excluded.source, \
+             user_agent = excluded.user_agent, call_id = excluded.call_id, cseq = excluded.cseq, \
+             expires_at = excluded.expires_at, updated_at = excluded.updated_at",
+        )
+        .bind(&binding.aor)
+        .bind(&binding.contact)
+        .bind(&binding.source)
+        .bind(&binding.user_agent)
+        .bind(&binding.call_id)
+        .bind(i64::from(binding.cseq))
+        .bind(millis(binding.expires_at))
+        .bind(millis(now))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Removes one binding, or every binding of the address of record.
+    pub(crate) async fn delete_registration(
+        &self,
+        aor: &str,
+        contact: Option<&str>,
+    ) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM registrations WHERE aor = ?1 AND (?2 IS NULL OR contact = ?2)")
+            .bind(aor)
+            .bind(contact)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The bindings that have not expired. Expired ones are forgotten.
+    pub(crate) async fn live_registrations(&self, now: UnixMillis) -> Result<Vec<RegistrationRow>, StoreError> {
+        sqlx::query("DELETE FROM registrations WHERE expires_at <= ?")
+            .bind(millis(now))
+            .execute(&self.pool)
+            .await?;
+        let rows =
+            sqlx::query("SELECT * FROM registrations ORDER BY aor, contact").fetch_all(&self.pool).await?;
+        rows.iter().map(RegistrationRow::read).collect()
+    }
+}

@@ -1,0 +1,48 @@
+//! Tenants.
+
+use super::columns::Columns;
+use super::{Store, StoreError};
+use crate::ids::TenantId;
+use sqlx::sqlite::SqliteRow;
+
+/// One row of `tenants`.
+#[derive(Clone, Debug)]
+pub(crate) struct TenantRow {
+    pub(crate) id: TenantId,
+    pub(crate) name: String,
+    pub(crate) domain: String,
+    pub(crate) phone_address_domain: Option<String>,
+    pub(crate) country: String,
+    pub(crate) area_code: Option<String>,
+}
+
+impl TenantRow {
+    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+        let row = Columns(row);
+        Ok(Self {
+            id: TenantId::new(row.text("id")?),
+            name: row.text("name")?,
+            domain: row.text("domain")?,
+            phone_address_domain: row.optional_text("phone_address_domain")?,
+            country: row.text("country")?,
+            area_code: row.optional_text("area_code")?,
+        })
+    }
+}
+
+impl Store {
+    pub(crate) async fn tenant(&self, id: &TenantId) -> Result<Option<TenantRow>, StoreError> {
+        sqlx::query("SELECT * FROM tenants WHERE id = ?")
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?
+            .map(|row| TenantRow::read(&row))
+            .transpose()
+    }
+
+    /// Every tenant: for provisioning at start.
+    pub(crate) async fn tenants(&self) -> Result<Vec<TenantRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM tenants ORDER BY id").fetch_all(&self.pool).await?;
+        rows.iter().map(TenantRow::read).collect()
+    }
+}

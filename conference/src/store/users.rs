@@ -1,0 +1,105 @@
+//! Users and their addresses.
+
+use super::columns::Columns;
+use super::{Store, StoreError};
+use crate::ids::{TenantId, UserId};
+use crate::vocabulary::TenantRole;
+use sqlx::sqlite::SqliteRow;
+
+/// One row of `users` with the addresses a resolver needs.
+#[derive(Clone, Debug)]
+pub(crate) struct UserRow {
+    pub(crate) id: UserId,
+    pub(crate) tenant: TenantId,
+    pub(crate) login: String,
+    pub(crate) password_hash: String,
+    pub(crate) first: String,
+    pub(crate) last: String,
+    pub(crate) display_name: String,
+    pub(crate) extension: Option<String>,
+    pub(crate) area_code: Option<String>,
+    pub(crate) tenant_role: TenantRole,
+    pub(crate) enabled: bool,
+    /// Where an invitation goes (A23).
+    pub(crate) mail: Option<String>,
+    /// E.164 numbers of the user, apart by spaces: their own mobile, not the tenant's.
+    pub(crate) phones: Vec<String>,
+    /// E.164 numbers of the tenant that reach this user.
+    pub(crate) direct_numbers: Vec<String>,
+}
+
+/// A user with the addresses gathered; a condition follows.
+macro_rules! select_users {
+    ($condition:literal) => {
+        concat!(
+            "SELECT u.*, \
+             (SELECT a.value FROM user_addresses a WHERE a.user_id = u.id AND a.kind = 'mail' \
+              ORDER BY a.is_invitation_address DESC, a.created_at, a.id LIMIT 1) AS mail, \
+             (SELECT group_concat(a.value, ' ') FROM user_addresses a \
+              WHERE a.user_id = u.id AND a.kind = 'phone') AS phones, \
+             (SELECT group_concat(n.e164, ' ') FROM numbers n \
+              WHERE n.user_id = u.id AND n.tenant_id = u.tenant_id) AS direct_numbers \
+             FROM users u WHERE ",
+            $condition
+        )
+    };
+}
+
+impl UserRow {
+    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+        let row = Columns(row);
+        let list = |column| -> Result<Vec<String>, StoreError> {
+            let joined = row.optional_text(column)?.unwrap_or_default();
+            Ok(joined.split_whitespace().map(str::to_owned).collect())
+        };
+        Ok(Self {
+            id: UserId::new(row.text("id")?),
+            tenant: TenantId::new(row.text("tenant_id")?),
+            login: row.text("login")?,
+            password_hash: row.text("password_hash")?,
+            first: row.text("first")?,
+            last: row.text("last")?,
+            display_name: row.text("display_name")?,
+            extension: row.optional_text("extension")?,
+            area_code: row.optional_text("area_code")?,
+            tenant_role: row.word("tenant_role")?,
+            enabled: row.flag("enabled")?,
+            mail: row.optional_text("mail")?,
+            phones: list("phones")?,
+            direct_numbers: list("direct_numbers")?,
+        })
+    }
+}
+
+impl Store {
+    pub(crate) async fn user(&self, tenant: &TenantId, id: &UserId) -> Result<Option<UserRow>, StoreError> {
+        sqlx::query(select_users!("u.tenant_id = ? AND u.id = ? AND u.enabled = 1"))
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?
+            .map(|row| UserRow::read(&row))
+            .transpose()
+    }
+
+    /// The user behind a login. Logins are unique over all tenants: the login form asks for no tenant.
+    pub(crate) async fn user_by_login(&self, login: &str) -> Result<Option<UserRow>, StoreError> {
+        sqlx::query(select_users!("u.login = ?"))
+            .bind(login)
+            .fetch_optional(&self.pool)
+            .await?
+            .map(|row| UserRow::read(&row))
+            .transpose()
+    }
+
+    /// The enabled users of a tenant, by extension and name.
+    pub(crate) async fn users(&self, tenant: &TenantId) -> Result<Vec<UserRow>, StoreError> {
+        let rows = sqlx::query(select_users!(
+            "u.tenant_id = ? AND u.enabled = 1 ORDER BY u.extension IS NULL, u.extension, u.display_name, u.id"
+        ))
+        .bind(tenant.as_str())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(UserRow::read).collect()
+    }
+}

@@ -1,0 +1,48 @@
+//! Why the gateway could not start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A start that failed: what, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener's address is taken or not ours.
+    #[error(
+        "{key} = \"{address}\" cannot be used: {source}. Stop the program that holds it or give another address and port"
+    )]
+    Listen {
+        /// The configuration key.
+        key: &'static str,
+        /// Its value.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The folder of the database cannot be made or written.
+    #[error("the data folder {path} cannot be used: {source}. Give a writable folder with --data")]
+    DataFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database or its seed.
+    #[error("{0}")]
+    Store(#[from] conference::store::StoreError),
+    /// The services could not be put together.
+    #[error("{0}")]
+    Services(String),
+    /// The log filter.
+    #[error("log.filter cannot be read: {0}. Write for example \"info,conference=debug\"")]
+    LogFilter(String),
+    /// Anything else the system refused.
+    #[error("the system refused: {0}")]
+    System(#[from] std::io::Error),
+}
+
+impl StartError {
+    /// What the services said.
+    pub(crate) fn services(error: impl std::fmt::Display) -> Self {
+        Self::Services(error.to_string())
+    }
+}

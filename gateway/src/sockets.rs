@@ -1,0 +1,42 @@
+//! The listeners, bound before anything else starts, so that a taken port is a clear refusal and not half a start.
+
+use crate::config::Config;
+use crate::error::StartError;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+
+/// Every listener of the process.
+pub(crate) struct Sockets {
+    /// SIP over UDP.
+    pub(crate) sip: UdpSocket,
+    /// HTTP.
+    pub(crate) api: TcpListener,
+    /// The browsers' port of each media thread.
+    pub(crate) webrtc: Vec<UdpSocket>,
+}
+
+impl Sockets {
+    /// Binds them all.
+    ///
+    /// # Errors
+    /// [`StartError::Listen`] naming the key whose address cannot be used.
+    pub(crate) fn bind(config: &Config) -> Result<Self, StartError> {
+        let sip = udp("sip.listen", config.sip.listen)?;
+        let refused = |source| StartError::Listen { key: "api.listen", address: config.api.listen, source };
+        let api = TcpListener::bind(config.api.listen).map_err(refused)?;
+        api.set_nonblocking(true)?;
+        let mut webrtc = Vec::new();
+        for thread in 0..config.media_threads() {
+            let mut address = config.webrtc_listen();
+            let offset = u16::try_from(thread).unwrap_or(u16::MAX);
+            address.set_port(address.port().saturating_add(offset));
+            webrtc.push(udp("media.webrtc_listen", address)?);
+        }
+        Ok(Self { sip, api, webrtc })
+    }
+}
+
+fn udp(key: &'static str, address: SocketAddr) -> Result<UdpSocket, StartError> {
+    let socket = UdpSocket::bind(address).map_err(|source| StartError::Listen { key, address, source })?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}

@@ -1,0 +1,217 @@
+//! Start and stop: puts the parts together in order, and takes them apart in the reverse order.
+
+use crate::config::Config;
+use crate::edge::{self, OsEntropy, WallClock};
+use crate::error::StartError;
+use crate::focus_task::{FocusTask, Request};
+use crate::live::LiveHandle;
+use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
+use crate::ports::RtpPorts;
+use crate::recorder;
+use crate::sockets::Sockets;
+use conference::live::focus::{Focus, FocusConfig};
+use conference::services::{EventHub, Parts, Services, ServicesConfig};
+use conference::store::Store;
+use conference::store::records::RecordWriter;
+use conference::store::secrets::LinkKey;
+use media::worker::WorkerConfig;
+use sip_core::ua::{IpNetwork, UserAgent, UserAgentConfig};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// Requests waiting for the focus task.
+const REQUESTS: usize = 1024;
+/// Media events waiting for the focus task.
+const MEDIA_EVENTS: usize = 8192;
+/// Records waiting for the database.
+const RECORDS: usize = 65_536;
+/// How long a stop waits for BYEs to be answered before it goes on without.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// How long a stop waits for requests in flight.
+const LAST_REQUESTS: Duration = Duration::from_secs(2);
+
+/// Runs the gateway until SIGTERM or SIGINT.
+///
+/// # Errors
+/// A [`StartError`] when it cannot start: nothing is left running then.
+pub async fn run(config: Config, data: &Path) -> Result<(), StartError> {
+    let sockets = Sockets::bind(&config)?;
+    let (store, links) = open_store(&config, data).await?;
+    let gateway = Gateway::start(&config, sockets, store, links).await?;
+    announce(&config)?;
+    stop_signal().await?;
+    tracing::info!("stopping: calls are hung up, trunks de-registered");
+    gateway.stop().await;
+    Ok(())
+}
+
+/// The one line on standard output, for whoever waits for it.
+#[expect(clippy::print_stdout, reason = "the ready line is the program's output")]
+fn announce(config: &Config) -> Result<(), StartError> {
+    let (sip, api) = (config.sip.listen, config.base_url());
+    println!("partyline ready sip={sip} api={api} pid={}", std::process::id());
+    Ok(std::io::stdout().flush()?)
+}
+
+async fn stop_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+async fn open_store(config: &Config, data: &Path) -> Result<(Store, LinkKey), StartError> {
+    let unusable = |source| StartError::DataFolder { path: data.to_owned(), source };
+    std::fs::create_dir_all(data).map_err(unusable)?;
+    let url = match config.store.url.strip_prefix("sqlite:") {
+        Some(file) if file != ":memory:" => format!("sqlite:{}", data.join(file).display()),
+        _ => config.store.url.clone(),
+    };
+    let store = Store::open(&url).await?;
+    let links = LinkKey::load_or_create(&data.join("links.key"), &OsEntropy)?;
+    config.seed.apply(&store, &OsEntropy, &links, edge::wall()).await?;
+    Ok((store, links))
+}
+
+/// The running parts, in the order they are stopped.
+struct Gateway {
+    api: tokio::task::JoinHandle<()>,
+    stop_api: watch::Sender<bool>,
+    live: LiveHandle,
+    focus: tokio::task::JoinHandle<()>,
+    media: Vec<JoinHandle<()>>,
+    recorder: tokio::task::JoinHandle<()>,
+    store: Store,
+}
+
+impl Gateway {
+    async fn start(config: &Config, sockets: Sockets, store: Store, links: LinkKey) -> Result<Self, StartError> {
+        let events = EventHub::new(edge::wall());
+        let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS);
+        let (handles, media) = start_media(config, sockets.webrtc, &media_sender)?;
+        let (request_sender, requests) = mpsc::channel(REQUESTS);
+        let (records, record_queue) = mpsc::channel(RECORDS);
+        let recorder = tokio::spawn(recorder::run(RecordWriter::new(store.clone()), record_queue));
+        let webrtc = handles.iter().map(|handle| handle.webrtc).collect();
+        let live = LiveHandle::new(request_sender, webrtc);
+        let task = FocusTask {
+            focus: Focus::new(FocusConfig::default(), edge::seed()?),
+            user_agent: UserAgent::new(user_agent_config(config), edge::seed()?),
+            socket: tokio::net::UdpSocket::from_std(sockets.sip)?,
+            media: handles,
+            ports: RtpPorts::new(config.rtp_address(), config.rtp_advertised(), config.media.rtp_ports),
+            events: events.clone(),
+            records,
+            requests,
+            media_events,
+            peers: BTreeMap::new(),
+            threads: BTreeMap::new(),
+        };
+        let focus = tokio::spawn(task.run());
+        let services = services(config, store.clone(), links, live.clone(), events).await?;
+        let (stop_api, stopping) = watch::channel(false);
+        let api = tokio::spawn(serve(sockets.api, services, stopping));
+        Ok(Self { api, stop_api, live, focus, media, recorder, store })
+    }
+
+    async fn stop(self) {
+        // The order matters: no new work, then goodbye to everybody, then the last records, then the database.
+        let _ = self.stop_api.send(true);
+        if tokio::time::timeout(LAST_REQUESTS, self.api).await.is_err() {
+            tracing::info!("requests were still running when the time to stop was up");
+        }
+        if tokio::time::timeout(GOODBYE, self.live.ask(Request::Shutdown)).await.is_err() {
+            tracing::warn!("not every BYE was answered before the time to stop was up");
+        }
+        drop(self.live);
+        self.focus.abort();
+        let _ = self.focus.await;
+        for thread in self.media {
+            if thread.join().is_err() {
+                tracing::error!("a media thread had panicked");
+            }
+        }
+        if self.recorder.await.is_err() {
+            tracing::error!("the recorder had panicked");
+        }
+        self.store.close().await;
+    }
+}
+
+fn start_media(
+    config: &Config,
+    sockets: Vec<UdpSocket>,
+    events: &mpsc::Sender<media::worker::Event>,
+) -> Result<(Vec<MediaHandle>, Vec<JoinHandle<()>>), StartError> {
+    let (mut handles, mut threads) = (Vec::new(), Vec::new());
+    for (index, webrtc) in sockets.into_iter().enumerate() {
+        let thread = MediaThreadConfig {
+            index,
+            webrtc,
+            core: config.media.cores.get(index).copied(),
+            worker: WorkerConfig::default(),
+            seed: edge::seed()?,
+        };
+        let (handle, join) = media_thread::start(thread, events.clone())?;
+        handles.push(handle);
+        threads.push(join);
+    }
+    Ok((handles, threads))
+}
+
+fn user_agent_config(config: &Config) -> UserAgentConfig {
+    let advertised = config.sip.advertised.clone().unwrap_or_else(|| config.sip.listen.to_string());
+    let domains = config.seed.tenants.iter().map(|tenant| tenant.domain.clone()).collect();
+    let trusted = config.sip.trusted_peers.iter().filter_map(|peer| peer.parse::<IpNetwork>().ok()).collect();
+    UserAgentConfig { trusted_peers: trusted, ..UserAgentConfig::new(config.sip.listen, advertised, domains) }
+}
+
+async fn services(
+    config: &Config,
+    store: Store,
+    links: LinkKey,
+    live: LiveHandle,
+    events: EventHub,
+) -> Result<Arc<Services>, StartError> {
+    let parts = Parts {
+        store,
+        live: Arc::new(live),
+        events,
+        clock: Arc::new(WallClock),
+        entropy: Arc::new(OsEntropy),
+        links,
+        trunk_passwords: config.seed.trunk_passwords(),
+        config: ServicesConfig {
+            base_url: config.base_url(),
+            ring_timeout: config.ring_timeout(),
+            ..ServicesConfig::default()
+        },
+    };
+    let services = Services::new(parts).await.map_err(StartError::services)?;
+    services.provision_all().await.map_err(StartError::services)?;
+    Ok(Arc::new(services))
+}
+
+async fn serve(listener: std::net::TcpListener, services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "the HTTP listener cannot be used"),
+    };
+    let stopped = async move {
+        // An error means that the sender is gone, which is a stop too.
+        let _ = stopping.wait_for(|stop| *stop).await;
+    };
+    let app = api::router(services).into_make_service_with_connect_info::<SocketAddr>();
+    if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
+        tracing::error!(%error, "the HTTP server ended");
+    }
+}

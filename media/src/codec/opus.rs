@@ -1,0 +1,213 @@
+//! Opus (RFC 6716) at 48 kHz mono, the only form of it on our WebRTC legs (RFC 7587).
+
+use opusic_c::{Application, Bitrate, Channels, InbandFec, SampleRate, Signal};
+
+use crate::sample::FULL_FRAME;
+
+/// The longest packet an Opus encoder can make for one frame, and so the longest one worth buffering.
+pub const MAX_PACKET: usize = 1275;
+
+/// The most samples one packet can hold: 120 ms.
+pub const MAX_PACKET_SAMPLES: usize = 5760;
+
+/// One 20 ms CELT frame of digital silence, full band, mono: sent instead of encoding silence.
+pub const SILENCE: [u8; 3] = [0xF8, 0xFF, 0xFE];
+
+/// libopus refused; the text is libopus's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Opus: {0}")]
+pub struct OpusError(&'static str);
+
+impl From<opusic_c::ErrorCode> for OpusError {
+    fn from(code: opusic_c::ErrorCode) -> Self {
+        Self(code.message())
+    }
+}
+
+/// An encoder for one stream: VOIP, 32 kbit/s, no in-band FEC, no DTX. Allocates at construction only.
+pub struct Encoder {
+    inner: opusic_c::Encoder,
+    input: Box<[u16; FULL_FRAME]>,
+}
+
+impl Encoder {
+    const BITRATE: u32 = 32_000;
+    const COMPLEXITY: u8 = 5;
+
+    /// A fresh encoder.
+    ///
+    /// # Errors
+    /// When libopus cannot allocate or refuses a setting.
+    pub fn new() -> Result<Self, OpusError> {
+        let mut inner = opusic_c::Encoder::new(Channels::Mono, SampleRate::Hz48000, Application::Voip)?;
+        inner.set_bitrate(Bitrate::Value(Self::BITRATE))?;
+        inner.set_complexity(Self::COMPLEXITY)?;
+        inner.set_signal(Signal::Voice)?;
+        inner.set_inband_fec(InbandFec::Off)?;
+        inner.set_dtx(false)?;
+        Ok(Self { inner, input: Box::new([0; FULL_FRAME]) })
+    }
+
+    /// Encodes 20 ms into `packet` and returns the packet's length in bytes.
+    ///
+    /// # Errors
+    /// When `packet` is too small; [`MAX_PACKET`] always suffices.
+    pub fn encode(&mut self, frame: &[i16; FULL_FRAME], packet: &mut [u8]) -> Result<usize, OpusError> {
+        for (to, from) in self.input.iter_mut().zip(frame) {
+            *to = from.cast_unsigned();
+        }
+        Ok(self.inner.encode_to_slice(self.input.as_slice(), packet)?)
+    }
+
+    /// Forgets everything heard so far.
+    pub fn reset(&mut self) {
+        // Resetting cannot fail on a live encoder; if it did, the old state would only sound worse.
+        let _ = self.inner.reset();
+    }
+}
+
+/// A decoder for one stream. Allocates at construction only.
+pub struct Decoder {
+    inner: opusic_c::Decoder,
+    output: Box<[u16; MAX_PACKET_SAMPLES]>,
+}
+
+impl Decoder {
+    /// A fresh decoder.
+    ///
+    /// # Errors
+    /// When libopus cannot allocate.
+    pub fn new() -> Result<Self, OpusError> {
+        let inner = opusic_c::Decoder::new(Channels::Mono, SampleRate::Hz48000)?;
+        Ok(Self { inner, output: Box::new([0; MAX_PACKET_SAMPLES]) })
+    }
+
+    /// Decodes one packet and hands the samples to `sink` one by one.
+    ///
+    /// # Errors
+    /// When the packet is not Opus (RFC 6716 section 3.4); the decoder stays usable.
+    pub fn decode(&mut self, packet: &[u8], sink: impl FnMut(i16)) -> Result<(), OpusError> {
+        if packet.is_empty() {
+            return Err(OpusError("empty packet"));
+        }
+        let samples = self.inner.decode_to_slice(packet, self.output.as_mut_slice(), false)?;
+        self.deliver(samples, sink);
+        Ok(())
+    }
+
+    /// Conceals one lost tick: libopus continues the signal and fades it out.
+    pub fn conceal(&mut self, sink: impl FnMut(i16)) {
+        let Some(frame) = self.output.get_mut(..FULL_FRAME) else { return };
+        let samples = self.inner.decode_to_slice(&[], frame, false).unwrap_or_else(|_| {
+            frame.fill(0);
+            FULL_FRAME
+        });
+        self.deliver(samples, sink);
+    }
+
+    /// Forgets everything heard so far: the next packet starts a new stream.
+    pub fn reset(&mut self) {
+        let _ = self.inner.reset();
+    }
+
+    fn deliver(&self, samples: usize, sink: impl FnMut(i16)) {
+        self.output.iter().take(samples).map(|s| s.cast_signed()).for_each(sink);
+    }
+}
+
+/// How many 48 kHz samples a packet holds, from its table-of-contents byte (RFC 6716 section 3.1).
+///
+/// `None` when the packet cannot be Opus: empty, or longer than 120 ms.
+#[must_use]
+pub fn packet_samples(packet: &[u8]) -> Option<u32> {
+    let (&toc, rest) = packet.split_first()?;
+    let config = toc >> 3;
+    let frame: u32 = match config {
+        0..=11 => [480, 960, 1920, 2880].get(usize::from(config & 3)).copied()?,
+        12..=15 => [480, 960].get(usize::from(config & 1)).copied()?,
+        _ => [120, 240, 480, 960].get(usize::from(config & 3)).copied()?,
+    };
+    let frames = match toc & 3 {
+        0 => 1,
+        1 | 2 => 2,
+        _ => u32::from(rest.first()? & 0x3F),
+    };
+    let samples = frame * frames;
+    (samples > 0 && samples <= 5760).then_some(samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tone::Oscillator;
+    use proptest::prelude::*;
+
+    fn frame_of(tone: &mut Oscillator) -> [i16; FULL_FRAME] {
+        let mut frame = [0; FULL_FRAME];
+        frame.iter_mut().for_each(|s| *s = tone.next_sample());
+        frame
+    }
+
+    #[test]
+    fn a_tone_survives_encoding_at_its_level() {
+        let (mut encoder, mut decoder) = (Encoder::new().unwrap(), Decoder::new().unwrap());
+        let mut tone = Oscillator::new(440, 48_000);
+        let mut heard = Vec::new();
+        let mut packet = [0; MAX_PACKET];
+        for _ in 0..50 {
+            let length = encoder.encode(&frame_of(&mut tone), &mut packet).unwrap();
+            assert_eq!(packet_samples(&packet[..length]), Some(960));
+            decoder.decode(&packet[..length], |s| heard.push(s)).unwrap();
+        }
+        assert_eq!(heard.len(), 50 * FULL_FRAME);
+        let spoken = crate::level::measure(&frame_of(&mut tone));
+        assert!(crate::level::measure(&heard[9600..]).abs_diff(spoken) <= 1);
+    }
+
+    #[test]
+    fn the_silence_packet_decodes_to_digital_silence() {
+        let mut decoder = Decoder::new().unwrap();
+        for _ in 0..3 {
+            let mut samples = 0;
+            decoder
+                .decode(&SILENCE, |s| {
+                    assert_eq!(s, 0);
+                    samples += 1;
+                })
+                .unwrap();
+            assert_eq!(samples, FULL_FRAME);
+        }
+    }
+
+    #[test]
+    fn concealment_continues_and_then_fades() {
+        let (mut encoder, mut decoder) = (Encoder::new().unwrap(), Decoder::new().unwrap());
+        let mut tone = Oscillator::new(300, 48_000);
+        let mut packet = [0; MAX_PACKET];
+        for _ in 0..20 {
+            let length = encoder.encode(&frame_of(&mut tone), &mut packet).unwrap();
+            decoder.decode(&packet[..length], |_| ()).unwrap();
+        }
+        let mut levels = Vec::new();
+        for _ in 0..20 {
+            let mut frame = Vec::new();
+            decoder.conceal(|s| frame.push(s));
+            assert_eq!(frame.len(), FULL_FRAME);
+            levels.push(crate::level::measure(&frame));
+        }
+        assert!(levels[0] < 25, "the first lost frame is covered");
+        assert!(levels[19] > 50, "a long gap becomes silence");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_decode_or_fail_but_never_panic(packet in prop::collection::vec(any::<u8>(), 0..300)) {
+            let mut decoder = Decoder::new().unwrap();
+            let mut samples = 0_u32;
+            let decoded = decoder.decode(&packet, |_| samples += 1);
+            if decoded.is_ok() {
+                prop_assert_eq!(packet_samples(&packet), Some(samples));
+            }
+        }
+    }
+}

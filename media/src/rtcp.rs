@@ -1,0 +1,30 @@
+//! RTCP on the RTP port (RFC 5761), as far as SIP legs need it now: told apart from RTP, and passed over.
+
+/// Whether a datagram on a muxed port is RTCP: packet types 192 to 223 (RFC 5761 section 4).
+///
+/// RTP with payload types 64 to 95 would look the same, which is why nobody may use those.
+#[must_use]
+pub fn is_rtcp(datagram: &[u8]) -> bool {
+    matches!(datagram, [first, 192..=223, ..] if first >> 6 == 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_rtcp_from_rtp() {
+        for (datagram, expected) in [
+            (&[0x80, 200, 0, 6][..], true), // sender report
+            (&[0x81, 201, 0, 7], true),     // receiver report
+            (&[0x80, 0, 0, 1], false),      // PCMU
+            (&[0x80, 128, 0, 1], false),    // PCMU with marker
+            (&[0x80, 229, 0, 1], false),    // 101 with marker
+            (&[0x00, 200], false),          // not version 2
+            (&[0x80], false),
+            (&[], false),
+        ] {
+            assert_eq!(is_rtcp(datagram), expected, "{datagram:?}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! SDP (RFC 8866) for SIP legs: offer and answer (RFC 3264) of one audio stream, G.711 with telephone events.
+//!
+//! [`offer`] and [`accept_answer`] are for calls we make, [`answer`] for calls we get. Descriptions are read with
+//! limits; unknown lines and attributes are ignored; further media are refused by port 0.
+
+mod error;
+mod negotiate;
+mod parse;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+pub use crate::codec::Codec;
+pub use error::{MediaWarning, SdpError};
+pub use negotiate::{accept_answer, answer, answer_with_version, offer, offer_with_version};
+
+/// The payload type we offer for telephone events (RFC 4733).
+pub const TELEPHONE_EVENT: u8 = 101;
+
+/// Our packet time in milliseconds: one mix tick. Other times of the remote are received, never sent.
+pub const PTIME_MS: u16 = 20;
+
+/// What we say about ourselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalDescription {
+    /// Where we receive RTP (and RTCP, should any come, on the same or the next port).
+    pub address: SocketAddr,
+    /// The number in `o=` that stays the same for the whole session.
+    pub session_id: u64,
+    /// Codecs we take, the preferred first.
+    pub codecs: Vec<Codec>,
+}
+
+/// What an offer and its answer agreed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Where the remote wants our RTP.
+    pub remote: SocketAddr,
+    /// The codec of both directions.
+    pub codec: Codec,
+    /// The codec's payload type.
+    pub payload_type: u8,
+    /// The payload type of telephone events at 8 kHz, if the remote takes part in them.
+    pub telephone_event: Option<u8>,
+    /// The packet time the remote asked for, in milliseconds.
+    pub ptime_ms: u16,
+    /// Our direction: [`Direction::RecvOnly`] means the remote holds us.
+    pub direction: Direction,
+}
+
+/// Who may send, seen from us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// Both.
+    SendRecv,
+    /// We only.
+    SendOnly,
+    /// The remote only.
+    RecvOnly,
+    /// Nobody.
+    Inactive,
+}
+
+impl Direction {
+    /// From sides' rights.
+    #[must_use]
+    pub const fn new(send: bool, receive: bool) -> Self {
+        match (send, receive) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
+    /// Whether we send.
+    #[must_use]
+    pub const fn sends(self) -> bool {
+        matches!(self, Self::SendRecv | Self::SendOnly)
+    }
+
+    /// Whether the remote sends.
+    #[must_use]
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+
+    /// The same agreement seen from the other side.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        Self::new(self.receives(), self.sends())
+    }
+
+    /// The attribute's name (RFC 8866 section 6.7).
+    #[must_use]
+    pub const fn attribute(self) -> &'static str {
+        match self {
+            Self::SendRecv => "sendrecv",
+            Self::SendOnly => "sendonly",
+            Self::RecvOnly => "recvonly",
+            Self::Inactive => "inactive",
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The reader: bounded, single pass, keeps only what negotiation needs.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Direction, SdpError};
+
+const MAX_BYTES: usize = 16_384;
+const MAX_LINES: usize = 512;
+const MAX_MEDIA: usize = 16;
+const MAX_FORMATS: usize = 64;
+const MAX_TOKEN: usize = 64;
+
+/// A description as far as it matters here.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct SessionDescription<'a> {
+    pub(super) connection: Option<Connection<'a>>,
+    pub(super) direction: Option<Direction>,
+    pub(super) media: Vec<MediaDescription<'a>>,
+}
+
+/// A `c=` address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connection<'a> {
+    Address(IpAddr),
+    /// A host name, a multicast address or another network.
+    Unsupported(&'a str),
+}
+
+/// One `m=` section.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct MediaDescription<'a> {
+    pub(super) kind: &'a str,
+    pub(super) port: u16,
+    pub(super) protocol: &'a str,
+    pub(super) formats: Vec<&'a str>,
+    pub(super) connection: Option<Connection<'a>>,
+    pub(super) direction: Option<Direction>,
+    pub(super) rtpmaps: Vec<RtpMap<'a>>,
+    pub(super) ptime_ms: Option<u16>,
+}
+
+/// `a=rtpmap:<payload type> <name>/<clock>[/<channels>]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RtpMap<'a> {
+    pub(super) payload_type: u8,
+    pub(super) name: &'a str,
+    pub(super) clock_hz: u32,
+    pub(super) channels: u8,
+}
+
+/// Reads a description.
+pub(super) fn parse(bytes: &[u8]) -> Result<SessionDescription<'_>, SdpError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(SdpError::TooLarge { what: "bytes", limit: MAX_BYTES });
+    }
+    let mut session = SessionDescription::default();
+    let mut version_seen = false;
+    for (index, line) in bytes.split(|&b| b == b'\n').enumerate() {
+        let number = index + 1;
+        if number > MAX_LINES {
+            return Err(SdpError::TooLarge { what: "lines", limit: MAX_LINES });
+        }
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            continue;
+        }
+        let &[kind, b'=', ref value @ ..] = line else {
+            return Err(SdpError::Malformed { line: number, what: "not of the form x=value" });
+        };
+        if !version_seen && (kind, value) != (b'v', b"0") {
+            return Err(SdpError::Malformed { line: number, what: "the description must begin with v=0" });
+        }
+        version_seen = true;
+        // Names and comments may be in any character set; the lines read here are ASCII.
+        if let Ok(value) = std::str::from_utf8(value) {
+            read_line(&mut session, number, kind, value)?;
+        }
+    }
+    if version_seen {
+        Ok(session)
+    } else {
+        Err(SdpError::Malformed { line: 1, what: "the description is empty" })
+    }
+}
+
+fn read_line<'a>(
+    session: &mut SessionDescription<'a>,
+    line: usize,
+    kind: u8,
+    value: &'a str,
+) -> Result<(), SdpError> {
+    match kind {
+        b'm' if session.media.len() == MAX_MEDIA => {
+            return Err(SdpError::TooLarge { what: "m= lines", limit: MAX_MEDIA });
+        }
+        b'm' => session.media.push(media(line, value)?),
+        b'c' => {
+            let connection = Some(connection(line, value)?);
+            match session.media.last_mut() {
+                Some(media) => media.connection = media.connection.or(connection),
+                None => session.connection = session.connection.or(connection),
+            }
+        }
+        b'a' => attribute(session, line, value)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn media(line: usize, value: &str) -> Result<MediaDescription<'_>, SdpError> {
+    let malformed = |what| SdpError::Malformed { line, what };
+    let mut fields = value.split_ascii_whitespace();
+    let mut token = |what| fields.next().filter(|t| t.len() <= MAX_TOKEN).ok_or(malformed(what));
+    let kind = token("m= needs a media type")?;
+    let port = token("m= needs a port")?;
+    let protocol = token("m= needs a transport")?;
+    let port =
+        port.split('/').next().and_then(|p| p.parse().ok()).ok_or(malformed("port must be 0 to 65535"))?;
+    let formats: Vec<&str> = fields.take(MAX_FORMATS + 1).collect();
+    if formats.len() > MAX_FORMATS {
+        return Err(SdpError::TooLarge { what: "formats", limit: MAX_FORMATS });
+    }
+    if formats.is_empty() || formats.iter().any(|f| f.len() > MAX_TOKEN) {
+        return Err(malformed("m= needs formats"));
+    }
+    Ok(MediaDescription {
+        kind,
+        port,
+        protocol,
+        formats,
+        connection: None,
+        direction: None,
+        rtpmaps: Vec::new(),
+        ptime_ms: None,
+    })
+}
+
+fn connection(line: usize, value: &str) -> Result<Connection<'_>, SdpError> {
+    let mut fields = value.split_ascii_whitespace();
+    let (Some("IN"), Some(family), Some(address)) = (fields.next(), fields.next(), fields.next()) else {
+        return Err(SdpError::Malformed { line, what: "c= must be `IN IP4 address` or `IN IP6 address`" });
+    };
+    let host = address.split('/').next().unwrap_or(address);
+    let parsed = match family {
+        "IP4" => host.parse().map(|a: Ipv4Addr| IpAddr::V4(a)).ok(),
+        "IP6" => host.parse().map(|a: Ipv6Addr| IpAddr::V6(a)).ok(),
+        _ => None,
+    };
+    let unicast = parsed.filter(|a| !a.is_multicast() && *a != IpAddr::V4(Ipv4Addr::BROADCAST));
+    Ok(unicast.map_or(Connection::Unsupported(address), Connection::Address))
+}
+
+fn attribute<'a>(session: &mut SessionDescription<'a>, line: usize, value: &'a str) -> Result<(), SdpError> {
+    let (name, argument) = value.split_once(':').unwrap_or((value, ""));
+    let direction = match name {
+        "sendrecv" => Some(Direction::SendRecv),
+        "sendonly" => Some(Direction::SendOnly),
+        "recvonly" => Some(Direction::RecvOnly),
+        "inactive" => Some(Direction::Inactive),
+        _ => None,
+    };
+    let Some(media) = session.media.last_mut() else {
+        session.direction = direction.or(session.direction);
+        return Ok(());
+    };
+    media.direction = direction.or(media.direction);
+    match name {
+        "rtpmap" if media.rtpmaps.len() < MAX_FORMATS => {
+            let map = rtpmap(argument)
+                .ok_or(SdpError::Malformed { line, what: "a=rtpmap must be `type name/clock`" })?;
+            media.rtpmaps.push(map);
+        }
+        "ptime" => media.ptime_ms = whole_ms(argument).or(media.ptime_ms),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Some senders write `20.0`.
+fn whole_ms(argument: &str) -> Option<u16> {
+    argument.trim().split('.').next()?.parse().ok()
+}
+
+fn rtpmap(argument: &str) -> Option<RtpMap<'_>> {
+    let (payload_type, encoding) = argument.trim().split_once(' ')?;
+    let payload_type = payload_type.parse().ok().filter(|&p: &u8| p < 128)?;
+    let mut parts = encoding.trim().split('/');
+    let name = parts.next().filter(|n| !n.is_empty())?;
+    let clock_hz = parts.next()?.parse().ok()?;
+    let channels = match parts.next() {
+        Some(channels) => channels.parse().ok()?,
+        None => 1,
+    };
+    Some(RtpMap { payload_type, name, clock_hz, channels })
+}

@@ -1,0 +1,185 @@
+use super::*;
+use proptest::prelude::*;
+
+fn local() -> LocalDescription {
+    LocalDescription {
+        address: "192.0.2.1:20000".parse().unwrap(),
+        session_id: 77,
+        codecs: vec![Codec::Pcmu, Codec::Pcma],
+    }
+}
+
+const HEAD: &str = "v=0\r\no=x 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n";
+
+fn described(media: &str) -> Vec<u8> {
+    format!("{HEAD}{media}").into_bytes()
+}
+
+fn negotiated(media: &str) -> Result<Negotiated, SdpError> {
+    answer(&local(), &described(media)).map(|(negotiated, _)| negotiated)
+}
+
+#[test]
+fn d20_the_offer_lists_g711_and_telephone_events() {
+    let text = String::from_utf8(offer(&local())).unwrap();
+    assert_eq!(
+        text,
+        "v=0\r\no=- 77 77 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+         m=audio 20000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+    );
+}
+
+#[test]
+fn d20_offers_and_what_they_agree_on() {
+    let table: [(&str, Codec, u8, Option<u8>, u16, Direction); 10] = [
+        ("m=audio 4000 RTP/AVP 0", Codec::Pcmu, 0, None, 20, Direction::SendRecv),
+        ("m=audio 4000 RTP/AVP 8 0", Codec::Pcma, 8, None, 20, Direction::SendRecv),
+        ("m=audio 4000 RTP/AVP 18 9 0\na=rtpmap:18 G729/8000", Codec::Pcmu, 0, None, 20, Direction::SendRecv),
+        (
+            "m=audio 4000 RTP/AVP 97 96\na=rtpmap:97 PCMA/8000\na=rtpmap:96 telephone-event/8000\na=ptime:30",
+            Codec::Pcma,
+            97,
+            Some(96),
+            30,
+            Direction::SendRecv,
+        ),
+        (
+            "m=audio 4000 RTP/AVP 0 101 102\na=rtpmap:101 telephone-event/48000\na=rtpmap:102 TELEPHONE-EVENT/8000",
+            Codec::Pcmu,
+            0,
+            Some(102),
+            20,
+            Direction::SendRecv,
+        ),
+        // A static number mapped to something else is what the map says.
+        ("m=audio 4000 RTP/AVP 0 8\na=rtpmap:0 PCMU/16000", Codec::Pcma, 8, None, 20, Direction::SendRecv),
+        ("m=audio 4000 RTP/AVP 0\na=sendonly", Codec::Pcmu, 0, None, 20, Direction::RecvOnly),
+        ("a=inactive\nm=audio 4000 RTP/AVP 0", Codec::Pcmu, 0, None, 20, Direction::Inactive),
+        ("a=inactive\nm=audio 4000 RTP/AVPF 0\na=recvonly", Codec::Pcmu, 0, None, 20, Direction::SendOnly),
+        ("m=audio 4000 RTP/AVP 0\nc=IN IP4 0.0.0.0", Codec::Pcmu, 0, None, 20, Direction::RecvOnly),
+    ];
+    for (media, codec, payload_type, telephone_event, ptime_ms, direction) in table {
+        let found = negotiated(media).unwrap();
+        let remote = found.remote;
+        assert_eq!(
+            found,
+            Negotiated { remote, codec, payload_type, telephone_event, ptime_ms, direction },
+            "{media}"
+        );
+    }
+}
+
+#[test]
+fn d20_offers_that_are_refused_and_how() {
+    let table = [
+        ("m=audio 4000 RTP/AVP 18\na=rtpmap:18 G729/8000", 488, Some(305)),
+        ("m=audio 0 RTP/AVP 0", 488, Some(304)),
+        ("m=video 4000 RTP/AVP 96", 488, Some(304)),
+        ("", 488, Some(304)),
+        ("m=audio 4000 RTP/SAVP 0", 488, Some(302)),
+        ("m=audio 4000 RTP/AVP 0\nc=IN IP4 phone.example", 488, Some(301)),
+        ("m=audio 4000 RTP/AVP 0\nc=IN IP4 239.1.2.3/127", 488, Some(301)),
+        ("m=audio 4000 RTP/AVP 0\nc=IN IP6 198.51.100.7", 488, Some(301)),
+        ("m=audio 70000 RTP/AVP 0", 400, None),
+        ("m=audio 4000 RTP/AVP", 400, None),
+        ("m=audio", 400, None),
+        ("m=audio 4000 RTP/AVP 0\nnonsense", 400, None),
+        ("m=audio 4000 RTP/AVP 0\na=rtpmap:0", 400, None),
+        ("c=IN", 400, None),
+    ];
+    for (media, status, warning) in table {
+        let error = negotiated(media).unwrap_err();
+        assert_eq!((error.status(), error.warning().map(|w| w.code)), (status, warning), "{media}: {error}");
+    }
+}
+
+#[test]
+fn d20_g729_only_is_refused_with_488() {
+    let error = negotiated("m=audio 4000 RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\n").unwrap_err();
+    assert_eq!((error.clone(), error.status()), (SdpError::NoCommonCodec, 488));
+    assert_eq!(error.warning().unwrap().code, 305);
+    assert!(error.to_string().contains("PCMU"), "the mend is named");
+}
+
+#[test]
+fn d20_the_answer_takes_one_codec_and_refuses_other_media() {
+    let offer = described(
+        "m=video 5000 RTP/AVP 96 97\r\na=rtpmap:96 H264/90000\r\nm=audio 4000 RTP/AVP 8 0 96\r\n\
+         a=rtpmap:96 telephone-event/8000\r\na=sendonly\r\nm=audio 4002 RTP/AVP 0\r\n",
+    );
+    let (_, bytes) = answer_with_version(&local(), &offer, 78).unwrap();
+    assert_eq!(
+        String::from_utf8(bytes).unwrap(),
+        "v=0\r\no=- 77 78 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+         m=video 0 RTP/AVP 96 97\r\nm=audio 20000 RTP/AVP 8 96\r\na=rtpmap:8 PCMA/8000\r\n\
+         a=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\na=ptime:20\r\na=recvonly\r\n\
+         m=audio 0 RTP/AVP 0\r\n"
+    );
+}
+
+#[test]
+fn d20_our_own_offer_and_answer_agree_with_each_other() {
+    for address in ["192.0.2.1:20000", "[2001:db8::1]:20000"] {
+        let caller = LocalDescription { address: address.parse().unwrap(), ..local() };
+        let callee = LocalDescription { address: address.parse().unwrap(), ..local() };
+        let (at_callee, answer) = answer(&callee, &offer(&caller)).unwrap();
+        let at_caller = accept_answer(&caller, &answer).unwrap();
+        assert_eq!(at_callee, at_caller);
+        assert_eq!(at_caller.remote, caller.address);
+        assert_eq!(at_caller.telephone_event, Some(101));
+    }
+}
+
+#[test]
+fn d20_an_answer_may_refuse_or_choose_what_was_not_offered() {
+    assert_eq!(accept_answer(&local(), &described("m=audio 0 RTP/AVP 0")), Err(SdpError::NoAudio));
+    let only_pcma = LocalDescription { codecs: vec![Codec::Pcma], ..local() };
+    let answer = described("m=audio 4000 RTP/AVP 0");
+    assert_eq!(accept_answer(&only_pcma, &answer), Err(SdpError::NoCommonCodec));
+}
+
+#[test]
+fn unknown_lines_attributes_and_character_sets_are_ignored() {
+    let mut bytes = described("m=audio 4000 RTP/AVP 0\na=crypto:1 x\na=x-unknown\nb=AS:64\ni=");
+    bytes.extend([0xFF, 0xFE, b'\n']);
+    assert!(answer(&local(), &bytes).is_ok());
+}
+
+#[test]
+fn descriptions_without_bounds_are_refused() {
+    let many = |line: &str, count: usize| described(&line.repeat(count));
+    for (bytes, what) in [
+        (many("a=x\n", 600), "lines"),
+        (many("m=video 1 RTP/AVP 96\n", 17), "m= lines"),
+        (vec![b'v'; 20_000], "bytes"),
+        (described(&format!("m=audio 4000 RTP/AVP{}", " 0".repeat(65))), "formats"),
+    ] {
+        match answer(&local(), &bytes) {
+            Err(SdpError::TooLarge { what: found, .. }) => assert_eq!(found, what),
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_answered_or_refused_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = answer(&local(), &bytes);
+        let _ = accept_answer(&local(), &bytes);
+    }
+
+    #[test]
+    fn damaged_offers_are_answered_or_refused_but_never_panic(
+        at in 0_usize..250, byte: u8, cut in 0_usize..300,
+    ) {
+        let mut bytes = offer(&local());
+        if let Some(b) = bytes.get_mut(at) {
+            *b = byte;
+        }
+        bytes.truncate(cut);
+        if let Ok((_, answer)) = answer(&local(), &bytes) {
+            prop_assert!(accept_answer(&local(), &answer).is_ok());
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! What phones and browsers have in common during a tick: rights, voice, level, and what is played to them.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::codec::Codec;
+use crate::level::{self, Gate, Meter, SILENCE_DBOV};
+use crate::mixer::{Mixer, Voice};
+use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate};
+use crate::speaker::HeldLevel;
+
+use super::Outbox;
+use super::player::Player;
+use super::sip_leg::{Received, SipLeg};
+use super::types::{Event, LegId, LegPlan};
+use super::webrtc_leg::WebrtcLeg;
+
+/// One person's media in a room.
+pub(super) struct Leg {
+    pub(super) id: LegId,
+    pub(super) plan: LegPlan,
+    /// Takes the place of `plan` at the beginning of the next tick.
+    pub(super) next_plan: Option<LegPlan>,
+    pub(super) voice: Voice,
+    pub(super) player: Player,
+    pub(super) media: Media,
+    /// The voice is in this tick's sums.
+    pub(super) is_mixed: bool,
+    /// The voice is above the gate.
+    pub(super) is_active: bool,
+    pub(super) held: HeldLevel,
+    media_started: bool,
+    gate: Gate,
+    meter: Meter,
+}
+
+/// The two kinds of legs.
+pub(super) enum Media {
+    Sip(Box<SipLeg>),
+    Webrtc(Box<WebrtcLeg>),
+}
+
+impl Leg {
+    pub(super) fn new(id: LegId, media: Media) -> Self {
+        let rate = match media {
+            Media::Sip(_) => Rate::Narrow,
+            Media::Webrtc(_) => Rate::Full,
+        };
+        Self {
+            id,
+            plan: LegPlan::default(),
+            next_plan: None,
+            voice: Voice::new(rate),
+            player: Player::new(rate),
+            media,
+            is_mixed: false,
+            is_active: false,
+            held: HeldLevel::default(),
+            media_started: false,
+            gate: Gate::default(),
+            meter: Meter::default(),
+        }
+    }
+
+    /// The leg's own rate.
+    pub(super) const fn rate(&self) -> Rate {
+        self.voice.rate()
+    }
+
+    /// The browser, if it is one.
+    pub(super) fn webrtc(&self) -> Option<&WebrtcLeg> {
+        match &self.media {
+            Media::Webrtc(webrtc) => Some(webrtc),
+            Media::Sip(_) => None,
+        }
+    }
+
+    /// The browser, if it is one.
+    pub(super) fn webrtc_mut(&mut self) -> Option<&mut WebrtcLeg> {
+        match &mut self.media {
+            Media::Webrtc(webrtc) => Some(webrtc),
+            Media::Sip(_) => None,
+        }
+    }
+
+    /// Takes a datagram from the phone's own port.
+    pub(super) fn handle_sip_datagram(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        payload: &[u8],
+    ) -> Received {
+        match &mut self.media {
+            Media::Sip(sip) => sip.handle_datagram(now, source, payload),
+            Media::Webrtc(_) => Received::Dropped,
+        }
+    }
+
+    /// Media arrived: the first time that is worth an event.
+    pub(super) fn note_media(&mut self, out: &mut Outbox) {
+        if !self.media_started {
+            self.media_started = true;
+            out.events.push(Event::MediaStarted { leg: self.id });
+        }
+    }
+
+    /// Takes over the plan that waits; says whether there was one.
+    pub(super) fn take_plan(&mut self) -> bool {
+        let waiting = self.next_plan.take();
+        self.plan = waiting.unwrap_or(self.plan);
+        waiting.is_some()
+    }
+
+    /// Whether the voice may reach anybody: the one place where that is decided.
+    pub(super) fn may_speak(&self) -> bool {
+        self.plan.send_audio
+            && match &self.media {
+                Media::Sip(sip) => sip.is_conversing(),
+                Media::Webrtc(webrtc) => webrtc.connected,
+            }
+    }
+
+    /// Whether the leg is sent the mix of the others.
+    pub(super) fn listens(&self) -> bool {
+        self.plan.receive_audio
+            && match &self.media {
+                Media::Sip(sip) => sip.sends().is_some(),
+                Media::Webrtc(webrtc) => webrtc.connected,
+            }
+    }
+
+    /// First half of a tick: this tick's frame, then its level.
+    pub(super) fn begin_tick(&mut self, now: Instant, out: &mut Outbox) {
+        let may_speak = self.may_speak();
+        let frame = self.voice.frame_mut();
+        match &mut self.media {
+            Media::Sip(sip) => sip.fill(now, may_speak, frame),
+            Media::Webrtc(webrtc) => webrtc.fill(now, may_speak, frame),
+        }
+        let dbov = if may_speak {
+            level::measure(frame)
+        } else {
+            frame.fill(0); // samples decoded before the right was taken away
+            self.gate.close();
+            SILENCE_DBOV
+        };
+        self.is_active = may_speak && self.gate.update(dbov);
+        self.held.update(dbov);
+        if let Some(dbov) = self.meter.update(dbov) {
+            out.events.push(Event::Levels { leg: self.id, dbov });
+        }
+    }
+
+    /// Second half of a tick: mix, encode, send.
+    pub(super) fn end_tick(
+        &mut self,
+        now: Instant,
+        mixer: &Mixer,
+        shared: &mut SharedMixes,
+        out: &mut Outbox,
+    ) {
+        let ready = match &self.media {
+            Media::Sip(sip) => sip.sends().is_some(),
+            Media::Webrtc(webrtc) => webrtc.connected,
+        };
+        // What is played waits until it can be heard.
+        let (playing, over) = if ready { self.player.tick() } else { (false, false) };
+        if over {
+            out.events.push(Event::PlayingDone { leg: self.id });
+        }
+        let hears = Hearing {
+            listens: self.listens() && !mixer.is_silent(self.is_mixed),
+            own: self.is_mixed.then_some(&self.voice),
+            played: playing.then(|| self.player.frame()),
+        };
+        match &mut self.media {
+            Media::Sip(sip) => {
+                let mut payload = [0; NARROW_FRAME];
+                let sends = sip.sends().map(|codec| {
+                    hears.encode_narrow(codec, mixer, shared, &mut payload, &mut out.encodes);
+                    &payload
+                });
+                sip.send(self.id, sends, &mut out.ring);
+            }
+            Media::Webrtc(webrtc) if webrtc.connected => {
+                let mut mix = [0; FULL_FRAME];
+                let mix = hears.mix(mixer, Rate::Full, &mut mix).then_some(&mix);
+                out.encodes += u64::from(webrtc.send(now, mix));
+            }
+            Media::Webrtc(_) => {}
+        }
+    }
+}
+
+/// What one leg hears in one tick.
+struct Hearing<'a> {
+    /// The mix, which is not silent.
+    listens: bool,
+    /// His voice, if it is in the sums.
+    own: Option<&'a Voice>,
+    /// A prompt or tone.
+    played: Option<&'a [i16]>,
+}
+
+impl Hearing<'_> {
+    /// Makes the mix; false for digital silence, which is not worth a sum or an encode.
+    fn mix(&self, mixer: &Mixer, rate: Rate, mix: &mut [i16]) -> bool {
+        match self.played {
+            _ if self.listens => mixer.mix(rate, self.own, self.played, mix),
+            Some(played) => mix.copy_from_slice(played),
+            None => return false,
+        }
+        true
+    }
+
+    /// Makes a phone's payload. All who hear the same share one encode per codec.
+    fn encode_narrow(
+        &self,
+        codec: Codec,
+        mixer: &Mixer,
+        shared: &mut SharedMixes,
+        payload: &mut [u8; NARROW_FRAME],
+        encodes: &mut u64,
+    ) {
+        let is_shared = self.listens && self.own.is_none() && self.played.is_none();
+        if let (true, Some(made)) = (is_shared, shared.get(codec)) {
+            *payload = *made;
+            return;
+        }
+        let mut mix = [0; NARROW_FRAME];
+        if !self.mix(mixer, Rate::Narrow, &mut mix) {
+            payload.fill(codec.silence());
+            return;
+        }
+        codec.encode(&mix, payload);
+        *encodes += 1;
+        if is_shared {
+            shared.put(codec, *payload);
+        }
+    }
+}
+
+/// The payloads of those who only listen, made once per codec and tick: the mix groups of one room.
+#[derive(Debug, Default)]
+pub(super) struct SharedMixes {
+    pcmu: Option<[u8; NARROW_FRAME]>,
+    pcma: Option<[u8; NARROW_FRAME]>,
+}
+
+impl SharedMixes {
+    const fn get(&self, codec: Codec) -> Option<&[u8; NARROW_FRAME]> {
+        match codec {
+            Codec::Pcmu => self.pcmu.as_ref(),
+            Codec::Pcma => self.pcma.as_ref(),
+        }
+    }
+
+    const fn put(&mut self, codec: Codec, payload: [u8; NARROW_FRAME]) {
+        match codec {
+            Codec::Pcmu => self.pcmu = Some(payload),
+            Codec::Pcma => self.pcma = Some(payload),
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The worker: what one media thread drives. It owns rooms and their legs; a room lives on exactly one worker.
+//!
+//! The driver hands in commands, datagrams and the time, calls [`Worker::handle_tick`] every 20 ms on an absolute
+//! schedule and [`Worker::handle_timeout`] when [`Worker::poll_timeout`] says so. After any of these it drains
+//! [`Worker::poll_transmit`] and [`Worker::poll_event`].
+//!
+//! Rights are enforced here and nowhere else on the media path: a voice is mixed only if its leg's plan says so
+//! when the tick begins, and a plan is taken over whole at the beginning of a tick. What a leg plays out in a tick
+//! was received up to 60 ms earlier; the plan of the tick counts, not that of the arrival.
+
+mod browsers;
+mod leg;
+mod player;
+mod queue;
+mod receiver;
+mod room;
+mod sip_leg;
+mod source;
+mod types;
+mod webrtc_leg;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use crate::prompt::PromptTable;
+use crate::sdp::Negotiated;
+use crate::webrtc::PeerTransmit;
+use crate::webrtc::demux::Demux;
+
+use leg::{Leg, Media};
+use queue::{EventQueue, TransmitRing};
+use room::Room;
+use sip_leg::{Received, SipLeg};
+pub use types::{Command, Event, LegId, LegPlan, Load, Port, RoomId, Source, Transmit, WorkerConfig};
+use webrtc_leg::WebrtcLeg;
+
+/// All rooms of one media thread.
+pub struct Worker {
+    config: WorkerConfig,
+    random: ChaCha8Rng,
+    rooms: BTreeMap<RoomId, Room>,
+    /// Where each leg is.
+    index: BTreeMap<LegId, RoomId>,
+    demux: Demux<LegId>,
+    out: Outbox,
+    /// The datagram lent by the last [`Worker::poll_transmit`].
+    lent: Option<PeerTransmit>,
+    ticks: u64,
+    /// Conversions of rooms that are gone.
+    past_conversions: u64,
+    dropped_datagrams: u64,
+}
+
+/// What a tick leaves for the driver.
+struct Outbox {
+    ring: TransmitRing,
+    events: EventQueue,
+    /// Browsers whose peers may have datagrams to send; each at most once.
+    pending: VecDeque<LegId>,
+    encodes: u64,
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("load", &self.load()).finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    /// An idle worker. `seed` decides the random numbers of every stream it sends; give each worker its own.
+    #[must_use]
+    pub fn new(config: WorkerConfig, seed: [u8; 32]) -> Self {
+        let _ = PromptTable::shared(); // converted here, so that no tick waits for it
+        Self {
+            config,
+            random: ChaCha8Rng::from_seed(seed),
+            rooms: BTreeMap::new(),
+            index: BTreeMap::new(),
+            demux: Demux::new(),
+            out: Outbox {
+                ring: TransmitRing::default(),
+                events: EventQueue::new(config.max_events),
+                pending: VecDeque::new(),
+                encodes: 0,
+            },
+            lent: None,
+            ticks: 0,
+            past_conversions: 0,
+            dropped_datagrams: 0,
+        }
+    }
+
+    /// Does what it is told. Commands for legs that are not there are ignored: they crossed their removal.
+    pub fn handle_command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::AddSipLeg { leg, room, symmetric } => {
+                let media = Media::Sip(Box::new(SipLeg::new(symmetric, &mut self.random)));
+                self.add(now, room, Leg::new(leg, media));
+            }
+            Command::AddWebrtcLeg { leg, room, peer, ufrag, video_slots } => {
+                match WebrtcLeg::new(peer, video_slots, &mut self.random) {
+                    Ok(webrtc) => {
+                        self.add(now, room, Leg::new(leg, Media::Webrtc(Box::new(webrtc))));
+                        self.demux.insert(ufrag, leg);
+                        self.serve_peer(now, leg);
+                    }
+                    // No memory for a codec: the browser is reported like any other that is gone.
+                    Err(_) => self.out.events.push(Event::WebrtcClosed { leg }),
+                }
+            }
+            Command::SetSipRemote { leg, negotiated } => self.set_remote(now, leg, negotiated),
+            Command::RemoveLeg { leg } => self.remove(now, leg),
+            Command::SetPlan { leg, plan } => self.with_leg(leg, |leg| leg.next_plan = Some(plan)),
+            Command::Play { leg, source, repeat } => {
+                self.with_leg(leg, |leg| leg.player.play(source, repeat))
+            }
+            Command::StopPlaying { leg } => self.with_leg(leg, |leg| leg.player.stop()),
+        }
+    }
+
+    /// Takes one datagram that arrived on a phone's own port.
+    pub fn handle_sip_datagram(&mut self, now: Instant, leg: LegId, source: SocketAddr, payload: &[u8]) {
+        let found = Self::find(&self.index, &mut self.rooms, leg);
+        let Some(found) = found else {
+            self.dropped_datagrams += 1;
+            return;
+        };
+        match found.handle_sip_datagram(now, source, payload) {
+            Received::Media => found.note_media(&mut self.out),
+            Received::Digit(digit) => {
+                found.note_media(&mut self.out);
+                self.out.events.push(Event::Digit { leg, digit });
+            }
+            Received::Dropped => self.dropped_datagrams += 1,
+            Received::Ignored => {}
+        }
+    }
+
+    /// Takes one datagram that arrived on the port all browsers share.
+    pub fn handle_webrtc_datagram(&mut self, now: Instant, source: SocketAddr, payload: &[u8]) {
+        let leg = self.demux.route(source, payload);
+        let found = leg.and_then(|leg| Self::find(&self.index, &mut self.rooms, leg));
+        let Some((id, webrtc)) = found.and_then(|leg| Some((leg.id, leg.webrtc_mut()?))) else {
+            self.dropped_datagrams += 1;
+            return;
+        };
+        webrtc.peer.handle_datagram(now, source, payload);
+        self.serve_peer(now, id);
+    }
+
+    /// One mix tick of 20 ms for every room.
+    pub fn handle_tick(&mut self, now: Instant) {
+        self.ticks += 1;
+        for room in self.rooms.values_mut() {
+            room.tick(now, self.config.max_voices, &mut self.out);
+        }
+        self.serve_peers(now, |_| true);
+    }
+
+    /// Wakes the browsers' peers whose time has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let is_due = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
+        for webrtc in self.rooms.values_mut().flat_map(|room| room.legs_mut()).filter_map(Leg::webrtc_mut) {
+            if is_due(webrtc.deadline) {
+                webrtc.peer.handle_timeout(now);
+            }
+        }
+        self.serve_peers(now, is_due);
+        for room in self.rooms.values_mut() {
+            room.handle_video_timeout(now, &mut self.out);
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is due; `None` when nothing is pending. Ticks are the driver's.
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        self.rooms.values().filter_map(Room::deadline).min()
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
+        while let Some(&leg) = self.out.pending.front() {
+            let found = Self::find(&self.index, &mut self.rooms, leg).and_then(Leg::webrtc_mut);
+            if let Some(transmit) = found.and_then(|webrtc| {
+                let transmit = webrtc.peer.poll_transmit();
+                webrtc.is_pending = transmit.is_some();
+                transmit
+            }) {
+                self.demux.observe_transmit(leg, transmit.destination, &transmit.payload);
+                let PeerTransmit { destination, payload } = self.lent.insert(transmit);
+                return Some(Transmit { from: Port::Webrtc, destination: *destination, payload });
+            }
+            self.out.pending.pop_front();
+        }
+        self.out.ring.pop()
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.out.events.pop()
+    }
+
+    /// How much there is to do, and what was done and dropped so far.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        Load {
+            rooms: self.rooms.len(),
+            legs: self.index.len(),
+            ticks: self.ticks,
+            encodes: self.out.encodes,
+            conversions: self.past_conversions + self.rooms.values().map(Room::conversions).sum::<u64>(),
+            dropped_datagrams: self.dropped_datagrams,
+            dropped_events: self.out.events.dropped(),
+            dropped_transmits: self.out.ring.dropped(),
+        }
+    }
+
+    fn find<'a>(
+        index: &BTreeMap<LegId, RoomId>,
+        rooms: &'a mut BTreeMap<RoomId, Room>,
+        leg: LegId,
+    ) -> Option<&'a mut Leg> {
+        rooms.get_mut(index.get(&leg)?)?.leg_mut(leg)
+    }
+
+    fn with_leg(&mut self, leg: LegId, change: impl FnOnce(&mut Leg)) {
+        if let Some(leg) = Self::find(&self.index, &mut self.rooms, leg) {
+            change(leg);
+        }
+    }
+
+    fn set_remote(&mut self, now: Instant, leg: LegId, negotiated: Negotiated) {
+        self.with_leg(leg, |leg| {
+            if let Media::Sip(sip) = &mut leg.media {
+                sip.set_remote(now, negotiated);
+            }
+        });
+    }
+
+    /// Adds a leg; one of the same id is replaced.
+    fn add(&mut self, now: Instant, room: RoomId, leg: Leg) {
+        let id = leg.id;
+        self.remove(now, id);
+        self.index.insert(id, room);
+        let added = self.rooms.entry(room).or_insert_with(|| Room::new(room)).add(leg);
+        debug_assert!(added.is_ok(), "8 kHz and 48 kHz can be converted");
+        self.out.ring.reserve(self.index.len());
+        self.out.pending.reserve(self.index.len());
+    }
+
+    fn remove(&mut self, now: Instant, leg: LegId) {
+        let Some(id) = self.index.remove(&leg) else { return };
+        self.demux.remove(leg);
+        let Some(room) = self.rooms.get_mut(&id) else { return };
+        room.remove(now, leg, &mut self.out);
+        if room.is_empty() {
+            self.past_conversions += room.conversions();
+            self.rooms.remove(&id);
+        }
+    }
+
+    /// Drains the peers whose deadline is chosen.
+    fn serve_peers(&mut self, now: Instant, chosen: impl Fn(Option<Instant>) -> bool) {
+        for room in self.rooms.values_mut() {
+            room.serve_peers(now, &chosen, &mut self.out);
+        }
+    }
+
+    fn serve_peer(&mut self, now: Instant, leg: LegId) {
+        let Some(room) = self.index.get(&leg).and_then(|room| self.rooms.get_mut(room)) else { return };
+        room.serve_peer(now, leg, &mut self.out);
+    }
+}

@@ -1,0 +1,162 @@
+//! One room: its legs, its mix and its active speaker.
+
+use std::time::Instant;
+
+use crate::mixer::{Mixer, Rates};
+use crate::resample::ResampleError;
+use crate::speaker::SpeakerChoice;
+use crate::webrtc::forwarder::Forwarder;
+
+use super::Outbox;
+use super::leg::{Leg, SharedMixes};
+use super::types::{Event, LegId, RoomId};
+
+/// A room is never empty: it comes with its first leg and goes with its last.
+pub(super) struct Room {
+    id: RoomId,
+    /// In order of their ids.
+    legs: Vec<Leg>,
+    mixer: Mixer,
+    speaker: SpeakerChoice<LegId>,
+    pub(super) forwarder: Forwarder<LegId>,
+    /// Active voices of this tick: level with a bonus for who was mixed already, and index.
+    ranking: Vec<(u8, usize)>,
+}
+
+impl Room {
+    /// How much louder a voice must be to push another one out of a full mix, in dB.
+    const MIXED_BONUS_DB: u8 = 6;
+
+    pub(super) fn new(id: RoomId) -> Self {
+        Self {
+            id,
+            legs: Vec::new(),
+            mixer: Mixer::default(),
+            speaker: SpeakerChoice::default(),
+            forwarder: Forwarder::new(),
+            ranking: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, leg: Leg) -> Result<(), ResampleError> {
+        let at = self.legs.partition_point(|other| other.id < leg.id);
+        self.legs.insert(at, leg);
+        self.ranking.clear();
+        self.ranking.reserve(self.legs.len());
+        self.enable_conversion()
+    }
+
+    /// As soon as a room has legs of both rates its voices can be converted, and not before.
+    fn enable_conversion(&mut self) -> Result<(), ResampleError> {
+        let mut rates = Rates::default();
+        self.legs.iter().for_each(|leg| rates.insert(leg.rate()));
+        if rates.narrow && rates.full {
+            for leg in &mut self.legs {
+                leg.voice.enable_conversion()?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, now: Instant, leg: LegId, out: &mut Outbox) {
+        if let Ok(at) = self.legs.binary_search_by_key(&leg, |other| other.id) {
+            self.legs.remove(at);
+            self.forwarder.leave(now, leg);
+            self.forward_video(now, out);
+        }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.legs.is_empty()
+    }
+
+    pub(super) fn leg_mut(&mut self, leg: LegId) -> Option<&mut Leg> {
+        let at = self.legs.binary_search_by_key(&leg, |other| other.id).ok()?;
+        self.legs.get_mut(at)
+    }
+
+    pub(super) fn legs(&self) -> &[Leg] {
+        &self.legs
+    }
+
+    pub(super) fn legs_mut(&mut self) -> &mut [Leg] {
+        &mut self.legs
+    }
+
+    /// One mix tick of 20 ms.
+    pub(super) fn tick(&mut self, now: Instant, max_voices: usize, out: &mut Outbox) {
+        self.take_plans(now, out);
+        for leg in &mut self.legs {
+            leg.begin_tick(now, out);
+        }
+        self.choose_voices(max_voices);
+        self.mix();
+        let mut shared = SharedMixes::default();
+        for leg in &mut self.legs {
+            leg.end_tick(now, &self.mixer, &mut shared, out);
+        }
+        self.choose_speaker(out);
+    }
+
+    /// All plans that wait take effect together, before anything of this tick is decided.
+    fn take_plans(&mut self, now: Instant, out: &mut Outbox) {
+        let mut changed = false;
+        for index in 0..self.legs.len() {
+            let Some(leg) = self.legs.get_mut(index) else { return };
+            let id = leg.id;
+            if leg.take_plan() {
+                self.apply_video_plan(now, id);
+                changed = true;
+            }
+        }
+        if changed {
+            self.forward_video(now, out);
+        }
+    }
+
+    /// How many voices were converted since the room came into being.
+    pub(super) const fn conversions(&self) -> u64 {
+        self.mixer.conversions()
+    }
+
+    /// Marks the loudest active voices, at most `max_voices`, as mixed.
+    fn choose_voices(&mut self, max_voices: usize) {
+        self.ranking.clear();
+        for (index, leg) in self.legs.iter_mut().enumerate() {
+            let bonus = if leg.is_mixed { Self::MIXED_BONUS_DB } else { 0 };
+            leg.is_mixed = leg.is_active;
+            if leg.is_active {
+                self.ranking.push((leg.held.dbov().saturating_sub(bonus), index));
+            }
+        }
+        if self.ranking.len() > max_voices {
+            self.ranking.sort_unstable();
+            for &(_, index) in self.ranking.iter().skip(max_voices) {
+                if let Some(leg) = self.legs.get_mut(index) {
+                    leg.is_mixed = false;
+                }
+            }
+        }
+    }
+
+    fn mix(&mut self) {
+        let mut needed = Rates::default();
+        self.legs.iter().filter(|leg| leg.listens()).for_each(|leg| needed.insert(leg.rate()));
+        self.mixer.begin(needed);
+        for leg in &mut self.legs {
+            if leg.is_mixed {
+                self.mixer.add(&mut leg.voice);
+            } else {
+                leg.voice.rest();
+            }
+        }
+    }
+
+    fn choose_speaker(&mut self, out: &mut Outbox) {
+        let speaking = self.legs.iter().filter(|leg| leg.may_speak());
+        let changed = self.speaker.update(speaking.map(|leg| (leg.id, leg.held.dbov())));
+        if let Some(leg) = changed {
+            out.events.push(Event::ActiveSpeaker { room: self.id, leg });
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! A phone: RTP with G.711 and telephone events on a port of its own.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rand_chacha::rand_core::Rng;
+
+use crate::codec::Codec;
+use crate::dtmf::DigitReceiver;
+use crate::jitter::Arrival;
+use crate::rtcp;
+use crate::rtp::{RtpPacket, RtpStream};
+use crate::sample::NARROW_FRAME;
+use crate::sdp::{Direction, Negotiated, TELEPHONE_EVENT};
+
+use super::queue::TransmitRing;
+use super::receiver::{G711Decoder, Receiver};
+use super::source::SourceLock;
+use super::types::LegId;
+
+/// Comfort noise (RFC 3389): not offered, but some send it; it only takes a sequence number.
+const COMFORT_NOISE: u8 = 13;
+
+/// Units of the 8 kHz clock in one tick.
+const TICK_UNITS: u32 = 160;
+
+/// What became of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Received {
+    /// Taken.
+    Media,
+    /// Taken, and a key press began with it.
+    Digit(char),
+    /// RTCP, or a payload type nobody agreed on.
+    Ignored,
+    /// A stranger's, or not RTP.
+    Dropped,
+}
+
+/// The media of one phone.
+#[derive(Debug)]
+pub(super) struct SipLeg {
+    source: SourceLock,
+    remote: Option<Negotiated>,
+    digits: DigitReceiver,
+    receiver: Receiver<G711Decoder>,
+    stream: RtpStream,
+}
+
+impl SipLeg {
+    pub(super) fn new(symmetric: bool, random: &mut impl Rng) -> Self {
+        Self {
+            source: SourceLock::new(symmetric),
+            remote: None,
+            digits: DigitReceiver::default(),
+            receiver: Receiver::new(G711Decoder::default()),
+            stream: RtpStream::new(random),
+        }
+    }
+
+    pub(super) fn set_remote(&mut self, now: Instant, negotiated: Negotiated) {
+        self.source.signal(now, negotiated.remote);
+        let was_held = self.remote.is_some_and(|old| old.direction != Direction::SendRecv);
+        if was_held && negotiated.direction == Direction::SendRecv {
+            // What is left of the hold music must not be heard.
+            self.receiver.reset();
+        }
+        self.remote = Some(negotiated);
+    }
+
+    /// Whether the phone's voice may be heard as far as signalling goes. While it holds us its audio is hold
+    /// music and stays out of the meeting.
+    pub(super) fn is_conversing(&self) -> bool {
+        self.remote.is_some_and(|remote| remote.direction == Direction::SendRecv)
+    }
+
+    /// The codec to send, if the phone takes media now.
+    pub(super) fn sends(&self) -> Option<Codec> {
+        let remote = self.remote.filter(|remote| remote.direction.sends())?;
+        let destination = self.source.destination()?;
+        (!destination.ip().is_unspecified()).then_some(remote.codec)
+    }
+
+    pub(super) fn handle_datagram(&mut self, now: Instant, source: SocketAddr, payload: &[u8]) -> Received {
+        if rtcp::is_rtcp(payload) {
+            return Received::Ignored;
+        }
+        let (Some(remote), Ok(packet)) = (self.remote, RtpPacket::parse(payload)) else {
+            return Received::Dropped;
+        };
+        let Some(kind) = Kind::of(&remote, packet.payload_type) else { return Received::Ignored };
+        if !self.source.admit(now, source, &packet) {
+            return Received::Dropped;
+        }
+        if !remote.direction.receives() {
+            return Received::Ignored;
+        }
+        self.take(now, kind, &packet)
+    }
+
+    fn take(&mut self, now: Instant, kind: Kind, packet: &RtpPacket<'_>) -> Received {
+        let (tag, duration, payload) = match kind {
+            Kind::Audio(codec) => {
+                (codec.payload_type(), u32::try_from(packet.payload.len()).unwrap_or(0), packet.payload)
+            }
+            Kind::TelephoneEvent | Kind::ComfortNoise => (0, 0, [].as_slice()),
+        };
+        let arrival = Arrival {
+            ssrc: packet.ssrc,
+            sequence_number: packet.sequence_number,
+            timestamp: packet.timestamp,
+            tag,
+            duration,
+            payload,
+        };
+        self.receiver.push(now, &arrival);
+        if kind != Kind::TelephoneEvent {
+            return Received::Media;
+        }
+        self.digits.handle_packet(now, packet).map_or(Received::Media, Received::Digit)
+    }
+
+    pub(super) fn fill(&mut self, now: Instant, decode: bool, frame: &mut [i16]) {
+        self.receiver.fill(now, decode, frame);
+    }
+
+    /// Sends this tick's payload, or nothing when there is none; the stream's time goes on either way.
+    pub(super) fn send(&mut self, leg: LegId, payload: Option<&[u8; NARROW_FRAME]>, ring: &mut TransmitRing) {
+        let sending = self.remote.zip(self.source.destination()).zip(payload);
+        if let Some(((remote, destination), payload)) = sending {
+            let (marker, sequence_number, timestamp) = self.stream.next_packet();
+            let packet = RtpPacket {
+                marker,
+                payload_type: remote.payload_type,
+                sequence_number,
+                timestamp,
+                ssrc: self.stream.ssrc(),
+                payload,
+            };
+            ring.push(leg, destination, &packet);
+        } else {
+            self.stream.pause();
+        }
+        self.stream.advance(TICK_UNITS);
+    }
+}
+
+/// What a payload type means on this leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Audio(Codec),
+    TelephoneEvent,
+    ComfortNoise,
+}
+
+impl Kind {
+    /// Both forms of G.711 are taken under their static numbers, whichever was chosen for sending: phones may
+    /// switch between the codecs they listed without saying so.
+    fn of(remote: &Negotiated, payload_type: u8) -> Option<Self> {
+        let ours = remote.telephone_event.is_some() && payload_type == TELEPHONE_EVENT;
+        if payload_type == remote.payload_type {
+            Some(Self::Audio(remote.codec))
+        } else if remote.telephone_event == Some(payload_type) || ours {
+            Some(Self::TelephoneEvent)
+        } else if payload_type == COMFORT_NOISE {
+            Some(Self::ComfortNoise)
+        } else {
+            let known = [Codec::Pcmu, Codec::Pcma];
+            known.into_iter().find(|codec| codec.payload_type() == payload_type).map(Self::Audio)
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What goes into a worker and what comes out of it.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use crate::prompt::PromptId;
+use crate::sdp::Negotiated;
+use crate::webrtc::WebrtcPeer;
+
+/// A meeting's room. It lives on exactly one worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoomId(pub u64);
+
+/// One person's media: a phone's RTP session or a browser's peer connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LegId(pub u64);
+
+/// What a leg may do. Nothing, unless a plan says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LegPlan {
+    /// Its voice is mixed for the others.
+    pub send_audio: bool,
+    /// It hears the others.
+    pub receive_audio: bool,
+    /// Its camera is forwarded to the others.
+    pub send_video: bool,
+    /// It sees the others' cameras.
+    pub receive_video: bool,
+}
+
+/// What is played to one leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A spoken prompt.
+    Prompt(PromptId),
+    /// A sine; 400 ms long unless repeated.
+    Tone {
+        /// Its frequency in Hz.
+        hz: u16,
+    },
+}
+
+/// What a worker is told.
+pub enum Command {
+    /// Adds a phone: silent and deaf until a plan admits it. Unknown rooms come into being.
+    AddSipLeg {
+        /// The new leg.
+        leg: LegId,
+        /// Its room.
+        room: RoomId,
+        /// The first packets may come from another address than the signalled one (NAT), which is then answered.
+        symmetric: bool,
+    },
+    /// Offer and answer are through (again): from now on the leg gets a packet each tick.
+    SetSipRemote {
+        /// The leg.
+        leg: LegId,
+        /// What was agreed.
+        negotiated: Negotiated,
+    },
+    /// Adds a browser: silent, deaf and blind until a plan admits it. Unknown rooms come into being.
+    AddWebrtcLeg {
+        /// The new leg.
+        leg: LegId,
+        /// Its room.
+        room: RoomId,
+        /// Its peer connection.
+        peer: Box<dyn WebrtcPeer>,
+        /// Our ICE user fragment towards it.
+        ufrag: String,
+        /// How many video slots its answer carries ([`AcceptedPeer::video_slots`](crate::webrtc::AcceptedPeer)).
+        video_slots: u8,
+    },
+    /// Removes a leg; its room goes with the last one.
+    RemoveLeg {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Changes a leg's rights, whole, at the beginning of the next tick.
+    SetPlan {
+        /// The leg.
+        leg: LegId,
+        /// Its new rights.
+        plan: LegPlan,
+    },
+    /// Plays something to one leg from the next tick on, instead of what was playing. The leg hears it alone when
+    /// it may not receive audio, and over the meeting when it may.
+    Play {
+        /// The leg.
+        leg: LegId,
+        /// What.
+        source: Source,
+        /// Again and again until [`Command::StopPlaying`].
+        repeat: bool,
+    },
+    /// Ends what is playing; no [`Event::PlayingDone`] follows.
+    StopPlaying {
+        /// The leg.
+        leg: LegId,
+    },
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddSipLeg { leg, room, symmetric } => f
+                .debug_struct("AddSipLeg")
+                .field("leg", leg)
+                .field("room", room)
+                .field("symmetric", symmetric)
+                .finish(),
+            Self::SetSipRemote { leg, negotiated } => {
+                f.debug_struct("SetSipRemote").field("leg", leg).field("negotiated", negotiated).finish()
+            }
+            Self::AddWebrtcLeg { leg, room, .. } => {
+                f.debug_struct("AddWebrtcLeg").field("leg", leg).field("room", room).finish_non_exhaustive()
+            }
+            Self::RemoveLeg { leg } => f.debug_struct("RemoveLeg").field("leg", leg).finish(),
+            Self::SetPlan { leg, plan } => {
+                f.debug_struct("SetPlan").field("leg", leg).field("plan", plan).finish()
+            }
+            Self::Play { leg, source, repeat } => f
+                .debug_struct("Play")
+                .field("leg", leg)
+                .field("source", source)
+                .field("repeat", repeat)
+                .finish(),
+            Self::StopPlaying { leg } => f.debug_struct("StopPlaying").field("leg", leg).finish(),
+        }
+    }
+}
+
+/// What a worker reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A key was pressed (RFC 4733), whatever the leg's plan.
+    Digit {
+        /// The leg.
+        leg: LegId,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        digit: char,
+    },
+    /// The first audio packet of the leg arrived.
+    MediaStarted {
+        /// The leg.
+        leg: LegId,
+    },
+    /// What was played once is over.
+    PlayingDone {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The room's active speaker changed.
+    ActiveSpeaker {
+        /// The room.
+        room: RoomId,
+        /// The speaker; `None` after two seconds of silence.
+        leg: Option<LegId>,
+    },
+    /// The level of a leg that may speak changed; at most five times a second.
+    Levels {
+        /// The leg.
+        leg: LegId,
+        /// In -dBov (RFC 6464): 0 is the loudest, 127 is silence.
+        dbov: u8,
+    },
+    /// A browser's ICE and DTLS are up.
+    WebrtcConnected {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A browser is gone; the leg stays until it is removed.
+    WebrtcClosed {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Which publisher each video slot of a listener carries.
+    VideoSlots {
+        /// The listener.
+        leg: LegId,
+        /// One entry per slot.
+        slots: Vec<Option<LegId>>,
+    },
+}
+
+/// Which of the worker's ports a datagram leaves from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Port {
+    /// The leg's own RTP port.
+    Sip(LegId),
+    /// The port all browsers share.
+    Webrtc,
+}
+
+/// A datagram to send, lent until the next call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transmit<'a> {
+    /// From which port.
+    pub from: Port,
+    /// To which address.
+    pub destination: SocketAddr,
+    /// What.
+    pub payload: &'a [u8],
+}
+
+/// Limits of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerConfig {
+    /// How many voices are mixed at once in a room at most: the loudest. Laughter and applause stay whole.
+    pub max_voices: usize,
+    /// How many events wait for the driver at most. Level reports beyond that are dropped first.
+    pub max_events: usize,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self { max_voices: 16, max_events: 4096 }
+    }
+}
+
+/// How much a worker has to do and has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Load {
+    /// Rooms.
+    pub rooms: usize,
+    /// Legs.
+    pub legs: usize,
+    /// Ticks handled.
+    pub ticks: u64,
+    /// Frames encoded. Digital silence is sent without encoding and does not count.
+    pub encodes: u64,
+    /// Voices converted to the other mix rate.
+    pub conversions: u64,
+    /// Datagrams dropped: from strangers, malformed, or for unknown legs.
+    pub dropped_datagrams: u64,
+    /// Events dropped because the driver did not fetch them.
+    pub dropped_events: u64,
+    /// Outgoing packets dropped because the driver did not fetch them.
+    pub dropped_transmits: u64,
+}

@@ -1,0 +1,64 @@
+//! Answering challenges of trunks.
+
+use super::digest::{DigestAlgorithm, DigestInput, ha1};
+use crate::message::Method;
+use crate::message::header::{Challenge, DigestCredentials};
+
+/// What we show to one trunk, and to nobody else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The account.
+    pub user: String,
+    /// The only realm these credentials are for; `None` takes the realm the trunk names.
+    pub realm: Option<String>,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    /// Without the password: this may end in a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials")
+            .field("user", &self.user)
+            .field("realm", &self.realm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Answers the first challenge that is for our realm and that we can compute; `None` if there is none.
+pub fn answer(
+    challenges: &[Challenge],
+    credentials: &Credentials,
+    method: &Method,
+    uri: &str,
+    cnonce: String,
+) -> Option<DigestCredentials> {
+    let (challenge, algorithm) = challenges.iter().find_map(|challenge| {
+        let ours = credentials.realm.as_ref().is_none_or(|realm| *realm == challenge.realm);
+        let qop = challenge.qop.is_empty() || offers_auth(challenge);
+        let algorithm = DigestAlgorithm::named(challenge.algorithm.as_deref())?;
+        (ours && qop).then_some((challenge, algorithm))
+    })?;
+    // Every nonce is used once (a new challenge is answered anew), so the count is always the first.
+    let nc = "00000001";
+    let with_qop = offers_auth(challenge);
+    let auth = with_qop.then_some((nc, cnonce.as_str()));
+    let ha1 = ha1(algorithm, &credentials.user, &challenge.realm, &credentials.password);
+    let response = DigestInput { method, uri, nonce: &challenge.nonce, auth }.response(algorithm, &ha1);
+    Some(DigestCredentials {
+        username: credentials.user.clone(),
+        realm: challenge.realm.clone(),
+        nonce: challenge.nonce.clone(),
+        uri: uri.to_owned(),
+        response,
+        algorithm: challenge.algorithm.as_ref().map(|_| algorithm.name().to_owned()),
+        opaque: challenge.opaque.clone(),
+        qop: with_qop.then(|| "auth".to_owned()),
+        nc: with_qop.then(|| nc.to_owned()),
+        cnonce: with_qop.then_some(cnonce),
+    })
+}
+
+fn offers_auth(challenge: &Challenge) -> bool {
+    challenge.qop.iter().any(|qop| qop.eq_ignore_ascii_case("auth"))
+}

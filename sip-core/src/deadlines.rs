@@ -1,0 +1,43 @@
+//! A table of deadlines by owner: the earliest is found without looking at all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+/// At most one deadline per owner.
+#[derive(Debug)]
+pub(crate) struct Deadlines<K> {
+    by_time: BTreeSet<(Instant, K)>,
+    by_owner: BTreeMap<K, Instant>,
+}
+
+impl<K: Ord + Clone> Deadlines<K> {
+    pub(crate) fn new() -> Self {
+        Self { by_time: BTreeSet::new(), by_owner: BTreeMap::new() }
+    }
+
+    /// Sets, moves or (with `None`) clears the owner's deadline.
+    pub(crate) fn set(&mut self, owner: &K, deadline: Option<Instant>) {
+        let old = match deadline {
+            Some(at) => self.by_owner.insert(owner.clone(), at),
+            None => self.by_owner.remove(owner),
+        };
+        if let Some(old) = old {
+            self.by_time.remove(&(old, owner.clone()));
+        }
+        if let Some(at) = deadline {
+            self.by_time.insert((at, owner.clone()));
+        }
+    }
+
+    /// The earliest deadline of all.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
+    /// Takes one owner whose deadline has come.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<K> {
+        let due = self.by_time.first().filter(|(at, _)| *at <= now)?.1.clone();
+        self.set(&due, None);
+        Some(due)
+    }
+}

@@ -1,0 +1,172 @@
+//! Dialogs, RFC 3261 section 12.
+
+use crate::message::header::{Contact, From, NameAddr, RecordRoute, To};
+use crate::message::{HeaderName, Headers, Method, Received, Request, Response, TypedHeader, Uri};
+
+/// What identifies a dialog.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DialogId {
+    /// Call-ID.
+    pub call_id: String,
+    /// The tag we gave.
+    pub local_tag: String,
+    /// The tag the peer gave; empty if the peer gives none (RFC 2543).
+    pub remote_tag: String,
+}
+
+/// Whether the dialog is sure to last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DialogState {
+    /// Made by a provisional response.
+    Early,
+    /// Made by a 2xx.
+    Confirmed,
+}
+
+/// A request with a CSeq that is not higher than one seen before (answered with 500, section 12.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("CSeq of the peer's request is out of order")]
+pub struct OutOfOrder;
+
+/// One side's view of a dialog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dialog {
+    /// Its identifier.
+    pub id: DialogId,
+    /// Early or confirmed.
+    pub state: DialogState,
+    local: String,
+    remote: String,
+    route_set: Vec<NameAddr>,
+    remote_target: Uri,
+    local_cseq: u32,
+    remote_cseq: Option<u32>,
+}
+
+impl Dialog {
+    /// The dialog a response creates at the side that sent the request (section 12.1.2).
+    pub fn from_response(response: &Received<Response>) -> Self {
+        let (essential, headers) = (&response.essential, &response.message.headers);
+        let mut route_set = route_set(headers);
+        route_set.reverse();
+        Self {
+            id: DialogId {
+                call_id: essential.call_id.clone(),
+                local_tag: essential.from.tag().unwrap_or_default(),
+                remote_tag: essential.to.tag().unwrap_or_default(),
+            },
+            state: if response.message.is_final() { DialogState::Confirmed } else { DialogState::Early },
+            local: essential.from.to_string(),
+            remote: essential.to.to_string(),
+            route_set,
+            remote_target: target(headers).unwrap_or_else(|| essential.to.0.uri.clone()),
+            local_cseq: essential.cseq.number,
+            remote_cseq: None,
+        }
+    }
+
+    /// The dialog our answer creates at the side that received the request (section 12.1.1).
+    pub fn from_request(request: &Received<Request>, local_tag: &str) -> Self {
+        let (essential, headers) = (&request.essential, &request.message.headers);
+        let mut local = essential.to.clone();
+        local.0.params.set("tag", Some(local_tag));
+        Self {
+            id: DialogId {
+                call_id: essential.call_id.clone(),
+                local_tag: local_tag.to_owned(),
+                remote_tag: essential.from.tag().unwrap_or_default(),
+            },
+            state: DialogState::Early,
+            local: local.to_string(),
+            remote: essential.from.to_string(),
+            route_set: route_set(headers),
+            remote_target: target(headers).unwrap_or_else(|| essential.from.0.uri.clone()),
+            local_cseq: 0,
+            remote_cseq: Some(essential.cseq.number),
+        }
+    }
+
+    /// The identifier of the dialog a received request claims to belong to.
+    pub fn id_of(request: &Received<Request>) -> DialogId {
+        DialogId {
+            call_id: request.essential.call_id.clone(),
+            local_tag: request.essential.to.tag().unwrap_or_default(),
+            remote_tag: request.essential.from.tag().unwrap_or_default(),
+        }
+    }
+
+    /// A new request of ours within the dialog (section 12.2.1.1), without Via and Contact.
+    pub fn request(&mut self, method: Method) -> Request {
+        self.local_cseq += 1;
+        self.request_numbered(method, self.local_cseq)
+    }
+
+    /// The ACK for the 2xx of our INVITE with this CSeq number (section 13.2.2.4), without Via.
+    pub fn ack(&self, invite_cseq: u32) -> Request {
+        self.request_numbered(Method::Ack, invite_cseq)
+    }
+
+    /// Takes note of a request of the peer.
+    ///
+    /// # Errors
+    /// [`OutOfOrder`] if its number is not higher than the last one's.
+    pub fn accept(&mut self, cseq: u32) -> Result<(), OutOfOrder> {
+        if self.remote_cseq.is_some_and(|last| cseq <= last) {
+            return Err(OutOfOrder);
+        }
+        self.remote_cseq = Some(cseq);
+        Ok(())
+    }
+
+    /// A re-INVITE of the peer may move its remote target (section 12.2.2).
+    pub fn refresh_target(&mut self, headers: &Headers) {
+        if let Some(uri) = target(headers) {
+            self.remote_target = uri;
+        }
+    }
+
+    /// Where requests are addressed to.
+    pub fn remote_target(&self) -> &Uri {
+        &self.remote_target
+    }
+
+    fn request_numbered(&self, method: Method, cseq: u32) -> Request {
+        let (uri, routes) = self.routing();
+        let mut request = Request::new(method.clone(), uri);
+        for route in routes {
+            request.headers.push(HeaderName::Route, route.to_string());
+        }
+        request.headers.push(From::NAME, self.local.clone());
+        request.headers.push(To::NAME, self.remote.clone());
+        request.headers.push(HeaderName::CallId, self.id.call_id.clone());
+        request.headers.push(HeaderName::CSeq, format!("{cseq} {method}"));
+        request
+    }
+
+    /// Request-URI and Route for loose and for strict routers (section 12.2.1.1).
+    fn routing(&self) -> (Uri, Vec<NameAddr>) {
+        let strict = self
+            .route_set
+            .first()
+            .filter(|first| !first.uri.as_sip().is_some_and(|uri| uri.params.contains("lr")));
+        match strict {
+            None => (self.remote_target.clone(), self.route_set.clone()),
+            Some(first) => {
+                let mut routes: Vec<NameAddr> = self.route_set.iter().skip(1).cloned().collect();
+                routes.push(NameAddr::new(self.remote_target.clone()));
+                (first.uri.clone(), routes)
+            }
+        }
+    }
+}
+
+/// A route set that cannot be read counts as empty: the dialog then goes straight to the peer.
+fn route_set(headers: &Headers) -> Vec<NameAddr> {
+    let records = headers.typed_list::<RecordRoute>().unwrap_or_default();
+    records.into_iter().map(|record| record.0).collect()
+}
+
+fn target(headers: &Headers) -> Option<Uri> {
+    let contacts = headers.typed_list::<Contact>().ok()?;
+    contacts.first()?.address().map(|address| address.uri.clone())
+}

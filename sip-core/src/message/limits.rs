@@ -1,0 +1,37 @@
+//! Every limit on what the network may make us hold, in one place.
+
+/// Bounds on messages and on the state that messages create. All of them are generous for honest peers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest message in bytes; more is refused with 513.
+    pub message_bytes: usize,
+    /// Longest start line in bytes; more is refused with 414 (requests) or dropped.
+    pub start_line_bytes: usize,
+    /// Most header fields in a message; more is refused with 400.
+    pub header_count: usize,
+    /// Longest single header field in bytes, folding included; more is refused with 400.
+    pub header_bytes: usize,
+    /// Most Via values in a request; more is refused with 400 (a loop, or an attack on whoever echoes them).
+    pub via_count: usize,
+    /// Most transactions alive at once, client and server together; beyond it new requests get 503.
+    pub transactions: usize,
+    /// Most sessions alive at once; beyond it an INVITE gets 503 and a dial-out ends at once.
+    pub sessions: usize,
+    /// Most nonces whose counts are remembered; the oldest is forgotten and becomes stale.
+    pub nonces: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 65_535,
+            start_line_bytes: 4_096,
+            header_count: 256,
+            header_bytes: 8_192,
+            via_count: 70,
+            transactions: 50_000,
+            sessions: 10_000,
+            nonces: 50_000,
+        }
+    }
+}

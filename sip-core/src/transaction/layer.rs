@@ -1,0 +1,267 @@
+//! All transactions of a user agent: matching, timers, and the cap on their number.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::client_invite::ClientInviteTransaction;
+use super::client_non_invite::ClientNonInviteTransaction;
+use super::server_invite::ServerInviteTransaction;
+use super::server_non_invite::ServerNonInviteTransaction;
+use super::{Outbox, State, TimerValues, TransactionId, TransactionKey, TransactionOutput, Transmit};
+use crate::deadlines::Deadlines;
+use crate::message::header::Via;
+use crate::message::{Essential, Message, Method, Received, Request, Response, write};
+
+/// What became of a received request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matched {
+    /// A new server transaction; the user must answer it.
+    New(TransactionId),
+    /// A retransmission, or the ACK of a non-2xx: dealt with.
+    Absorbed,
+}
+
+#[derive(Debug)]
+enum Transaction {
+    ClientInvite(ClientInviteTransaction),
+    ClientNonInvite(ClientNonInviteTransaction),
+    ServerInvite(ServerInviteTransaction),
+    ServerNonInvite(ServerNonInviteTransaction),
+}
+
+#[derive(Debug)]
+struct Entry {
+    transaction: Transaction,
+    key: TransactionKey,
+    /// Where the answers of a server transaction go.
+    source: Option<SocketAddr>,
+}
+
+/// Every transaction alive.
+#[derive(Debug)]
+pub struct TransactionLayer {
+    values: TimerValues,
+    limit: usize,
+    last_id: u64,
+    entries: BTreeMap<TransactionId, Entry>,
+    clients: BTreeMap<TransactionKey, TransactionId>,
+    servers: BTreeMap<TransactionKey, TransactionId>,
+    deadlines: Deadlines<TransactionId>,
+    out: Outbox,
+}
+
+impl TransactionLayer {
+    /// No transactions yet; at most `limit` server transactions will be taken on.
+    pub fn new(values: TimerValues, limit: usize) -> Self {
+        Self {
+            values,
+            limit,
+            last_id: 0,
+            entries: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            deadlines: Deadlines::new(),
+            out: Outbox::default(),
+        }
+    }
+
+    /// Sends a request in a new client transaction. Its topmost Via must carry a fresh branch (for a CANCEL:
+    /// that of its INVITE). ACK has no transaction; it goes by [`Self::transmit`].
+    pub fn send_request(&mut self, now: Instant, request: Request, destination: SocketAddr) -> TransactionId {
+        let id = self.new_id();
+        let branch = request.headers.typed_list::<Via>().ok().and_then(|list| list.first().map(Via::branch));
+        let method = request.method.clone();
+        let key = TransactionKey { branch: branch.unwrap_or_default(), sent_by: String::new(), method };
+        let (values, out) = (&self.values, &mut self.out);
+        let transaction = if request.method == Method::Invite {
+            let started = ClientInviteTransaction::start(now, id, values, request, destination, out);
+            Transaction::ClientInvite(started)
+        } else {
+            let started = ClientNonInviteTransaction::start(now, id, values, request, destination, out);
+            Transaction::ClientNonInvite(started)
+        };
+        self.clients.insert(key.clone(), id);
+        self.entries.insert(id, Entry { transaction, key, source: None });
+        self.settle(id);
+        id
+    }
+
+    /// Sends the CANCEL of an INVITE; `None` if that has got its final response.
+    pub fn cancel(&mut self, now: Instant, invite: TransactionId) -> Option<TransactionId> {
+        let Transaction::ClientInvite(transaction) = &self.entries.get(&invite)?.transaction else {
+            return None;
+        };
+        if transaction.state() != State::Proceeding {
+            return None;
+        }
+        let (request, destination) = (transaction.cancel(), transaction.destination());
+        Some(self.send_request(now, request, destination))
+    }
+
+    /// Ends an INVITE client transaction that gets no final response.
+    pub fn abandon(&mut self, invite: TransactionId) {
+        if let Some(Transaction::ClientInvite(transaction)) =
+            self.entries.get_mut(&invite).map(|e| &mut e.transaction)
+        {
+            transaction.terminate(&mut self.out);
+        }
+        self.settle(invite);
+    }
+
+    /// Takes a response; `false` if no transaction waits for it.
+    pub fn handle_response(&mut self, now: Instant, response: Received<Response>) -> bool {
+        let key = TransactionKey::of_response(&response.essential);
+        let Some(id) = self.clients.get(&key).copied() else { return false };
+        let (values, out) = (&self.values, &mut self.out);
+        match self.entries.get_mut(&id).map(|entry| &mut entry.transaction) {
+            Some(Transaction::ClientInvite(transaction)) => {
+                transaction.handle_response(now, values, response, out)
+            }
+            Some(Transaction::ClientNonInvite(transaction)) => {
+                transaction.handle_response(now, values, response, out);
+            }
+            Some(Transaction::ServerInvite(_) | Transaction::ServerNonInvite(_)) | None => return false,
+        }
+        self.settle(id);
+        true
+    }
+
+    /// Looks for the transaction of a received request. `None` means that it is new: the user may answer it
+    /// without state, or take it on with [`Self::accept_request`]. ACK for a 2xx is `None`, too.
+    pub fn handle_request(&mut self, now: Instant, request: &Received<Request>) -> Option<Matched> {
+        let id = self.servers.get(&TransactionKey::of_request(&request.essential)).copied()?;
+        let (values, out) = (&self.values, &mut self.out);
+        let absorbed = match self.entries.get_mut(&id).map(|entry| &mut entry.transaction) {
+            Some(Transaction::ServerInvite(transaction)) if request.message.method == Method::Ack => {
+                transaction.handle_ack(now, values)
+            }
+            Some(Transaction::ServerInvite(transaction)) => {
+                transaction.handle_retransmission(out);
+                true
+            }
+            Some(Transaction::ServerNonInvite(transaction)) => {
+                transaction.handle_retransmission(out);
+                true
+            }
+            Some(Transaction::ClientInvite(_) | Transaction::ClientNonInvite(_)) | None => false,
+        };
+        self.settle(id);
+        absorbed.then_some(Matched::Absorbed)
+    }
+
+    /// Takes a new request on; `None` if there are too many transactions already.
+    pub fn accept_request(
+        &mut self,
+        request: &Received<Request>,
+        source: SocketAddr,
+    ) -> Option<TransactionId> {
+        if self.entries.len() >= self.limit {
+            return None;
+        }
+        let id = self.new_id();
+        let transaction = if request.message.method == Method::Invite {
+            Transaction::ServerInvite(ServerInviteTransaction::new(id))
+        } else {
+            Transaction::ServerNonInvite(ServerNonInviteTransaction::new(id))
+        };
+        let key = TransactionKey::of_request(&request.essential);
+        self.servers.insert(key.clone(), id);
+        self.entries.insert(id, Entry { transaction, key, source: Some(source) });
+        Some(id)
+    }
+
+    /// The INVITE transaction a CANCEL is about (RFC 3261 section 9.2).
+    pub fn cancelled(&self, cancel: &Essential) -> Option<TransactionId> {
+        self.servers.get(&TransactionKey::of_cancelled(cancel)).copied()
+    }
+
+    /// Answers a received request. The 2xx of an INVITE comes back, for the user must repeat it until ACK.
+    pub fn respond(&mut self, now: Instant, id: TransactionId, response: Response) -> Option<Transmit> {
+        let entry = self.entries.get_mut(&id)?;
+        let status = response.status;
+        let transmit = Transmit { destination: entry.source?, payload: write(&Message::Response(response)) };
+        let (values, out) = (&self.values, &mut self.out);
+        match &mut entry.transaction {
+            Transaction::ServerInvite(transaction) => {
+                transaction.respond(now, values, status, transmit.clone(), out);
+            }
+            Transaction::ServerNonInvite(transaction) => {
+                transaction.respond(now, values, status, transmit.clone(), out);
+            }
+            Transaction::ClientInvite(_) | Transaction::ClientNonInvite(_) => return None,
+        }
+        self.settle(id);
+        Some(transmit)
+    }
+
+    /// Sends something outside any transaction: an ACK for a 2xx, a stateless response.
+    pub fn transmit(&mut self, transmit: &Transmit) {
+        self.out.transmit(transmit);
+    }
+
+    /// Lets every timer fire that has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(id) = self.deadlines.take_due(now) {
+            let (values, out) = (&self.values, &mut self.out);
+            match self.entries.get_mut(&id).map(|entry| &mut entry.transaction) {
+                Some(Transaction::ClientInvite(transaction)) => transaction.handle_timeout(now, out),
+                Some(Transaction::ClientNonInvite(transaction)) => {
+                    transaction.handle_timeout(now, values, out)
+                }
+                Some(Transaction::ServerInvite(transaction)) => transaction.handle_timeout(now, values, out),
+                Some(Transaction::ServerNonInvite(transaction)) => transaction.handle_timeout(now, out),
+                None => {}
+            }
+            self.settle(id);
+        }
+    }
+
+    /// The next output, oldest first.
+    pub fn poll_output(&mut self) -> Option<TransactionOutput> {
+        self.out.pop()
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// How many transactions are alive.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none is alive.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn new_id(&mut self) -> TransactionId {
+        self.last_id += 1;
+        TransactionId(self.last_id)
+    }
+
+    /// After any input: notes the next deadline, or forgets a transaction that has ended.
+    fn settle(&mut self, id: TransactionId) {
+        let Some(entry) = self.entries.get(&id) else { return };
+        let (state, next, client) = match &entry.transaction {
+            Transaction::ClientInvite(transaction) => (transaction.state(), transaction.next_timeout(), true),
+            Transaction::ClientNonInvite(transaction) => {
+                (transaction.state(), transaction.next_timeout(), true)
+            }
+            Transaction::ServerInvite(transaction) => {
+                (transaction.state(), transaction.next_timeout(), false)
+            }
+            Transaction::ServerNonInvite(transaction) => {
+                (transaction.state(), transaction.next_timeout(), false)
+            }
+        };
+        self.deadlines.set(&id, next);
+        if state == State::Terminated {
+            let index = if client { &mut self.clients } else { &mut self.servers };
+            index.remove(&entry.key);
+            self.entries.remove(&id);
+        }
+    }
+}

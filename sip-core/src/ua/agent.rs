@@ -1,0 +1,271 @@
+//! The user agent itself: its state and its drive loop.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use super::api::{Command, Counts, Datagram, EndCause, Event, Output, SessionId, TrunkId, UserAgentConfig};
+use super::session::{CancelState, Owner, Session, SessionState};
+use super::trunks::TrunkEntry;
+use crate::auth::DigestServer;
+use crate::deadlines::Deadlines;
+use crate::dialog::DialogId;
+use crate::message::{Received, Response};
+use crate::random::Random;
+use crate::registrar::{AddressOfRecord, BindingChange, BindingInfo, Registrar};
+use crate::transaction::{TransactionId, TransactionLayer, TransactionOutput, TuEvent};
+
+use super::DeviceAccount;
+
+/// A SIP user agent, registrar and trunk client on one UDP port. See the [module](super) documentation.
+#[derive(Debug)]
+pub struct UserAgent {
+    pub(super) config: UserAgentConfig,
+    pub(super) random: Random,
+    /// Key of the To tags of stateless answers.
+    pub(super) tag_secret: [u8; 32],
+    pub(super) digest: DigestServer,
+    pub(super) registrar: Registrar,
+    pub(super) transactions: TransactionLayer,
+    pub(super) owners: BTreeMap<TransactionId, Owner>,
+    pub(super) devices: BTreeMap<AddressOfRecord, DeviceAccount>,
+    /// The realm of each domain, so that unknown users are challenged like known ones.
+    pub(super) realms: BTreeMap<String, String>,
+    pub(super) trunks: BTreeMap<TrunkId, TrunkEntry>,
+    pub(super) trunk_deadlines: Deadlines<TrunkId>,
+    pub(super) sessions: BTreeMap<SessionId, Session>,
+    pub(super) session_deadlines: Deadlines<SessionId>,
+    pub(super) dialogs: BTreeMap<DialogId, SessionId>,
+    /// Incoming INVITEs not finally answered, by their transaction: what CANCEL looks for.
+    pub(super) ringing: BTreeMap<TransactionId, SessionId>,
+    pub(super) last_incoming: u64,
+    pub(super) shutting_down: bool,
+    out: VecDeque<Output>,
+}
+
+impl UserAgent {
+    /// An idle user agent. All its randomness comes from the seed.
+    pub fn new(config: UserAgentConfig, seed: [u8; 32]) -> Self {
+        let mut random = Random::new(seed);
+        Self {
+            tag_secret: random.seed(),
+            digest: DigestServer::new(random.seed(), config.limits.nonces),
+            registrar: Registrar::new(config.registrar.clone()),
+            transactions: TransactionLayer::new(config.timers.clone(), config.limits.transactions),
+            owners: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            realms: BTreeMap::new(),
+            trunks: BTreeMap::new(),
+            trunk_deadlines: Deadlines::new(),
+            sessions: BTreeMap::new(),
+            session_deadlines: Deadlines::new(),
+            dialogs: BTreeMap::new(),
+            ringing: BTreeMap::new(),
+            last_incoming: 0,
+            shutting_down: false,
+            out: VecDeque::new(),
+            config,
+            random,
+        }
+    }
+
+    /// Takes a datagram from the network.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
+        self.receive(now, datagram);
+        self.drain_transactions(now);
+    }
+
+    /// Carries out an order.
+    pub fn handle_command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::PutDevice(account) => {
+                self.realms.insert(account.aor.domain.clone(), account.realm.clone());
+                self.devices.insert(account.aor.clone(), account);
+            }
+            Command::RemoveDevice(device) => {
+                self.devices.remove(&device);
+                let change = self.registrar.remove(&device);
+                self.report_bindings(change);
+            }
+            Command::RestoreBinding(stored) => {
+                self.registrar.restore(now, stored);
+            }
+            Command::PutTrunk(trunk) => self.put_trunk(now, trunk),
+            Command::RemoveTrunk(trunk) => self.remove_trunk(now, trunk),
+            Command::Invite(invite) => self.invite(now, *invite),
+            Command::Provisional { session, status, body } => self.provisional(now, session, status, body),
+            Command::Accept { session, body } => self.accept(now, session, body),
+            Command::Reject { session, status } => self.reject(now, session, status),
+            Command::HangUp { session } => self.hang_up(now, session),
+            Command::AnswerOffer { session, body } => self.answer_offer(now, session, body),
+            Command::Shutdown => self.shutdown(now),
+        }
+        self.drain_transactions(now);
+    }
+
+    /// Does everything whose time has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.transactions.handle_timeout(now);
+        self.drain_transactions(now);
+        while let Some(session) = self.session_deadlines.take_due(now) {
+            self.session_timeout(now, session);
+        }
+        while let Some(trunk) = self.trunk_deadlines.take_due(now) {
+            self.register_with_trunk(now, trunk);
+        }
+        for device in self.registrar.handle_timeout(now) {
+            self.emit(Event::RegistrationExpired { device });
+        }
+        self.drain_transactions(now);
+    }
+
+    /// The next output: datagrams and events in the order in which they arose, then the next instant.
+    pub fn poll_output(&mut self) -> Output {
+        self.out.pop_front().unwrap_or_else(|| Output::Timeout(self.next_timeout()))
+    }
+
+    /// The bindings of a device, oldest first.
+    pub fn bindings(&self, device: &AddressOfRecord) -> Vec<BindingInfo> {
+        self.registrar.bindings(device)
+    }
+
+    /// How much is held at this moment.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            transactions: self.transactions.len(),
+            dialogs: self.dialogs.len(),
+            sessions: self.sessions.len(),
+            bindings: self.registrar.len(),
+        }
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        let all = [
+            self.transactions.next_timeout(),
+            self.session_deadlines.next(),
+            self.trunk_deadlines.next(),
+            self.registrar.next_timeout(),
+        ];
+        all.into_iter().flatten().min()
+    }
+
+    pub(super) fn emit(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    pub(super) fn report_bindings(&mut self, changes: impl IntoIterator<Item = BindingChange>) {
+        for change in changes {
+            self.emit(match change {
+                BindingChange::Registered(info) => Event::Registered(info),
+                BindingChange::Unregistered(device) => Event::Unregistered { device },
+            });
+        }
+    }
+
+    /// Moves what the transactions put out, and lets their users react, until all is quiet.
+    fn drain_transactions(&mut self, now: Instant) {
+        while let Some(output) = self.transactions.poll_output() {
+            match output {
+                TransactionOutput::Transmit(transmit) => self.out.push_back(Output::Transmit(transmit)),
+                TransactionOutput::Event(id, event) => self.transaction_event(now, id, event),
+            }
+        }
+    }
+
+    fn transaction_event(&mut self, now: Instant, id: TransactionId, event: TuEvent) {
+        match event {
+            TuEvent::Response(response) => self.client_response(now, id, *response),
+            TuEvent::TimedOut => self.client_timed_out(now, id),
+            // A refusal that is never acknowledged changes nothing for anybody.
+            TuEvent::NoAck => {}
+            TuEvent::Terminated => {
+                self.owners.remove(&id);
+                self.ringing.remove(&id);
+            }
+        }
+    }
+
+    fn client_response(&mut self, now: Instant, id: TransactionId, response: Received<Response>) {
+        match self.owners.get(&id) {
+            Some(Owner::Invite { session, .. }) => self.invite_response(now, id, *session, response),
+            Some(Owner::Bye { session }) => {
+                if let (Some(session), true) = (*session, response.message.is_final()) {
+                    self.bye_response(now, session, &response);
+                }
+            }
+            Some(Owner::Register(_)) => self.register_response(now, id, &response),
+            Some(Owner::Cancel) | None => {}
+        }
+    }
+
+    fn client_timed_out(&mut self, now: Instant, id: TransactionId) {
+        match self.owners.get(&id) {
+            Some(Owner::Invite { session, .. }) => {
+                let session = *session;
+                self.end(session, EndCause::NoResponse);
+                self.forget(session);
+            }
+            Some(Owner::Bye { session: Some(session) }) => {
+                let session = *session;
+                self.forget(session);
+            }
+            Some(Owner::Register(registering)) if !registering.removing => {
+                let trunk = registering.trunk.id;
+                self.registration_failed(now, trunk, None, None);
+            }
+            Some(Owner::Bye { session: None } | Owner::Register(_) | Owner::Cancel) | None => {}
+        }
+    }
+
+    fn session_timeout(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        match &session.state {
+            SessionState::Calling(calling) => {
+                if let CancelState::Sent { give_up } = calling.cancel
+                    && give_up <= now
+                {
+                    let transaction = calling.transaction;
+                    self.transactions.abandon(transaction);
+                    self.end(id, EndCause::LocalHangUp);
+                    self.forget(id);
+                }
+            }
+            SessionState::Established(_) => self.repeat_answer(now, id),
+            SessionState::Incoming(_) | SessionState::Releasing(_) => {}
+        }
+    }
+
+    /// Says once that a session is over.
+    pub(super) fn end(&mut self, id: SessionId, cause: EndCause) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if !std::mem::replace(&mut session.ended, true) {
+            self.emit(Event::Ended { session: id, cause });
+        }
+    }
+
+    /// Drops all that is kept of a session.
+    pub(super) fn forget(&mut self, id: SessionId) {
+        self.session_deadlines.set(&id, None);
+        let Some(session) = self.sessions.remove(&id) else { return };
+        if let Some(dialog) = session.dialog_id() {
+            self.dialogs.remove(dialog);
+        }
+    }
+
+    /// After any change of a session: notes its next deadline.
+    pub(super) fn settle(&mut self, id: SessionId) {
+        let next = self.sessions.get(&id).and_then(Session::next_timeout);
+        self.session_deadlines.set(&id, next);
+    }
+
+    fn shutdown(&mut self, now: Instant) {
+        self.shutting_down = true;
+        let sessions: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for session in sessions {
+            self.hang_up(now, session);
+        }
+        let trunks: Vec<TrunkId> = self.trunks.keys().copied().collect();
+        for trunk in trunks {
+            self.stop_registration(now, trunk);
+        }
+    }
+}

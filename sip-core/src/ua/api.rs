@@ -1,0 +1,351 @@
+//! What goes into the user agent and what comes out of it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::IpNetwork;
+use crate::auth::Credentials;
+use crate::message::Limits;
+use crate::registrar::{AddressOfRecord, BindingInfo, RegistrarConfig, StoredBinding};
+use crate::registration::TrunkRegistration;
+use crate::transaction::{TimerValues, Transmit};
+
+/// Everything the user agent is told at its start.
+#[derive(Debug, Clone)]
+pub struct UserAgentConfig {
+    /// The address the socket is bound to.
+    pub local: SocketAddr,
+    /// `host:port` as it stands in Via and Contact.
+    pub advertised: String,
+    /// The domains whose devices may register; the first one stands in From towards trunks.
+    pub domains: Vec<String>,
+    /// The text of User-Agent and Server.
+    pub product: String,
+    /// T1, T2 and T4.
+    pub timers: TimerValues,
+    /// Bounds on messages and state.
+    pub limits: Limits,
+    /// Bounds on registrations.
+    pub registrar: RegistrarConfig,
+    /// Addresses whose INVITEs are taken without digest.
+    pub trusted_peers: Vec<IpNetwork>,
+}
+
+/// A datagram that has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Datagram<'a> {
+    /// Where it came from.
+    pub source: SocketAddr,
+    /// Its bytes.
+    pub payload: &'a [u8],
+}
+
+/// What [`super::UserAgent::poll_output`] gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send this datagram.
+    Transmit(Transmit),
+    /// Something happened.
+    Event(Event),
+    /// Nothing more now; call `handle_timeout` at this instant, if there is one.
+    Timeout(Option<Instant>),
+}
+
+/// How much the user agent holds; all zero when it is idle.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Transactions, both sides.
+    pub transactions: usize,
+    /// Dialogs, early ones of incoming calls included.
+    pub dialogs: usize,
+    /// INVITE sessions, those being released included.
+    pub sessions: usize,
+    /// Bindings of devices.
+    pub bindings: usize,
+}
+
+/// Names a session; chosen by whoever creates it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SessionId {
+    /// Chosen by the user, in [`OutgoingInvite`].
+    Outgoing(u64),
+    /// Chosen by the user agent, in [`IncomingInvite`].
+    Incoming(u64),
+}
+
+/// Names a trunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TrunkId(pub u64);
+
+/// A device that may register.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DeviceAccount {
+    /// Its address; the user part is the digest user name, too.
+    pub aor: AddressOfRecord,
+    /// The realm its hashes were made with.
+    pub realm: String,
+    /// H(user:realm:password), MD5.
+    pub ha1_md5: [u8; 16],
+    /// The same, SHA-256.
+    pub ha1_sha256: Option<[u8; 32]>,
+}
+
+impl std::fmt::Debug for DeviceAccount {
+    /// Without the hashes: they are as good as the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeviceAccount")
+            .field("aor", &self.aor)
+            .field("realm", &self.realm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A way to the telephone network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trunk {
+    /// Its name here.
+    pub id: TrunkId,
+    /// Where requests to it are sent.
+    pub peer: SocketAddr,
+    /// The host part of URIs towards it.
+    pub host: String,
+    /// Where its requests may come from, beside the peer's own address.
+    pub sources: Vec<IpNetwork>,
+    /// For its challenges.
+    pub credentials: Option<Credentials>,
+    /// If it wants us to register.
+    pub registration: Option<TrunkRegistration>,
+}
+
+impl Trunk {
+    /// Whether this address belongs to the trunk.
+    pub fn owns(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.peer.ip().to_canonical() == address || self.sources.iter().any(|range| range.contains(address))
+    }
+}
+
+/// An order to the user agent. Orders about unknown sessions, devices or trunks are without effect.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Adds or changes a device.
+    PutDevice(DeviceAccount),
+    /// Removes a device and its bindings.
+    RemoveDevice(AddressOfRecord),
+    /// Puts back a binding after a restart.
+    RestoreBinding(StoredBinding),
+    /// Adds or changes a trunk; a registration begins at once.
+    PutTrunk(Trunk),
+    /// Removes a trunk and de-registers from it; its calls go on.
+    RemoveTrunk(TrunkId),
+    /// Calls somebody.
+    Invite(Box<OutgoingInvite>),
+    /// Answers an incoming INVITE provisionally.
+    Provisional {
+        /// Which one.
+        session: SessionId,
+        /// 101 to 199.
+        status: u16,
+        /// A session description for early media.
+        body: Option<Bytes>,
+    },
+    /// Answers an incoming INVITE with 200.
+    Accept {
+        /// Which one.
+        session: SessionId,
+        /// The session description.
+        body: Bytes,
+    },
+    /// Refuses an incoming INVITE.
+    Reject {
+        /// Which one.
+        session: SessionId,
+        /// 300 to 699.
+        status: u16,
+    },
+    /// Ends a session in any state: CANCEL while early, BYE when confirmed, ACK and BYE when a 200 crosses
+    /// the CANCEL, 480 for an incoming INVITE not answered yet. [`Event::Ended`] follows at once.
+    HangUp {
+        /// Which one.
+        session: SessionId,
+    },
+    /// Answers [`Event::Offer`] with a session description or a status of 400 to 699.
+    AnswerOffer {
+        /// Which session.
+        session: SessionId,
+        /// The answer.
+        body: Result<Bytes, u16>,
+    },
+    /// Ends every session and every trunk registration; afterwards new calls are refused with 503.
+    Shutdown,
+}
+
+/// A call to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgoingInvite {
+    /// Its name, [`SessionId::Outgoing`], not used before.
+    pub session: SessionId,
+    /// Whom to call.
+    pub target: Target,
+    /// Who calls.
+    pub caller: CallerIdentity,
+    /// The Call-ID.
+    pub call_id: String,
+    /// The session description offered.
+    pub offer: Bytes,
+}
+
+/// Whom to call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A registered device, at its newest contact only.
+    Device(AddressOfRecord),
+    /// A telephone number.
+    Trunk {
+        /// Through which trunk.
+        trunk: TrunkId,
+        /// E.164 with its plus.
+        number: String,
+    },
+}
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerIdentity {
+    /// E.164 with its plus.
+    pub number: String,
+    /// The name shown.
+    pub display_name: String,
+    /// Show neither: From is anonymous, and trunks are asked for privacy.
+    pub hidden: bool,
+}
+
+/// Something the user must know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A device registered or refreshed a contact.
+    Registered(BindingInfo),
+    /// A device removed its last contact, or was removed.
+    Unregistered {
+        /// Which one.
+        device: AddressOfRecord,
+    },
+    /// The last contact of a device ran out.
+    RegistrationExpired {
+        /// Which one.
+        device: AddressOfRecord,
+    },
+    /// A trunk accepted our registration.
+    TrunkUp {
+        /// Which one.
+        trunk: TrunkId,
+    },
+    /// A trunk refused our registration or did not answer (`None`).
+    TrunkDown {
+        /// Which one.
+        trunk: TrunkId,
+        /// Its status code.
+        status: Option<u16>,
+    },
+    /// Somebody calls.
+    Incoming(Box<IncomingInvite>),
+    /// An outgoing call rings, or has early media.
+    Provisional {
+        /// Which one.
+        session: SessionId,
+        /// 101 to 199.
+        status: u16,
+        /// A session description, if one came along.
+        body: Option<Bytes>,
+    },
+    /// An outgoing call was answered.
+    Answered {
+        /// Which one.
+        session: SessionId,
+        /// The session description.
+        body: Bytes,
+    },
+    /// The ACK to our answer has come.
+    Established {
+        /// Which session.
+        session: SessionId,
+    },
+    /// The peer offers a new session description (re-INVITE); empty if it asks us for one.
+    Offer {
+        /// Which session.
+        session: SessionId,
+        /// The offer.
+        body: Bytes,
+    },
+    /// The session is over.
+    Ended {
+        /// Which one.
+        session: SessionId,
+        /// Why.
+        cause: EndCause,
+    },
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndCause {
+    /// The peer, or a limit of our own (503), refused an outgoing call.
+    Refused {
+        /// The status code.
+        status: u16,
+        /// The reason phrase as received.
+        reason: String,
+    },
+    /// No final answer came in time.
+    NoResponse,
+    /// The device has no binding.
+    NotRegistered,
+    /// There is no such trunk.
+    TrunkUnknown,
+    /// The peer hung up.
+    RemoteBye,
+    /// The peer gave up before we answered.
+    RemoteCancel,
+    /// We hung up.
+    LocalHangUp,
+    /// Our answer was never acknowledged.
+    NoAck,
+    /// The peer, or the order, broke the protocol.
+    ProtocolError,
+}
+
+/// A call that has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncomingInvite {
+    /// Its name, [`SessionId::Incoming`].
+    pub session: SessionId,
+    /// Why it was let in.
+    pub origin: Origin,
+    /// Where it came from.
+    pub source: SocketAddr,
+    /// The user part of the Request-URI, unescaped.
+    pub request_user: String,
+    /// The host of the Request-URI.
+    pub request_domain: String,
+    /// The user part of From, unescaped.
+    pub from_user: String,
+    /// The display name of From; empty if there is none.
+    pub from_display: String,
+    /// The session description offered; empty if there is none.
+    pub body: Bytes,
+    /// The Call-ID.
+    pub call_id: String,
+}
+
+/// Why an incoming call was let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// It proved to be this device.
+    Device(AddressOfRecord),
+    /// It came from this trunk's address.
+    Trunk(TrunkId),
+    /// It came from an address in [`UserAgentConfig::trusted_peers`].
+    TrustedPeer,
+}

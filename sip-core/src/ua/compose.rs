@@ -1,0 +1,137 @@
+//! Makes requests and responses: the header fields that all of them share.
+
+use std::net::SocketAddr;
+
+use super::UserAgent;
+use super::api::CallerIdentity;
+use crate::auth::hmac_sha256;
+use crate::message::header::{From, NameAddr, PAssertedIdentity};
+use crate::message::{HeaderName, Host, Message, Received, Rejection, Request, Response, SipUri, Uri, write};
+use crate::transaction::Transmit;
+
+/// The methods this user agent understands.
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER";
+
+impl UserAgent {
+    /// Puts our Via in front, with a fresh branch, and Max-Forwards and User-Agent behind.
+    pub(super) fn finish_request(&mut self, request: &mut Request) {
+        let branch = self.random.branch();
+        let via = format!("SIP/2.0/UDP {};branch={branch};rport", self.config.advertised);
+        let mut headers = crate::message::Headers::default();
+        headers.push(HeaderName::Via, via);
+        headers.push(HeaderName::MaxForwards, "70");
+        for (name, value) in request.headers.iter() {
+            if !matches!(name, HeaderName::Via | HeaderName::MaxForwards | HeaderName::UserAgent) {
+                headers.push_value(name.clone(), value.clone());
+            }
+        }
+        headers.push(HeaderName::UserAgent, self.config.product.clone());
+        request.headers = headers;
+    }
+
+    /// `<sip:advertised>`, or with a user part for registrations.
+    pub(super) fn contact(&self, user: Option<&str>) -> String {
+        let user = user.map(|user| SipUri::new(Some(user), Host::Name("x".into()), None));
+        let user = user.and_then(|uri| uri.user).map(|user| format!("{user}@")).unwrap_or_default();
+        format!("<sip:{user}{}>", self.config.advertised)
+    }
+
+    /// The host part of our own addresses towards trunks.
+    pub(super) fn own_domain(&self) -> Host {
+        let advertised =
+            self.config.advertised.rsplit_once(':').map_or(self.config.advertised.as_str(), |it| it.0);
+        let text = self.config.domains.first().map_or(advertised, String::as_str);
+        Host::from_config(text.trim_start_matches('[').trim_end_matches(']'))
+    }
+
+    /// From and, where the peer may know it, P-Asserted-Identity and Privacy (RFC 3323, RFC 3325).
+    pub(super) fn identify(
+        &mut self,
+        request: &mut Request,
+        caller: &CallerIdentity,
+        host: Host,
+        trusted: bool,
+    ) {
+        let uri = Uri::Sip(SipUri::new(Some(&caller.number), host, None));
+        let name = Some(caller.display_name.clone()).filter(|name| !name.is_empty());
+        let shown = NameAddr { display: name, ..NameAddr::new(uri) };
+        let mut from = if caller.hidden {
+            let anonymous = SipUri::new(Some("anonymous"), Host::Name("anonymous.invalid".into()), None);
+            NameAddr { display: Some("Anonymous".into()), ..NameAddr::new(Uri::Sip(anonymous)) }
+        } else {
+            shown.clone()
+        };
+        from.params.set("tag", Some(&self.random.token()));
+        request.headers.push_typed(&From(from));
+        if !caller.hidden || trusted {
+            request.headers.push_typed(&PAssertedIdentity(shown));
+        }
+        if caller.hidden {
+            request.headers.push(HeaderName::Privacy, "id");
+        }
+    }
+
+    /// A response to this request (RFC 3261 section 8.2.6), with a To tag unless it is a 100.
+    pub(super) fn response_to(
+        &self,
+        request: &Received<Request>,
+        status: u16,
+        tag: Option<&str>,
+    ) -> Response {
+        let mut response = Response::new(status);
+        let headers = &request.message.headers;
+        for name in [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq]
+        {
+            for value in headers.all(&name) {
+                match tag.filter(|_| name == HeaderName::To && request.essential.to.tag().is_none()) {
+                    Some(tag) => response.headers.push(name.clone(), format!("{};tag={tag}", value.text())),
+                    None => response.headers.push_value(name.clone(), value.clone()),
+                }
+            }
+        }
+        if (101..300).contains(&status) {
+            for value in headers.all(&HeaderName::RecordRoute) {
+                response.headers.push_value(HeaderName::RecordRoute, value.clone());
+            }
+        }
+        response.headers.push(HeaderName::Server, self.config.product.clone());
+        response
+    }
+
+    /// A To tag that is the same for each retransmission, so that nothing need be remembered
+    /// (RFC 3261 section 8.2.7).
+    pub(super) fn stateless_tag(&self, request: &Received<Request>) -> String {
+        let essential = &request.essential;
+        let branch = essential.via.branch();
+        let mac = hmac_sha256(&self.tag_secret, &[branch.as_bytes(), b"\n", essential.call_id.as_bytes()]);
+        mac.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Answers without a transaction.
+    pub(super) fn answer_statelessly(
+        &mut self,
+        request: &Received<Request>,
+        source: SocketAddr,
+        status: u16,
+    ) {
+        let tag = self.stateless_tag(request);
+        let response = self.response_to(request, status, Some(&tag));
+        self.send_statelessly(response, source);
+    }
+
+    pub(super) fn send_statelessly(&mut self, response: Response, source: SocketAddr) {
+        let payload = write(&Message::Response(response));
+        self.transactions.transmit(&Transmit { destination: source, payload });
+    }
+
+    /// The answer to a request that could not be read.
+    pub(super) fn answer_rejection(&mut self, rejection: Rejection, source: SocketAddr, words: String) {
+        let mut response = Response::new(rejection.status);
+        response.headers = rejection.headers;
+        // RFC 3261 section 21.4.1: the reason phrase should name the problem.
+        response.reason =
+            if rejection.status == 400 { format!("Bad Request: {words}") } else { response.reason };
+        response.headers.push(HeaderName::Server, self.config.product.clone());
+        self.send_statelessly(response, source);
+    }
+}

@@ -1,0 +1,219 @@
+//! Requests within a dialog: ACK, BYE, re-INVITE (RFC 3261 sections 12.2.2, 13.3.1.4, 14.2, 15.1.2).
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::UserAgent;
+use super::api::{EndCause, Event, SessionId};
+use super::session::{PendingOffer, SessionState};
+use crate::dialog::Dialog;
+use crate::message::{HeaderName, Method, Received, Request};
+use crate::transaction::TransactionId;
+
+impl UserAgent {
+    pub(super) fn receive_in_dialog(&mut self, now: Instant, request: Received<Request>, source: SocketAddr) {
+        let Some(id) = self.dialogs.get(&Dialog::id_of(&request)).copied() else {
+            self.answer_statelessly(&request, source, 481);
+            return;
+        };
+        match request.message.method {
+            Method::Options => self.receive_options(&request, source),
+            Method::Bye | Method::Invite => {
+                let Some(transaction) = self.transactions.accept_request(&request, source) else {
+                    self.answer_statelessly(&request, source, 503);
+                    return;
+                };
+                if self.note_cseq(id, &request).is_none() {
+                    self.answer_in_dialog(now, transaction, &request, 500);
+                } else if request.message.method == Method::Bye {
+                    self.receive_bye(now, id, transaction, &request);
+                } else {
+                    self.receive_reinvite(now, id, transaction, request, source);
+                }
+            }
+            Method::Ack
+            | Method::Cancel
+            | Method::Info
+            | Method::Message
+            | Method::Notify
+            | Method::Prack
+            | Method::Publish
+            | Method::Refer
+            | Method::Register
+            | Method::Subscribe
+            | Method::Update
+            | Method::Other(_) => self.answer_statelessly(&request, source, 405),
+        }
+    }
+
+    fn note_cseq(&mut self, id: SessionId, request: &Received<Request>) -> Option<()> {
+        let dialog = match &mut self.sessions.get_mut(&id)?.state {
+            SessionState::Calling(_) => return None,
+            SessionState::Incoming(incoming) => &mut incoming.dialog,
+            SessionState::Established(established) => &mut established.dialog,
+            SessionState::Releasing(releasing) => &mut releasing.dialog,
+        };
+        dialog.accept(request.essential.cseq.number).ok()
+    }
+
+    fn receive_bye(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        transaction: TransactionId,
+        request: &Received<Request>,
+    ) {
+        self.answer_in_dialog(now, transaction, request, 200);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        match &mut session.state {
+            SessionState::Calling(_) => {}
+            SessionState::Incoming(_) => self.refuse_ringing(now, id, 487, EndCause::RemoteBye),
+            SessionState::Established(established) => {
+                if let Some(PendingOffer { transaction, request }) = established.offer.take() {
+                    self.answer_in_dialog(now, transaction, &request, 487);
+                }
+                self.end(id, EndCause::RemoteBye);
+                self.forget(id);
+            }
+            // The peer's BYE crossed ours; ours may still be answered, but nobody waits for it.
+            SessionState::Releasing(_) => self.forget(id),
+        }
+    }
+
+    fn receive_reinvite(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        transaction: TransactionId,
+        request: Received<Request>,
+        source: SocketAddr,
+    ) {
+        let refusal = match self.sessions.get(&id).map(|session| &session.state) {
+            Some(SessionState::Established(established)) if established.release => Some(481),
+            // Section 14.2: a second re-INVITE before the first one is answered.
+            Some(SessionState::Established(established)) if established.offer.is_some() => Some(500),
+            // Our last answer is not acknowledged: the offers could cross.
+            Some(SessionState::Established(established)) if established.unacknowledged.is_some() => Some(491),
+            Some(SessionState::Established(_)) => None,
+            Some(SessionState::Incoming(_)) => Some(500),
+            Some(SessionState::Calling(_) | SessionState::Releasing(_)) | None => Some(481),
+        };
+        if let Some(status) = refusal {
+            self.answer_in_dialog(now, transaction, &request, status);
+            return;
+        }
+        let trying = self.response_to(&request, 100, None);
+        self.transactions.respond(now, transaction, trying);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        // The peer may have moved; like the first INVITE, this one shows how it can be reached.
+        session.destination = source;
+        if let SessionState::Established(established) = &mut session.state {
+            established.dialog.refresh_target(&request.message.headers);
+            let body = request.message.body.clone();
+            established.offer = Some(PendingOffer { transaction, request });
+            self.ringing.insert(transaction, id);
+            self.emit(Event::Offer { session: id, body });
+        }
+    }
+
+    pub(super) fn answer_offer(&mut self, now: Instant, id: SessionId, body: Result<Bytes, u16>) {
+        let Some(pending) = self.take_offer(id) else { return };
+        match body {
+            Err(status) => {
+                let status = if (400..700).contains(&status) { status } else { 488 };
+                self.answer_in_dialog(now, pending.transaction, &pending.request, status);
+            }
+            Ok(body) => {
+                let mut response = self.response_to(&pending.request, 200, None);
+                self.describe(&mut response, body);
+                let Some(response) = self.transactions.respond(now, pending.transaction, response) else {
+                    return;
+                };
+                let waiting = self.await_ack(now, response, pending.request.essential.cseq.number, false);
+                if let Some(SessionState::Established(established)) =
+                    self.sessions.get_mut(&id).map(|session| &mut session.state)
+                {
+                    established.unacknowledged = Some(waiting);
+                }
+                self.settle(id);
+            }
+        }
+    }
+
+    /// CANCEL of a re-INVITE that waits for the user.
+    pub(super) fn cancel_offer(&mut self, now: Instant, id: SessionId) {
+        if let Some(pending) = self.take_offer(id) {
+            self.answer_in_dialog(now, pending.transaction, &pending.request, 487);
+        }
+    }
+
+    fn take_offer(&mut self, id: SessionId) -> Option<PendingOffer> {
+        let SessionState::Established(established) = &mut self.sessions.get_mut(&id)?.state else {
+            return None;
+        };
+        let pending = established.offer.take()?;
+        self.ringing.remove(&pending.transaction);
+        Some(pending)
+    }
+
+    pub(super) fn receive_ack(&mut self, now: Instant, request: &Received<Request>) {
+        let Some(id) = self.dialogs.get(&Dialog::id_of(request)).copied() else { return };
+        let Some(SessionState::Established(established)) =
+            self.sessions.get_mut(&id).map(|session| &mut session.state)
+        else {
+            return;
+        };
+        let cseq = request.essential.cseq.number;
+        let Some(waiting) = established.unacknowledged.take_if(|waiting| waiting.cseq == cseq) else {
+            return;
+        };
+        let release = established.release;
+        self.settle(id);
+        if release {
+            self.release(now, id);
+        } else if waiting.first {
+            self.emit(Event::Established { session: id });
+        }
+    }
+
+    /// Repeats a 200 that no ACK has come for, or gives the session up (section 13.3.1.4).
+    pub(super) fn repeat_answer(&mut self, now: Instant, id: SessionId) {
+        let longest = self.config.timers.t2;
+        let Some(SessionState::Established(established)) =
+            self.sessions.get_mut(&id).map(|session| &mut session.state)
+        else {
+            return;
+        };
+        let Some(waiting) = &mut established.unacknowledged else { return };
+        if waiting.give_up <= now {
+            established.unacknowledged = None;
+            self.end(id, EndCause::NoAck);
+            self.release(now, id);
+            return;
+        }
+        waiting.interval = waiting.interval.saturating_mul(2).min(longest);
+        waiting.repeat_at = now + waiting.interval;
+        let response = waiting.response.clone();
+        self.transactions.transmit(&response);
+        self.settle(id);
+    }
+
+    /// Answers a request of a dialog without a body.
+    pub(super) fn answer_in_dialog(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        request: &Received<Request>,
+        status: u16,
+    ) {
+        let mut response = self.response_to(request, status, None);
+        if status == 500 {
+            // Section 14.2 asks for a random value of 0 to 10 seconds.
+            response.headers.push(HeaderName::RetryAfter, self.random.up_to(10).to_string());
+        }
+        self.ringing.remove(&transaction);
+        self.transactions.respond(now, transaction, response);
+    }
+}

@@ -1,0 +1,177 @@
+//! Calls we get: RFC 3261 section 13.3.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::UserAgent;
+use super::api::{EndCause, Event, IncomingInvite, Origin, SessionId};
+use super::compose::ALLOW;
+use super::register::Authentication;
+use super::session::{Established, Incoming, Session, SessionState, Unacknowledged};
+use crate::dialog::{Dialog, DialogState};
+use crate::message::{HeaderName, Received, Request, Response};
+use crate::transaction::{TransactionId, Transmit};
+
+impl UserAgent {
+    pub(super) fn receive_invite(&mut self, now: Instant, request: Received<Request>, source: SocketAddr) {
+        let origin = match self.origin(now, &request, source) {
+            Ok(origin) => origin,
+            Err(answer) => {
+                self.send_statelessly(answer, source);
+                return;
+            }
+        };
+        let full = self.sessions.len() >= self.config.limits.sessions || self.shutting_down;
+        let transaction = if full { None } else { self.transactions.accept_request(&request, source) };
+        let Some(transaction) = transaction else {
+            self.answer_statelessly(&request, source, 503);
+            return;
+        };
+        let trying = self.response_to(&request, 100, None);
+        self.transactions.respond(now, transaction, trying);
+        self.open_incoming(transaction, origin, request, source);
+    }
+
+    fn open_incoming(
+        &mut self,
+        transaction: TransactionId,
+        origin: Origin,
+        mut request: Received<Request>,
+        source: SocketAddr,
+    ) {
+        self.last_incoming += 1;
+        let id = SessionId::Incoming(self.last_incoming);
+        let dialog = Dialog::from_request(&request, &self.random.token());
+        let body = std::mem::take(&mut request.message.body);
+        let from = &request.essential.from.0;
+        let incoming = IncomingInvite {
+            session: id,
+            source,
+            request_user: request.message.uri.user_text(),
+            request_domain: request.message.uri.host_text(),
+            from_user: from.uri.user_text(),
+            from_display: from.display.clone().unwrap_or_default(),
+            body,
+            call_id: request.essential.call_id.clone(),
+            origin: origin.clone(),
+        };
+        let trunk = match origin {
+            Origin::Trunk(trunk) => Some(trunk),
+            Origin::Device(_) | Origin::TrustedPeer => None,
+        };
+        self.dialogs.insert(dialog.id.clone(), id);
+        self.ringing.insert(transaction, id);
+        let state = SessionState::Incoming(Box::new(Incoming { transaction, request, dialog }));
+        self.sessions.insert(id, Session { state, destination: source, trunk, ended: false });
+        self.emit(Event::Incoming(Box::new(incoming)));
+    }
+
+    /// Who is calling, or what to answer instead: trunks and trusted peers by address, devices by digest.
+    fn origin(
+        &mut self,
+        now: Instant,
+        request: &Received<Request>,
+        source: SocketAddr,
+    ) -> Result<Origin, Response> {
+        let trunk = self.trunks.values().find(|entry| entry.trunk.owns(source.ip()));
+        let trusted = self.config.trusted_peers.iter().any(|range| range.contains(source.ip()));
+        let has_credentials = request.message.headers.first(&HeaderName::Authorization).is_some();
+        // A device may share an address with a trunk or trusted peer; then its credentials say who it is.
+        if !has_credentials && let Some(entry) = trunk {
+            return Ok(Origin::Trunk(entry.trunk.id));
+        }
+        if !has_credentials && trusted {
+            return Ok(Origin::TrustedPeer);
+        }
+        let fallback =
+            trunk.map(|entry| Origin::Trunk(entry.trunk.id)).or(trusted.then_some(Origin::TrustedPeer));
+        let claimed = request.essential.from.0.uri.clone();
+        match (self.authenticate(now, request, &claimed, source), fallback) {
+            (Authentication::Device(device), _) => Ok(Origin::Device(device)),
+            (Authentication::Refused(_), Some(origin)) => Ok(origin),
+            (Authentication::Refused(answer), None) => Err(answer),
+        }
+    }
+
+    pub(super) fn provisional(&mut self, now: Instant, id: SessionId, status: u16, body: Option<Bytes>) {
+        let Some(SessionState::Incoming(incoming)) = self.sessions.get(&id).map(|session| &session.state)
+        else {
+            return;
+        };
+        let status = if (101..200).contains(&status) { status } else { 180 };
+        let transaction = incoming.transaction;
+        let mut response = self.response_to(&incoming.request, status, Some(&incoming.dialog.id.local_tag));
+        self.describe(&mut response, body.unwrap_or_default());
+        self.transactions.respond(now, transaction, response);
+    }
+
+    pub(super) fn accept(&mut self, now: Instant, id: SessionId, body: Bytes) {
+        let Some(SessionState::Incoming(incoming)) = self.sessions.get(&id).map(|session| &session.state)
+        else {
+            return;
+        };
+        let (transaction, cseq) = (incoming.transaction, incoming.request.essential.cseq.number);
+        let mut dialog = incoming.dialog.clone();
+        dialog.state = DialogState::Confirmed;
+        let mut response = self.response_to(&incoming.request, 200, Some(&dialog.id.local_tag));
+        self.describe(&mut response, body);
+        self.ringing.remove(&transaction);
+        let Some(response) = self.transactions.respond(now, transaction, response) else { return };
+        let unacknowledged = Some(self.await_ack(now, response, cseq, true));
+        let established = Established { dialog, unacknowledged, offer: None, release: false };
+        self.set_state(id, SessionState::Established(Box::new(established)));
+    }
+
+    pub(super) fn reject(&mut self, now: Instant, id: SessionId, status: u16) {
+        let status = if (300..700).contains(&status) { status } else { 500 };
+        self.refuse_ringing(now, id, status, EndCause::LocalHangUp);
+    }
+
+    /// Refuses an INVITE not answered yet and ends its session.
+    pub(super) fn refuse_ringing(&mut self, now: Instant, id: SessionId, status: u16, cause: EndCause) {
+        let Some(SessionState::Incoming(incoming)) = self.sessions.get(&id).map(|session| &session.state)
+        else {
+            return;
+        };
+        let transaction = incoming.transaction;
+        let mut response = self.response_to(&incoming.request, status, Some(&incoming.dialog.id.local_tag));
+        if status == 503 {
+            response.headers.push(HeaderName::RetryAfter, "10");
+        }
+        self.ringing.remove(&transaction);
+        self.transactions.respond(now, transaction, response);
+        self.end(id, cause);
+        self.forget(id);
+    }
+
+    /// Contact, Allow and the session description of an answer.
+    pub(super) fn describe(&self, response: &mut Response, body: Bytes) {
+        response.headers.push(HeaderName::Contact, self.contact(None));
+        response.headers.push(HeaderName::Allow, ALLOW);
+        if !body.is_empty() {
+            response.headers.push(HeaderName::ContentType, "application/sdp");
+        }
+        response.body = body;
+    }
+
+    /// RFC 3261 section 13.3.1.4: a 200 is repeated at T1, doubling up to T2, for 64 x T1.
+    pub(super) fn await_ack(
+        &self,
+        now: Instant,
+        response: Transmit,
+        cseq: u32,
+        first: bool,
+    ) -> Unacknowledged {
+        let timers = &self.config.timers;
+        Unacknowledged {
+            response,
+            cseq,
+            first,
+            interval: timers.t1,
+            repeat_at: now + timers.t1,
+            give_up: now + timers.transaction_timeout(),
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! Calls we make: RFC 3261 sections 13.2 and 9.1.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::UserAgent;
+use super::api::{EndCause, Event, OutgoingInvite, SessionId, Target, Trunk, TrunkId};
+use super::compose::ALLOW;
+use super::session::{
+    Calling, CancelState, Established, Owner, PendingOffer, Releasing, Session, SessionState, body_or_none,
+};
+use crate::auth;
+use crate::dialog::Dialog;
+use crate::message::header::{Authorization, CSeq, Challenge, NameAddr, ProxyAuthorization, To};
+use crate::message::{
+    HeaderName, Host, Message, Method, Received, Request, Response, SipUri, TypedHeader, Uri, write,
+};
+use crate::transaction::{TransactionId, Transmit};
+
+/// How many challenges of a trunk are answered for one request: one, and one more if the nonce was stale.
+const MOST_CHALLENGES: u8 = 2;
+/// How many different 2xx of one INVITE are acknowledged and released.
+const MOST_FORKS: usize = 16;
+
+/// Where a call goes.
+struct Located {
+    request_uri: Uri,
+    to: Uri,
+    destination: SocketAddr,
+    trunk: Option<TrunkId>,
+    /// The host part of the caller's address.
+    from_host: Host,
+}
+
+impl UserAgent {
+    pub(super) fn invite(&mut self, now: Instant, order: OutgoingInvite) {
+        let id = order.session;
+        if self.sessions.contains_key(&id) {
+            return;
+        }
+        let full = self.sessions.len() >= self.config.limits.sessions || self.shutting_down;
+        let busy = EndCause::Refused { status: 503, reason: "Too many calls here".to_owned() };
+        let located = if full { Err(busy) } else { self.locate(now, &order.target) };
+        let located = match located {
+            Ok(located) => located,
+            Err(cause) => {
+                self.emit(Event::Ended { session: id, cause });
+                return;
+            }
+        };
+        let request = self.compose_invite(&order, &located);
+        let destination = located.destination;
+        let transaction = self.send_invite(now, request.clone(), id, destination);
+        let calling = Calling { transaction, request, challenges: 0, cancel: CancelState::NotWanted };
+        let state = SessionState::Calling(Box::new(calling));
+        self.sessions.insert(id, Session { state, destination, trunk: located.trunk, ended: false });
+    }
+
+    fn locate(&self, now: Instant, target: &Target) -> Result<Located, EndCause> {
+        match target {
+            Target::Device(device) => {
+                let (mut contact, source) =
+                    self.registrar.newest(now, device).ok_or(EndCause::NotRegistered)?;
+                if let Uri::Sip(uri) = &mut contact {
+                    // RFC 3261 section 19.1.1: header fields have no place in a Request-URI.
+                    uri.headers = None;
+                }
+                let host = Host::from_config(&device.domain);
+                Ok(Located {
+                    request_uri: contact,
+                    to: Uri::Sip(SipUri::new(Some(&device.user), host.clone(), None)),
+                    destination: source,
+                    trunk: None,
+                    from_host: host,
+                })
+            }
+            Target::Trunk { trunk, number } => {
+                let trunk = &self.trunks.get(trunk).ok_or(EndCause::TrunkUnknown)?.trunk;
+                let uri = Uri::Sip(SipUri::new(Some(number), Host::from_config(&trunk.host), None));
+                Ok(Located {
+                    request_uri: uri.clone(),
+                    to: uri,
+                    destination: trunk.peer,
+                    trunk: Some(trunk.id),
+                    from_host: self.own_domain(),
+                })
+            }
+        }
+    }
+
+    fn compose_invite(&mut self, order: &OutgoingInvite, located: &Located) -> Request {
+        let mut request = Request::new(Method::Invite, located.request_uri.clone());
+        let trusted = located.trunk.is_some();
+        self.identify(&mut request, &order.caller, located.from_host.clone(), trusted);
+        request.headers.push_typed(&To(NameAddr::new(located.to.clone())));
+        request.headers.push(HeaderName::CallId, order.call_id.clone());
+        request.headers.push_typed(&CSeq { number: 1, method: Method::Invite });
+        request.headers.push(HeaderName::Contact, self.contact(None));
+        request.headers.push(HeaderName::Allow, ALLOW);
+        if !order.offer.is_empty() {
+            request.headers.push(HeaderName::ContentType, "application/sdp");
+        }
+        request.body = order.offer.clone();
+        self.finish_request(&mut request);
+        request
+    }
+
+    fn send_invite(
+        &mut self,
+        now: Instant,
+        request: Request,
+        session: SessionId,
+        destination: SocketAddr,
+    ) -> TransactionId {
+        let transaction = self.transactions.send_request(now, request, destination);
+        self.owners.insert(transaction, Owner::Invite { session, destination, acks: Vec::new() });
+        transaction
+    }
+
+    /// A response to an INVITE of ours.
+    pub(super) fn invite_response(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        id: SessionId,
+        response: Received<Response>,
+    ) {
+        match response.message.status {
+            ..200 => self.invite_progress(now, id, &response),
+            200..300 => self.invite_accepted(now, transaction, id, &response),
+            300.. => self.invite_refused(now, transaction, id, &response),
+        }
+    }
+
+    fn invite_progress(&mut self, now: Instant, id: SessionId, response: &Received<Response>) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        let status = response.message.status;
+        if !session.ended && status > 100 {
+            let body = body_or_none(&response.message.body);
+            self.emit(Event::Provisional { session: id, status, body });
+        }
+        self.cancel_if_wanted(now, id);
+    }
+
+    /// Sends the CANCEL as soon as it may be sent (RFC 3261 section 9.1).
+    fn cancel_if_wanted(&mut self, now: Instant, id: SessionId) {
+        let Some(SessionState::Calling(calling)) =
+            self.sessions.get_mut(&id).map(|session| &mut session.state)
+        else {
+            return;
+        };
+        if calling.cancel != CancelState::Wanted {
+            return;
+        }
+        if let Some(cancel) = self.transactions.cancel(now, calling.transaction) {
+            let give_up = now + self.config.timers.transaction_timeout();
+            calling.cancel = CancelState::Sent { give_up };
+            self.owners.insert(cancel, Owner::Cancel);
+            self.settle(id);
+        }
+    }
+
+    /// RFC 3261 section 13.2.2.4: the first 2xx is the call, unless it crossed our CANCEL; every other one
+    /// comes from a fork and is acknowledged and released.
+    fn invite_accepted(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        id: SessionId,
+        response: &Received<Response>,
+    ) {
+        let Some(Owner::Invite { destination, acks, .. }) = self.owners.get(&transaction) else { return };
+        let destination = *destination;
+        let mut dialog = Dialog::from_response(response);
+        if let Some((_, ack)) = acks.iter().find(|(tag, _)| *tag == dialog.id.remote_tag) {
+            let ack = ack.clone();
+            self.transactions.transmit(&ack);
+            return;
+        }
+        if acks.len() >= MOST_FORKS {
+            return;
+        }
+        let ours = self.sessions.get(&id).is_some_and(|session| session.waits_for(transaction));
+        self.acknowledge(transaction, if ours { Some(id) } else { None }, &dialog, response, destination);
+        let Some(session) = self.sessions.get_mut(&id).filter(|_| ours) else {
+            self.send_bye(now, &mut dialog, destination, None);
+            return;
+        };
+        self.dialogs.insert(dialog.id.clone(), id);
+        if session.ended {
+            self.send_bye(now, &mut dialog, destination, Some(id));
+            let releasing = Box::new(Releasing { dialog, challenged: false });
+            self.set_state(id, SessionState::Releasing(releasing));
+        } else {
+            let established = Established { dialog, unacknowledged: None, offer: None, release: false };
+            session.state = SessionState::Established(Box::new(established));
+            self.settle(id);
+            self.emit(Event::Answered { session: id, body: response.message.body.clone() });
+        }
+    }
+
+    /// The ACK for a 2xx: a request of its own, kept to be repeated with each repeated 2xx.
+    fn acknowledge(
+        &mut self,
+        transaction: TransactionId,
+        session: Option<SessionId>,
+        dialog: &Dialog,
+        response: &Received<Response>,
+        destination: SocketAddr,
+    ) {
+        let mut ack = dialog.ack(response.essential.cseq.number);
+        if let Some(SessionState::Calling(calling)) =
+            session.and_then(|id| self.sessions.get(&id)).map(|session| &session.state)
+        {
+            // Section 13.2.2.4: the ACK carries the same credentials as its INVITE.
+            for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
+                for value in calling.request.headers.all(&name) {
+                    ack.headers.push_value(name.clone(), value.clone());
+                }
+            }
+        }
+        self.finish_request(&mut ack);
+        let ack = Transmit { destination, payload: write(&Message::Request(ack)) };
+        self.transactions.transmit(&ack);
+        if let Some(Owner::Invite { acks, .. }) = self.owners.get_mut(&transaction) {
+            acks.push((dialog.id.remote_tag.clone(), ack));
+        }
+    }
+
+    fn invite_refused(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        id: SessionId,
+        response: &Received<Response>,
+    ) {
+        if !self.sessions.get(&id).is_some_and(|session| session.waits_for(transaction)) {
+            return;
+        }
+        if self.repeat_invite(now, id, response).is_some() {
+            return;
+        }
+        let (status, reason) = (response.message.status, response.message.reason.clone());
+        self.end(id, EndCause::Refused { status, reason });
+        self.forget(id);
+    }
+
+    /// After a challenge of the trunk: the same INVITE with credentials, in a new transaction.
+    fn repeat_invite(&mut self, now: Instant, id: SessionId, response: &Received<Response>) -> Option<()> {
+        let session = self.sessions.get(&id).filter(|session| !session.ended)?;
+        let (trunk, destination) = (session.trunk?, session.destination);
+        let SessionState::Calling(calling) = &session.state else { return None };
+        let (mut request, challenges) = (calling.request.clone(), calling.challenges);
+        let trunk = self.trunks.get(&trunk)?.trunk.clone();
+        self.authorize(&mut request, &trunk, challenges, response)?;
+        let transaction = self.send_invite(now, request.clone(), id, destination);
+        let challenges = challenges + 1;
+        let calling = Calling { transaction, request, challenges, cancel: CancelState::NotWanted };
+        self.set_state(id, SessionState::Calling(Box::new(calling)));
+        Some(())
+    }
+
+    /// Puts the answer to a trunk's challenge into a request, raises its CSeq and renews its branch. `None`
+    /// if this is no challenge, not for the trunk's realm, or has been answered before.
+    pub(super) fn authorize(
+        &mut self,
+        request: &mut Request,
+        trunk: &Trunk,
+        challenges: u8,
+        response: &Received<Response>,
+    ) -> Option<()> {
+        let (asked, answered) = match response.message.status {
+            401 => (HeaderName::WwwAuthenticate, Authorization::NAME),
+            407 => (HeaderName::ProxyAuthenticate, ProxyAuthorization::NAME),
+            _ => return None,
+        };
+        let offered = Challenge::all(&response.message.headers, &asked);
+        let again = offered.iter().any(|challenge| challenge.stale);
+        if challenges >= MOST_CHALLENGES || (challenges > 0 && !again) {
+            return None;
+        }
+        let credentials = trunk.credentials.as_ref()?;
+        let (uri, cnonce) = (request.uri.to_string(), self.random.token());
+        let answer = auth::answer(&offered, credentials, &request.method, &uri, cnonce)?;
+        request.headers.set(answered, answer.to_string());
+        let cseq = request.headers.typed::<CSeq>().ok().flatten()?;
+        let next = CSeq { number: cseq.number + 1, method: cseq.method };
+        request.headers.set(HeaderName::CSeq, next.to_string());
+        self.finish_request(request);
+        Some(())
+    }
+
+    /// Sends a BYE; `session` is the one that waits for its answer.
+    pub(super) fn send_bye(
+        &mut self,
+        now: Instant,
+        dialog: &mut Dialog,
+        destination: SocketAddr,
+        session: Option<SessionId>,
+    ) {
+        let mut bye = dialog.request(Method::Bye);
+        self.finish_request(&mut bye);
+        let transaction = self.transactions.send_request(now, bye, destination);
+        self.owners.insert(transaction, Owner::Bye { session });
+    }
+
+    /// The final answer to our BYE: a trunk may challenge it once, anything else ends the session.
+    pub(super) fn bye_response(&mut self, now: Instant, id: SessionId, response: &Received<Response>) {
+        if self.repeat_bye(now, id, response).is_none() {
+            self.forget(id);
+        }
+    }
+
+    fn repeat_bye(&mut self, now: Instant, id: SessionId, response: &Received<Response>) -> Option<()> {
+        let session = self.sessions.get(&id)?;
+        let (trunk, destination) = (self.trunks.get(&session.trunk?)?.trunk.clone(), session.destination);
+        let SessionState::Releasing(releasing) = &session.state else { return None };
+        if releasing.challenged {
+            return None;
+        }
+        let mut dialog = releasing.dialog.clone();
+        // The number of the challenged BYE is taken; `authorize` raises it by one, as does the dialog.
+        let mut bye = dialog.request(Method::Bye);
+        bye.headers.set(HeaderName::CSeq, format!("{} BYE", response.essential.cseq.number));
+        self.authorize(&mut bye, &trunk, 0, response)?;
+        let transaction = self.transactions.send_request(now, bye, destination);
+        self.owners.insert(transaction, Owner::Bye { session: Some(id) });
+        self.set_state(id, SessionState::Releasing(Box::new(Releasing { dialog, challenged: true })));
+        Some(())
+    }
+
+    /// Ends a session in whatever state it is.
+    pub(super) fn hang_up(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        match &mut session.state {
+            SessionState::Calling(calling) => {
+                if calling.cancel == CancelState::NotWanted {
+                    calling.cancel = CancelState::Wanted;
+                }
+                self.cancel_if_wanted(now, id);
+            }
+            SessionState::Incoming(_) => {
+                self.refuse_ringing(now, id, 480, EndCause::LocalHangUp);
+                return;
+            }
+            SessionState::Established(established) if established.unacknowledged.is_some() => {
+                established.release = true;
+            }
+            SessionState::Established(_) => self.release(now, id),
+            SessionState::Releasing(_) => {}
+        }
+        self.end(id, EndCause::LocalHangUp);
+    }
+
+    /// BYE; an offer the user has not answered is refused.
+    pub(super) fn release(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let destination = session.destination;
+        let SessionState::Established(established) = &mut session.state else { return };
+        let mut dialog = established.dialog.clone();
+        if let Some(PendingOffer { transaction, request }) = established.offer.take() {
+            self.answer_in_dialog(now, transaction, &request, 487);
+        }
+        self.send_bye(now, &mut dialog, destination, Some(id));
+        self.set_state(id, SessionState::Releasing(Box::new(Releasing { dialog, challenged: false })));
+    }
+
+    pub(super) fn set_state(&mut self, id: SessionId, state: SessionState) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.state = state;
+        }
+        self.settle(id);
+    }
+}

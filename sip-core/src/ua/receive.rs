@@ -1,0 +1,143 @@
+//! Takes datagrams apart and hands their messages to those concerned.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::UserAgent;
+use super::api::{Datagram, EndCause};
+use super::compose::ALLOW;
+use crate::dialog::Dialog;
+use crate::message::{Answer, HeaderName, Message, Method, Received, Request, Uri, read};
+
+impl UserAgent {
+    pub(super) fn receive(&mut self, now: Instant, datagram: Datagram<'_>) {
+        let limit = self.config.limits.message_bytes;
+        // One byte more than the limit is enough for the reader to see that it is exceeded.
+        let payload = datagram.payload.get(..limit.saturating_add(1)).unwrap_or(datagram.payload);
+        match read(&Bytes::copy_from_slice(payload), &self.config.limits) {
+            Ok(Received { message: Message::Request(message), essential }) => {
+                self.receive_request(now, Received { message, essential }, datagram.source);
+            }
+            Ok(Received { message: Message::Response(message), essential }) => {
+                // RFC 3261 section 8.1.3.3: a response with a second Via is not for us.
+                if essential.via_count == 1 {
+                    self.transactions.handle_response(now, Received { message, essential });
+                }
+            }
+            Err(error) => {
+                let words = error.to_string();
+                match error.answer {
+                    Answer::Reject(rejection) => self.answer_rejection(*rejection, datagram.source, words),
+                    Answer::Drop => {}
+                }
+            }
+        }
+    }
+
+    fn receive_request(&mut self, now: Instant, mut request: Received<Request>, source: SocketAddr) {
+        request.essential.via.stamp(source);
+        let via = request.essential.via.to_string();
+        request.message.headers.replace_first_value(&HeaderName::Via, &via);
+        if self.transactions.handle_request(now, &request).is_some() {
+            return;
+        }
+        match &request.message.method {
+            Method::Ack => self.receive_ack(now, &request),
+            Method::Cancel => self.receive_cancel(now, &request, source),
+            method => {
+                let in_dialog = request.essential.to.tag().is_some();
+                if let Some(status) = self.refusal(&request, in_dialog) {
+                    self.refuse(&request, source, status);
+                } else if in_dialog {
+                    self.receive_in_dialog(now, request, source);
+                } else if *method == Method::Invite {
+                    self.receive_invite(now, request, source);
+                } else if *method == Method::Register {
+                    self.receive_register(now, &request, source);
+                } else {
+                    self.receive_options(&request, source);
+                }
+            }
+        }
+    }
+
+    /// The checks of RFC 3261 section 8.2 that come before any thought of the request's meaning.
+    fn refusal(&self, request: &Received<Request>, in_dialog: bool) -> Option<u16> {
+        match &request.message.method {
+            Method::Other(_) => return Some(501),
+            Method::Info
+            | Method::Message
+            | Method::Notify
+            | Method::Prack
+            | Method::Publish
+            | Method::Refer
+            | Method::Subscribe
+            | Method::Update => {
+                let known = !in_dialog || self.dialogs.contains_key(&Dialog::id_of(request));
+                return Some(if known { 405 } else { 481 });
+            }
+            Method::Bye if !in_dialog => return Some(481),
+            Method::Ack
+            | Method::Bye
+            | Method::Cancel
+            | Method::Invite
+            | Method::Options
+            | Method::Register => {}
+        }
+        let foreign = match &request.message.uri {
+            Uri::Sip(_) => false,
+            Uri::Tel(_) => request.message.method == Method::Register,
+            Uri::Other { .. } => true,
+        };
+        if foreign {
+            return Some(416);
+        }
+        let required = !request.message.headers.tokens(&HeaderName::Require).is_empty();
+        required.then_some(420)
+    }
+
+    fn refuse(&mut self, request: &Received<Request>, source: SocketAddr, status: u16) {
+        let tag = self.stateless_tag(request);
+        let mut response = self.response_to(request, status, Some(&tag));
+        match status {
+            405 | 501 => response.headers.push(HeaderName::Allow, ALLOW),
+            420 => {
+                let required = request.message.headers.tokens(&HeaderName::Require).join(", ");
+                response.headers.push(HeaderName::Unsupported, required);
+            }
+            _ => {}
+        }
+        self.send_statelessly(response, source);
+    }
+
+    /// RFC 3261 section 11.2; open to all, since it tells nothing that an INVITE would not.
+    pub(super) fn receive_options(&mut self, request: &Received<Request>, source: SocketAddr) {
+        let tag = self.stateless_tag(request);
+        let mut response = self.response_to(request, 200, Some(&tag));
+        response.headers.push(HeaderName::Allow, ALLOW);
+        response.headers.push(HeaderName::Accept, "application/sdp");
+        response.headers.push(HeaderName::Contact, self.contact(None));
+        self.send_statelessly(response, source);
+    }
+
+    /// RFC 3261 section 9.2.
+    fn receive_cancel(&mut self, now: Instant, request: &Received<Request>, source: SocketAddr) {
+        let Some(invite) = self.transactions.cancelled(&request.essential) else {
+            self.answer_statelessly(request, source, 481);
+            return;
+        };
+        let Some(transaction) = self.transactions.accept_request(request, source) else {
+            self.answer_statelessly(request, source, 503);
+            return;
+        };
+        let tag = self.stateless_tag(request);
+        let response = self.response_to(request, 200, Some(&tag));
+        self.transactions.respond(now, transaction, response);
+        if let Some(session) = self.ringing.get(&invite).copied() {
+            self.refuse_ringing(now, session, 487, EndCause::RemoteCancel);
+            self.cancel_offer(now, session);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Devices: who they are (digest), and where they are (REGISTER).
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::UserAgent;
+use crate::auth::{Account, Verdict};
+use crate::message::header::{Authorization, NameAddr};
+use crate::message::{HeaderName, Received, Request, Response, TypedHeader, Uri};
+use crate::registrar::{AddressOfRecord, RegisterRefusal};
+
+/// Whether a request comes from a device of ours.
+pub(super) enum Authentication {
+    /// From this one.
+    Device(AddressOfRecord),
+    /// Not proven: the answer to send.
+    Refused(Response),
+}
+
+impl UserAgent {
+    /// RFC 3261 section 10.3.
+    pub(super) fn receive_register(&mut self, now: Instant, request: &Received<Request>, source: SocketAddr) {
+        let claimed = request.essential.to.0.uri.clone();
+        let device = match self.authenticate(now, request, &claimed, source) {
+            Authentication::Device(device) => device,
+            Authentication::Refused(answer) => {
+                self.send_statelessly(answer, source);
+                return;
+            }
+        };
+        let Some(transaction) = self.transactions.accept_request(request, source) else {
+            self.answer_statelessly(request, source, 503);
+            return;
+        };
+        let response = match self.registrar.register(now, &device, request, source) {
+            Ok(changes) => {
+                self.report_bindings(changes);
+                self.registered(now, request, &device)
+            }
+            Err(refusal) => self.register_refused(request, refusal),
+        };
+        self.transactions.respond(now, transaction, response);
+    }
+
+    /// Section 10.3 step 8: the 200 lists every binding with the time it has left.
+    fn registered(&self, now: Instant, request: &Received<Request>, device: &AddressOfRecord) -> Response {
+        let tag = self.stateless_tag(request);
+        let mut response = self.response_to(request, 200, Some(&tag));
+        for binding in self.registrar.bindings(device) {
+            let left = binding.expires_at.saturating_duration_since(now).as_secs();
+            response.headers.push(HeaderName::Contact, format!("<{}>;expires={left}", binding.contact));
+        }
+        response
+    }
+
+    fn register_refused(&self, request: &Received<Request>, refusal: RegisterRefusal) -> Response {
+        let tag = self.stateless_tag(request);
+        let mut response = self.response_to(request, refusal.status(), Some(&tag));
+        if refusal == RegisterRefusal::TooBrief {
+            response.headers.push(HeaderName::MinExpires, self.registrar.config().min_expires.to_string());
+        }
+        response
+    }
+
+    /// Checks that the request comes from the device whose address it claims (To of a REGISTER, From of an
+    /// INVITE). Known and unknown users get the same answers.
+    pub(super) fn authenticate(
+        &mut self,
+        now: Instant,
+        request: &Received<Request>,
+        claimed: &Uri,
+        source: SocketAddr,
+    ) -> Authentication {
+        let domain = self.domain_of(claimed, &request.message.uri);
+        let realm = self.realms.get(&domain).cloned().unwrap_or_else(|| domain.clone());
+        let lines = request.message.headers.all(&HeaderName::Authorization);
+        let credentials = lines
+            .filter_map(|value| Authorization::parse(&value.text()).ok())
+            .find(|authorization| authorization.0.realm == realm);
+        let Some(Authorization(credentials)) = credentials else {
+            return self.challenge(now, request, source, &realm, false);
+        };
+        let device = AddressOfRecord { user: credentials.username.clone(), domain };
+        let account = self.devices.get(&device).map(|account| Account {
+            realm: &account.realm,
+            user: &account.aor.user,
+            ha1_md5: &account.ha1_md5,
+            ha1_sha256: account.ha1_sha256.as_ref(),
+        });
+        let target = (&request.message.method, &request.message.uri);
+        match self.digest.check(now, source.ip(), target, &credentials, account) {
+            Verdict::Accepted if self.may_claim(&device, claimed) => Authentication::Device(device),
+            Verdict::Accepted | Verdict::Forbidden => self.refusing(request, 403),
+            Verdict::Challenge { stale } => self.challenge(now, request, source, &realm, stale),
+            Verdict::Malformed => self.refusing(request, 400),
+        }
+    }
+
+    fn refusing(&self, request: &Received<Request>, status: u16) -> Authentication {
+        let tag = self.stateless_tag(request);
+        Authentication::Refused(self.response_to(request, status, Some(&tag)))
+    }
+
+    fn challenge(
+        &mut self,
+        now: Instant,
+        request: &Received<Request>,
+        source: SocketAddr,
+        realm: &str,
+        stale: bool,
+    ) -> Authentication {
+        let challenge = self.digest.challenge(now, source.ip(), realm, stale);
+        let tag = self.stateless_tag(request);
+        let mut response = self.response_to(request, 401, Some(&tag));
+        response.headers.push(HeaderName::WwwAuthenticate, challenge.to_string());
+        Authentication::Refused(response)
+    }
+
+    /// The domain of ours that an address belongs to; phones configured with our address instead of a domain
+    /// belong to the first one.
+    fn domain_of(&self, claimed: &Uri, request_uri: &Uri) -> String {
+        let ours = |uri: &Uri| {
+            let host = uri.host_text();
+            self.config.domains.iter().any(|domain| domain.eq_ignore_ascii_case(&host)).then_some(host)
+        };
+        let first = || self.config.domains.first().map(|domain| domain.to_ascii_lowercase());
+        ours(claimed).or_else(|| ours(request_uri)).or_else(first).unwrap_or_default()
+    }
+
+    /// A device speaks for its own address only (D13: never for one in another tenant's domain).
+    fn may_claim(&self, device: &AddressOfRecord, claimed: &Uri) -> bool {
+        let NameAddr { uri, .. } = NameAddr::new(claimed.clone());
+        let host = uri.host_text();
+        let foreign = self.config.domains.iter().any(|domain| domain.eq_ignore_ascii_case(&host));
+        uri.user_text() == device.user && (host == device.domain || !foreign)
+    }
+}
