@@ -1,5 +1,7 @@
 //! Nothing depends upward, and the pure crates link nothing that reads a clock, a socket or a runtime.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -36,7 +38,10 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
             .map(|edge| edge["name"].as_str().expect("name").to_owned())
             .collect()
     };
-    packages.iter().map(|package| (package["name"].as_str().expect("name").to_owned(), edges(package))).collect()
+    packages
+        .iter()
+        .map(|package| (package["name"].as_str().expect("name").to_owned(), edges(package)))
+        .collect()
 }
 
 #[test]

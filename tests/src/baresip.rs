@@ -1,0 +1,301 @@
+//! baresip (the Debian package) as a desk phone: registers, answers by itself, plays a tone and records what it hears.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::ear::Ear;
+use crate::error::{LabError, LabResult};
+use crate::gateway::TempFolder;
+use crate::rtp_leg::RATE;
+use crate::shared::lock;
+use crate::tone::{Generator, SPEAKING_DBFS};
+
+/// What it plays: its own sine generator speaks at 48 kHz only.
+const TONE_FILE: &str = "tone.wav";
+/// Longer than any test.
+const TONE_SECONDS: u32 = 120;
+
+/// Who baresip is.
+#[derive(Debug, Clone)]
+pub struct BaresipConfig {
+    /// Device name and digest user.
+    pub user: String,
+    /// Digest password.
+    pub password: String,
+    /// Domain of the address of record.
+    pub domain: String,
+    /// Where it registers.
+    pub registrar: SocketAddr,
+    /// The tone it plays.
+    pub tone: u32,
+}
+
+/// A running baresip; killed when dropped.
+pub struct Baresip {
+    child: Child,
+    folder: TempFolder,
+    words: Arc<Mutex<Vec<String>>>,
+}
+
+impl Baresip {
+    /// Starts it in a folder of its own.
+    ///
+    /// # Errors
+    /// When its files cannot be written or `baresip` is not installed.
+    pub async fn start(config: &BaresipConfig) -> LabResult<Self> {
+        let folder = TempFolder::new()?;
+        let write = |name: &str, text: String| {
+            fs::write(folder.path().join(name), text)
+                .map_err(LabError::io(format!("writing baresip's {name}")))
+        };
+        write("config", configuration(folder.path()))?;
+        write("accounts", account(config))?;
+        write("contacts", String::new())?;
+        let tone = tone_file(config.tone);
+        fs::write(folder.path().join(TONE_FILE), tone).map_err(LabError::io("writing baresip's tone"))?;
+        let mut command = Command::new("baresip");
+        command.current_dir(folder.path()).arg("-f").arg(folder.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(LabError::io("starting baresip (Debian package baresip)"))?;
+        let words = Arc::new(Mutex::new(Vec::new()));
+        if let Some(output) = child.stdout.take() {
+            tokio::spawn(collect(output, Arc::clone(&words)));
+        }
+        if let Some(output) = child.stderr.take() {
+            tokio::spawn(collect(output, Arc::clone(&words)));
+        }
+        Ok(Self { child, folder, words })
+    }
+
+    /// Everything it said so far.
+    pub fn words(&self) -> Vec<String> {
+        lock(&self.words).clone()
+    }
+
+    /// Waits until it said something that contains `text`.
+    ///
+    /// # Errors
+    /// When `timeout` passes first.
+    pub async fn wait_word(&self, text: &str, timeout: Duration) -> LabResult<String> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            if let Some(line) = self.words().into_iter().find(|line| line.contains(text)) {
+                return Ok(line);
+            }
+            if Instant::now() >= deadline {
+                let words = self.words().join("\n");
+                return Err(LabError::Timeout(format!("baresip to say {text:?}; it said:\n{words}")));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What it decoded so far, heard by an ear of the lab from now on in the past: times are relative only.
+    ///
+    /// # Errors
+    /// When it recorded nothing readable.
+    pub fn recording(&self) -> LabResult<Ear> {
+        let files = fs::read_dir(self.folder.path()).map_err(LabError::io("listing baresip's folder"))?;
+        let mut recordings: Vec<PathBuf> = files
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.to_string_lossy().ends_with("-dec.wav"))
+            .collect();
+        recordings.sort();
+        let path = recordings.last().ok_or_else(|| LabError::Other("baresip recorded nothing".to_owned()))?;
+        let bytes = fs::read(path).map_err(LabError::io(format!("reading {}", path.display())))?;
+        let (rate, samples) = read_wav(&bytes)
+            .ok_or_else(|| LabError::Other(format!("{} is no 16-bit mono WAV file", path.display())))?;
+        let ear = Ear::new(rate);
+        let length = Duration::from_micros(samples.len() as u64 * 1_000_000 / u64::from(rate));
+        let now = Instant::now();
+        ear.hear(now.checked_sub(length).unwrap_or(now), &samples);
+        Ok(ear)
+    }
+
+    /// Asks it to end (it hangs up and unregisters), so that its recording is complete.
+    ///
+    /// # Errors
+    /// When it does not end within five seconds (it is killed when dropped).
+    pub async fn quit(&mut self) -> LabResult<()> {
+        if let Some(pid) = self.child.id() {
+            let asked = Command::new("sh").arg("-c").arg(format!("kill -INT {pid}")).status().await;
+            asked.map_err(LabError::io("sending SIGINT to baresip"))?;
+        }
+        let ended = tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await;
+        ended.map(|_| ()).map_err(|_| LabError::Timeout("baresip to quit".to_owned()))
+    }
+}
+
+fn configuration(folder: &Path) -> String {
+    let modules = module_folder();
+    let names = ["g711.so", "aufile.so", "aubridge.so", "sndfile.so", "account.so", "menu.so"];
+    let mut lines = vec![
+        "poll_method epoll".to_owned(),
+        "sip_listen 127.0.0.1:0".to_owned(),
+        "call_max_calls 4".to_owned(),
+        "audio_srate 8000-8000".to_owned(),
+        "audio_channels 1-1".to_owned(),
+        format!("audio_source aufile,{}", folder.join(TONE_FILE).display()),
+        "audio_player aubridge,ear".to_owned(),
+        "audio_alert aubridge,alert".to_owned(),
+        "audio_telev_pt 101".to_owned(),
+        "rtp_ports 33000-33999".to_owned(),
+        "net_interface 127.0.0.1".to_owned(),
+        format!("snd_path {}", folder.display()),
+        format!("module_path {}", modules.display()),
+    ];
+    lines.extend(names.iter().map(|name| {
+        let kind = if ["account.so", "menu.so"].contains(name) { "module_app" } else { "module" };
+        format!("{kind} {name}")
+    }));
+    lines.join("\n") + "\n"
+}
+
+fn module_folder() -> PathBuf {
+    let usual = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"];
+    usual.iter().map(PathBuf::from).find(|path| path.is_dir()).unwrap_or_else(|| PathBuf::from(usual[0]))
+}
+
+fn account(config: &BaresipConfig) -> String {
+    let BaresipConfig { user, password, domain, registrar, .. } = config;
+    format!(
+        "\"Desk phone {user}\" <sip:{user}@{domain}>;auth_user={user};auth_pass={password};\
+         outbound=\"sip:{registrar};transport=udp\";regint=60;answermode=auto;audio_codecs=PCMU/8000/1\n"
+    )
+}
+
+/// A RIFF file of 16-bit mono with one tone in it.
+fn tone_file(hz: u32) -> Vec<u8> {
+    let data = RATE * TONE_SECONDS * 2;
+    let mut bytes = b"RIFF".to_vec();
+    bytes.extend((36 + data).to_le_bytes());
+    bytes.extend(b"WAVEfmt ");
+    bytes.extend(16u32.to_le_bytes());
+    // PCM, one channel.
+    bytes.extend([1, 0, 1, 0]);
+    bytes.extend(RATE.to_le_bytes());
+    bytes.extend((RATE * 2).to_le_bytes());
+    // Two bytes a frame, sixteen bits a sample.
+    bytes.extend([2, 0, 16, 0]);
+    bytes.extend(b"data");
+    bytes.extend(data.to_le_bytes());
+    let mut generator = Generator::new(hz, SPEAKING_DBFS);
+    bytes.extend((0..RATE * TONE_SECONDS).flat_map(|_| generator.next_sample(RATE).to_le_bytes()));
+    bytes
+}
+
+/// Rate and samples of a RIFF file of 16-bit mono; tolerates a data chunk that is still being written.
+fn read_wav(bytes: &[u8]) -> Option<(u32, Vec<i16>)> {
+    if bytes.get(..4)? != b"RIFF" || bytes.get(8..12)? != b"WAVE" {
+        return None;
+    }
+    let mut at = 12;
+    let mut rate = None;
+    loop {
+        let name = bytes.get(at..at + 4)?;
+        let length = u32::from_le_bytes(bytes.get(at + 4..at + 8)?.try_into().ok()?) as usize;
+        let body = bytes.get(at + 8..)?;
+        match name {
+            b"fmt " => {
+                let channels = u16::from_le_bytes(body.get(2..4)?.try_into().ok()?);
+                let bits = u16::from_le_bytes(body.get(14..16)?.try_into().ok()?);
+                if (channels, bits) != (1, 16) {
+                    return None;
+                }
+                rate = Some(u32::from_le_bytes(body.get(4..8)?.try_into().ok()?));
+            }
+            b"data" => {
+                let data = if length == 0 { body } else { &body[..length.min(body.len())] };
+                let samples =
+                    data.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+                return Some((rate?, samples));
+            }
+            _ => {}
+        }
+        at += 8 + length + length % 2;
+    }
+}
+
+async fn collect(output: impl AsyncRead + Unpin + Send, words: Arc<Mutex<Vec<String>>>) {
+    let mut lines = BufReader::new(output).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        lock(&words).push(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::carrier::{Carrier, CarrierConfig};
+    use crate::sip::agent::Outgoing;
+    use crate::sip::call::Script;
+    use crate::sip::digest::Credentials;
+    use crate::tone;
+    use crate::voice::Voice;
+
+    #[test]
+    fn a_wav_file_is_read() {
+        let (rate, samples) = read_wav(&tone_file(tone::UMA)).unwrap();
+        assert_eq!((rate, samples.len()), (RATE, (RATE * TONE_SECONDS) as usize));
+        assert!((tone::level_dbfs(&samples[..160], rate, tone::UMA) - SPEAKING_DBFS).abs() < 0.1);
+        assert_eq!(read_wav(b"nonsense"), None);
+    }
+
+    /// The lab's carrier in the product's place.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn baresip_registers_answers_and_is_heard() {
+        let account = Credentials::new("103a", "secret");
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let carrier =
+            Carrier::start(CarrierConfig { listen, challenge: None, accounts: vec![account] }).await.unwrap();
+        let mut baresip = Baresip::start(&BaresipConfig {
+            user: "103a".to_owned(),
+            password: "secret".to_owned(),
+            domain: "acme.test".to_owned(),
+            registrar: carrier.local(),
+            tone: tone::UMA,
+        })
+        .await
+        .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let binding = loop {
+            if let Some(binding) = carrier.agent.bindings().get("103a").cloned() {
+                break binding;
+            }
+            assert!(Instant::now() < deadline, "baresip did not register:\n{}", baresip.words().join("\n"));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        let start = Instant::now();
+        let call = carrier
+            .agent
+            .call(Outgoing {
+                uri: binding.contact.clone(),
+                destination: binding.source,
+                from: "\"Hana\" <sip:+12025550100@acme.test>".to_owned(),
+                asserted: None,
+                credentials: None,
+                script: Script::answer(Duration::ZERO, Voice::steady(tone::HANA)),
+            })
+            .await
+            .unwrap();
+        call.wait_confirmed(Duration::from_secs(10))
+            .await
+            .unwrap_or_else(|error| panic!("{error}:\n{}", baresip.words().join("\n")));
+        assert!(call.ear().wait_for(tone::UMA, start, Duration::from_secs(5)).await.is_some());
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        call.hang_up();
+        call.wait_ended(Duration::from_secs(5)).await.unwrap();
+        baresip.quit().await.unwrap();
+        let ear = baresip.recording().unwrap();
+        let long_ago = start.checked_sub(Duration::from_secs(60)).unwrap();
+        let heard = ear.tones_since(long_ago, Duration::from_millis(500));
+        assert_eq!(heard, [tone::HANA]);
+    }
+}

@@ -1,0 +1,72 @@
+//! Phones and outside callers that call the meeting.
+
+use std::time::Instant;
+
+use partyline_tests::carrier;
+use partyline_tests::sip::call::EndedBy;
+use partyline_tests::tone;
+use partyline_tests::voice::Voice;
+
+use crate::support::{LONG, on_stage};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registered_phone_calls_the_meeting_number() {
+    on_stage(async |stage| {
+        let uma = stage.registered_phone("103a", tone::UMA).await?;
+        let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
+        let start = Instant::now();
+        let call = uma.call(&room.meeting.number).await?;
+        call.wait_confirmed(LONG).await?;
+        assert!(call.ear().wait_for(tone::HANA, start, LONG).await.is_some(), "Uma hears Hana");
+        assert!(room.host.ear().wait_for(tone::UMA, start, LONG).await.is_some(), "Hana hears Uma");
+        let joined = room.host.events.wait("Uma's arrival", LONG, |event| {
+            event.kind == "person.joined" && event.data.to_string().contains("Uma")
+        });
+        joined.await?;
+        call.hang_up();
+        let left = room.host.events.wait("Uma's leaving", LONG, |event| {
+            event.kind == "person.left" && event.data.to_string().contains("Uma")
+        });
+        left.await?;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_trunk_calls_the_meeting_number() {
+    on_stage(async |stage| {
+        let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
+        let start = Instant::now();
+        let call = stage
+            .carrier
+            .call_in(stage.sip()?, &room.meeting.number, carrier::PRESSES_ONE, tone::OUTSIDE)
+            .await?;
+        call.wait_confirmed(LONG).await?;
+        assert!(call.ear().wait_for(tone::HANA, start, LONG).await.is_some());
+        assert!(room.host.ear().wait_for(tone::OUTSIDE, start, LONG).await.is_some());
+        room.api.end_meeting(&room.meeting.id).await?;
+        assert_eq!(call.wait_ended(LONG).await?, EndedBy::RemoteBye);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_and_unknown_numbers_are_refused() {
+    on_stage(async |stage| {
+        let uma = stage.registered_phone("103a", tone::UMA).await?;
+        let call = uma.call("999999999").await?;
+        let ended = call.wait_ended(LONG).await?;
+        assert!(matches!(ended, EndedBy::Refused(404 | 484 | 480)), "{ended:?}");
+        let config =
+            partyline_tests::phone::PhoneConfig::new("103a", "wrong", "acme.test", stage.sip()?, tone::PIA);
+        let stranger = partyline_tests::phone::Phone::start(config).await?;
+        let room = stage.room("hana", "conference", Voice::silent()).await?;
+        let call = stranger.call(&room.meeting.number).await?;
+        let ended = call.wait_ended(LONG).await?;
+        assert!(matches!(ended, EndedBy::Refused(401 | 403 | 407)), "{ended:?}");
+        Ok(())
+    })
+    .await;
+}

@@ -1,0 +1,26 @@
+//! End to end against the real program: every test starts its own gateway on free ports and its own carrier, and looks
+//! at it from outside only. Tests are named after the rows of the mission they prove.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::large_futures,
+    reason = "tests"
+)]
+
+mod answers;
+mod bad_input;
+mod baresip;
+mod browser;
+mod caller_id;
+mod devices;
+mod dial_in;
+mod life;
+mod policy;
+mod refusals;
+mod roles;
+mod sipp;
+mod support;
+mod video;

@@ -1,0 +1,119 @@
+//! What is never dialled.
+
+use std::time::Duration;
+
+use partyline_tests::api::CallTarget;
+use partyline_tests::carrier;
+use partyline_tests::shared::token;
+use partyline_tests::voice::Voice;
+use serde_json::json;
+
+use crate::support::on_stage;
+
+/// Emergency numbers as people and machines write them.
+const EMERGENCY: [&str; 34] = [
+    "911",
+    "9-1-1",
+    "9.1.1",
+    "(911)",
+    " 911 ",
+    "9 911",
+    "9-911",
+    "9911",
+    "0911",
+    "1911",
+    "+1911",
+    "+1 911",
+    "001911",
+    "011911",
+    "112",
+    "+112",
+    "9112",
+    "1-1-2",
+    "933",
+    "9933",
+    "999",
+    "000",
+    "110",
+    "119",
+    "tel:911",
+    "tel:+1911",
+    "sip:911@acme.test",
+    "sip:911@carrier.test",
+    "sips:112@acme.test",
+    "urn:service:sos",
+    "urn:service:sos.fire",
+    "911,,1",
+    "911;phone-context=+1",
+    "９１１",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i40_emergency_numbers_are_refused_and_the_trunk_stays_silent() {
+    on_stage(async |stage| {
+        let room = stage.room("hana", "conference", Voice::silent()).await?;
+        for number in EMERGENCY {
+            let path = format!("/v1/meetings/{}/calls", room.meeting.id);
+            let body = json!({ "targets": [CallTarget::number(number, "attendee")] });
+            let key = token();
+            let answer = room.api.send("POST", &path, &[("Idempotency-Key", &key)], Some(body)).await?;
+            let words = answer.body.to_string();
+            let refused = answer.status >= 400 || words.contains("\"refused\"");
+            assert!(refused, "{number:?} was not refused: {} {words}", answer.status);
+            assert!(words.contains("emergency"), "{number:?} is not called an emergency number: {words}");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(stage.carrier.counts().invites, 0, "the trunk saw a call");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i46_without_a_host_in_the_meeting_nothing_is_dialled() {
+    on_stage(async |stage| {
+        let (api, _) = stage.login("hana").await?;
+        let meeting = api.create_meeting("Empty", "conference", &[]).await?;
+        let path = format!("/v1/meetings/{}/calls", meeting.id);
+        let body = json!({ "targets": [CallTarget::number(carrier::ANSWERS, "attendee")] });
+        let answer = api.send("POST", &path, &[("Idempotency-Key", "k")], Some(body)).await?;
+        let words = answer.body.to_string();
+        assert!(answer.status == 409 || words.contains("no_host"), "{} {words}", answer.status);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(stage.carrier.counts().invites, 0);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i32_a_national_and_a_local_number_are_the_same() {
+    on_stage(async |stage| {
+        let room = stage.room("hana", "conference", Voice::silent()).await?;
+        for typed in ["(202) 555-0110", "5550110", "+1 202-555-0110", "1 202 555 0110"] {
+            let path = format!("/v1/meetings/{}/calls/check", room.meeting.id);
+            let body = json!({ "targets": [CallTarget::number(typed, "attendee")] });
+            let answer = room.api.send("POST", &path, &[], Some(body)).await?;
+            assert!(answer.status < 300, "{typed}: {} {}", answer.status, answer.body);
+            assert!(answer.body.to_string().contains(carrier::ANSWERS), "{typed}: {}", answer.body);
+        }
+        assert_eq!(stage.carrier.counts().invites, 0, "a check dials nothing");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i20_nobody_sees_the_other_tenant() {
+    on_stage(async |stage| {
+        let (hana, _) = stage.login("hana").await?;
+        let meeting = hana.create_meeting("Private", "conference", &[]).await?;
+        let users = hana.users("").await?;
+        assert!(users.iter().all(|user| !user.display_name.contains("Zed")), "{users:?}");
+        let (zed, _) = stage.login("zed").await?;
+        let answer = zed.send("GET", &format!("/v1/meetings/{}", meeting.id), &[], None).await?;
+        assert!([403, 404].contains(&answer.status), "{} {}", answer.status, answer.body);
+        Ok(())
+    })
+    .await;
+}

@@ -1,0 +1,102 @@
+//! SIPp in the trunk's place: an implementation that is neither ours nor the lab's.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use partyline_tests::api::{CallTarget, PersonToInvite};
+use partyline_tests::error::LabResult;
+use partyline_tests::participant::Participant;
+use partyline_tests::shared::token;
+use partyline_tests::sipp::Sipp;
+use partyline_tests::stage::{Stage, StageConfig};
+use partyline_tests::voice::Voice;
+
+use crate::support::{LONG, call_one, on_stage_with};
+
+const HANA: &str = "12025550100";
+const PIA: &str = "12025550101";
+const NUMBER: &str = "+12025550177";
+
+fn foreign(config: StageConfig) -> LabResult<StageConfig> {
+    let config = StageConfig { foreign_trunk: true, ..config };
+    config.set("ring_timeout_s", "4")?.set("confirm_timeout_s", "4")
+}
+
+fn trunk(stage: &Stage) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], stage.ports.carrier))
+}
+
+/// One call by Hana to SIPp with `scenario`; the final state and cause.
+async fn one_call(stage: &Stage, scenario: &str, status: u16, cancel: bool) -> LabResult<(String, String)> {
+    let sipp = Sipp::serve(scenario, trunk(stage), HANA, status).await?;
+    let room = stage.room("hana", "conference", Voice::silent()).await?;
+    let ticket = call_one(&room, CallTarget::number(NUMBER, "attendee")).await?;
+    if cancel {
+        room.host.events.wait_call(&ticket.id, &["ringing"], LONG).await?;
+        room.api.end_call(&ticket.id).await?;
+    }
+    let last = ["failed", "ended", "refused", "cancelled"];
+    let over = room.host.events.wait_call(&ticket.id, &last, Duration::from_secs(20)).await?;
+    // SIPp itself checks From and P-Asserted-Identity, and that its dialog ends as it must.
+    sipp.finished(LONG).await?;
+    Ok((over.text("state").to_owned(), over.text("cause").to_owned()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a55_d36_sipp_refuses_and_each_refusal_has_its_cause() {
+    on_stage_with(foreign, async |stage| {
+        let expected = [
+            (486, "busy"),
+            (603, "declined"),
+            (404, "not_working_number"),
+            (480, "no_answer"),
+            (503, "trunk_down"),
+        ];
+        for (status, cause) in expected {
+            let ended = one_call(stage, "refuse", status, false).await?;
+            assert_eq!(ended, ("failed".to_owned(), cause.to_owned()), "{status}");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i53_i54_sipp_never_answers_and_is_cancelled() {
+    on_stage_with(foreign, async |stage| {
+        let ended = one_call(stage, "never_answers", 0, false).await?;
+        assert_eq!(ended, ("failed".to_owned(), "no_answer".to_owned()), "after the ring time-out");
+        let ended = one_call(stage, "never_answers", 0, true).await?;
+        assert_eq!(ended.0, "cancelled");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i50_sipp_answers_presses_nothing_and_is_hung_up() {
+    on_stage_with(foreign, async |stage| {
+        let ended = one_call(stage, "answers", 0, false).await?;
+        assert_eq!(ended.1, "not_confirmed");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a56_sipp_sees_pias_number_when_pia_calls() {
+    on_stage_with(foreign, async |stage| {
+        let sipp = Sipp::serve("refuse", trunk(stage), PIA, 486).await?;
+        let (hana, _) = stage.login("hana").await?;
+        let user = hana.user("pia").await?;
+        let people = [PersonToInvite::user(&user.id, "host")];
+        let meeting = hana.create_meeting("Pia calls", "conference", &people).await?;
+        hana.start_meeting(&meeting.id).await?;
+        let (pia, _) = stage.login("pia").await?;
+        let host = Participant::join(&pia, &meeting.id, Voice::silent()).await?;
+        let tickets = pia.call(&meeting.id, &[CallTarget::number(NUMBER, "attendee")], &token()).await?;
+        host.events.wait_call(&tickets[0].id, &["failed"], LONG).await?;
+        sipp.finished(LONG).await
+    })
+    .await;
+}
