@@ -89,7 +89,7 @@ function MutedSign() {
 function CallLine({ call }: { call: Call | null }) {
   if (call === null || call.state === "joined") return null;
   return (
-    <span class={`call-line call-line-${callTone(call)}`} data-testid="call-state" data-state={call.state}>
+    <span class={`call-line call-line-${callTone(call)}`} data-testid="panel-call-state" data-state={call.state}>
       {callWords(call)}
     </span>
   );
@@ -103,7 +103,7 @@ function CallActions({ call, name }: { call: Call; name: string }) {
         type="button"
         class="button button-small"
         aria-label={words.call.cancelWho(name)}
-        data-testid="cancel-call"
+        data-testid="panel-cancel-call"
         onClick={() => void controller.endCall(call.call)}
       >
         {words.call.cancel}
@@ -116,7 +116,7 @@ function CallActions({ call, name }: { call: Call; name: string }) {
       type="button"
       class="button button-small"
       aria-label={words.call.againWho(name)}
-      data-testid="call-again"
+      data-testid="panel-call-again"
       onClick={() => void controller.callAgain(call.call)}
     >
       {words.call.again}
@@ -139,6 +139,10 @@ function personMenu(controller: Controller, person: Person, rights: MenuRights):
     checked: person.role === role,
     onSelect: () => void controller.setRole(person.id, role),
   }));
+  const reachable = Boolean(person.user ?? person.number);
+  if (!person.present && reachable && !(rights.call && isPending(rights.call.state))) {
+    items.push({ key: "call", label: words.panel.call, icon: "phone", onSelect: () => void controller.callPerson(person) });
+  }
   if (person.present && !rights.mine && rights.maySend) {
     const muted = person.muted_by_host === true;
     items.push({
