@@ -85,9 +85,9 @@ function CallerIdLine({ user }: { user: Me | null }) {
 
 function rowTarget(who: Who): RowTarget | null {
   if (who.kind === "email") return null;
-  if (who.kind === "number") return { kind: "number", number: who.number, name: null };
+  if (who.kind === "number") return { kind: "number", number: who.number, name: who.name ?? null };
   const { id, display_name, number } = who.user;
-  return { kind: "user", user: id, name: display_name, number: number ?? null, devices: null, device: null };
+  return { kind: "user", user: id, name: display_name, number: number ?? null, devices: null, device: who.device ?? null };
 }
 
 export function targetName(target: RowTarget): string {

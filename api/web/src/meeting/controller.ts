@@ -68,6 +68,7 @@ export class Controller {
     this.stream = new EventStream(this.api, this.meeting.id, leg, {
       onOnline: (online) => this.store.dispatch({ type: "online", online }),
       onFrame: (frame) => this.take(frame),
+      onRefused: (refusal) => this.leave(refusal === "removed" ? "removed" : "lost"),
     });
   }
 

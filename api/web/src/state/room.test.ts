@@ -69,7 +69,8 @@ describe("the room after events", () => {
       snapshot(1, [hana, person("ari", { present: false })]),
       event(2, "call.queued", call("c1", { state: "queued", display_name: "Ari", target: "+12025550177" })),
       event(3, "call.ringing", { call: "c1", state: "ringing", at: 3 }),
-      event(4, "call.failed", { call: "c1", state: "failed", cause: "busy", sip_code: 486, words: "Busy", at: 4 }),
+      event(4, "call.queued", { call: "c1", state: "queued", at: 2 }),
+      event(5, "call.failed", { call: "c1", state: "failed", cause: "busy", sip_code: 486, words: "Busy", at: 4 }),
     );
     expect(state.calls.c1).toMatchObject({ state: "failed", cause: "busy", display_name: "Ari", person: "ari" });
   });

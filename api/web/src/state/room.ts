@@ -128,6 +128,8 @@ function takeCall(state: RoomState, data: EventData): RoomState {
   const call = readCall(data);
   if (call === null) return state;
   const known = state.calls[call.call];
+  // After a reconnect, events from before the snapshot may be told again.
+  if (known && (call.at ?? 0) < (known.at ?? 0)) return state;
   return { ...state, calls: { ...state.calls, [call.call]: { ...known, ...call } } };
 }
 

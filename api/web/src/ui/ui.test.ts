@@ -99,6 +99,17 @@ describe("the drop-downs", () => {
     expect(option?.detail).toContain("Emergency numbers are not dialled");
   });
 
+  it("a47_a_device_that_was_typed_is_the_one_chosen", async () => {
+    const [option] = await whoOptions(server([{ kind: "device", user: uma, device: "103b", display: "Uma" }]), "call", "103b");
+    expect(option?.value).toMatchObject({ kind: "user", device: "103b" });
+  });
+
+  it("i33_a_colleagues_outside_number_is_called_as_typed_and_invited_as_the_colleague", async () => {
+    const match = { kind: "number", user: uma, number: "+12025550103", display: "+1 202 555 0103" };
+    expect((await whoOptions(server([match]), "call", "x"))[0]?.value).toMatchObject({ kind: "number", name: "Uma" });
+    expect((await whoOptions(server([match]), "people", "x"))[0]?.value).toMatchObject({ kind: "user" });
+  });
+
   it("a13_an_unknown_address_is_a_person_in_people_and_not_to_be_called", async () => {
     const match = { kind: "email", display: "guest@else.test", email: "guest@else.test" };
     expect((await whoOptions(server([match]), "people", "g"))[0]?.value).toEqual({ kind: "email", email: "guest@else.test" });
