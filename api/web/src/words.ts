@@ -73,6 +73,7 @@ export const words = {
     extension: (extension: string) => `ext. ${extension}`,
     unreachable: "The server cannot be reached. Check your connection and try again.",
     wentWrong: "Something went wrong.",
+    reload: "Load the page again",
     notFound: "There is nothing at this address.",
     toStart: "Go to the start page",
     skip: "Skip to content",
@@ -234,7 +235,8 @@ export const words = {
     noCallerId: "You have no Caller ID set. Set one in Profile Settings before you call.",
     button: "CALL",
     empty: "Choose who to call",
-    press1: "Registered devices join the meeting when they answer. Outside numbers hear a short greeting first and press 1 to join.",
+    press1:
+      "Registered devices join the meeting when they answer. Outside numbers hear a short greeting first and press 1 to join.",
     chooseDevice: "Choose a device",
     noDevice: "No registered device",
     callNumberInstead: (number: string) => `Call ${number} instead`,

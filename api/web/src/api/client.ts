@@ -214,7 +214,10 @@ export class Api {
   }
 
   async registeredDevices(user: string): Promise<Device[]> {
-    const answer = await this.send<{ devices: Device[] } | Device[]>("GET", `/users/${part(user)}/devices?registered=true`);
+    const answer = await this.send<{ devices: Device[] } | Device[]>(
+      "GET",
+      `/users/${part(user)}/devices?registered=true`,
+    );
     const devices = Array.isArray(answer) ? answer : answer.devices;
     return devices.filter((device) => device.registered);
   }

@@ -5,7 +5,14 @@ import type { Frame } from "../api/frames";
 import { EventStream } from "../api/stream";
 import { type DeviceChoice, openCamera, openMicrophone } from "../media/devices";
 import { MediaSession } from "../media/session";
-import { alreadyListed, callTarget, type DiallerRow, personTarget, type RowTarget, readyToCall } from "../state/dialler";
+import {
+  alreadyListed,
+  callTarget,
+  type DiallerRow,
+  personTarget,
+  type RowTarget,
+  readyToCall,
+} from "../state/dialler";
 import { noticesBetween } from "../state/notices";
 import { emptyRoom, type InviteTab, type Over, reduceRoom, type RoomAction, type RoomState } from "../state/room";
 import { myself } from "../state/select";
@@ -161,7 +168,8 @@ export class Controller {
     const target = personTarget(person);
     const { rows } = this.store.get().dialler;
     const identity = target?.kind === "user" ? { user: target.user } : { number: target?.number ?? "" };
-    if (target !== null && !alreadyListed(rows, this.store.get().calls, identity)) await this.addToCallList(target, person.role);
+    if (target !== null && !alreadyListed(rows, this.store.get().calls, identity))
+      await this.addToCallList(target, person.role);
   }
 
   /** Adds somebody to the CALL list; a user's registered devices are looked up at this moment. */
@@ -191,7 +199,10 @@ export class Controller {
     this.store.dispatch({ type: "dialler", action: { type: "press", pressKey: key } });
     try {
       const receipts = await this.api.call(this.meeting.id, targets, key);
-      this.store.dispatch({ type: "dialler", action: { type: "answered", keys: ready.map((row) => row.key), receipts } });
+      this.store.dispatch({
+        type: "dialler",
+        action: { type: "answered", keys: ready.map((row) => row.key), receipts },
+      });
       const placed = receipts.filter((receipt) => receipt.state !== "refused").length;
       if (placed > 0) toast(words.call.placed(placed));
     } catch (error) {

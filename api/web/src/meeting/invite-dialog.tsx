@@ -20,7 +20,12 @@ export function InviteDialog({ tab }: { tab: InviteTab }) {
         onSelect={open}
         tabs={[
           { key: "join-info", label: words.invite.tabJoinInfo, testid: "tab-join-info", panel: () => <JoinInfoTab /> },
-          { key: "invite", label: words.invite.tabInvite, testid: "tab-invite", panel: () => <InviteByMailTab onGo={open} /> },
+          {
+            key: "invite",
+            label: words.invite.tabInvite,
+            testid: "tab-invite",
+            panel: () => <InviteByMailTab onGo={open} />,
+          },
           { key: "call", label: words.invite.tabCall, testid: "tab-call", panel: () => <CallTab /> },
         ]}
       />

@@ -85,7 +85,9 @@ function Preview({ devices, name }: { devices: Devices; name: string }) {
 
   return (
     <div class="preview">
-      <span class="tile-avatar">{name.trim() === "" ? <Icon name="camera-off" size={48} /> : <Avatar name={name} large />}</span>
+      <span class="tile-avatar">
+        {name.trim() === "" ? <Icon name="camera-off" size={48} /> : <Avatar name={name} large />}
+      </span>
       {camera && <Video key={camera.id} stream={stream.current} mirrored />}
       {!camera && devices.asked && <span class="preview-note">{words.join.cameraOff}</span>}
       <div class="preview-bar">
@@ -140,10 +142,28 @@ function DevicePickers({ devices }: { devices: Devices }) {
     <>
       {!asked && <p class="hint">{words.join.askDevices}</p>}
       {asked && tracks.microphone === null && <p class="hint hint-warning">{words.join.noDevices}</p>}
-      <Picker label={words.join.microphone} kind="audioinput" list={list} value={choice.microphone} onValue={(microphone) => choose({ microphone })} />
-      <Picker label={words.join.camera} kind="videoinput" list={list} value={choice.camera} onValue={(camera) => choose({ camera })} />
+      <Picker
+        label={words.join.microphone}
+        kind="audioinput"
+        list={list}
+        value={choice.microphone}
+        onValue={(microphone) => choose({ microphone })}
+      />
+      <Picker
+        label={words.join.camera}
+        kind="videoinput"
+        list={list}
+        value={choice.camera}
+        onValue={(camera) => choose({ camera })}
+      />
       {canChooseSpeaker && (
-        <Picker label={words.join.speaker} kind="audiooutput" list={list} value={choice.speaker} onValue={(speaker) => choose({ speaker })} />
+        <Picker
+          label={words.join.speaker}
+          kind="audiooutput"
+          list={list}
+          value={choice.speaker}
+          onValue={(speaker) => choose({ speaker })}
+        />
       )}
     </>
   );
@@ -162,7 +182,12 @@ function Picker({ label, kind, list, value, onValue }: PickerProps) {
   return (
     <label class="labelled">
       <span>{label}</span>
-      <select class="field" value={value} disabled={devices.length === 0} onChange={(event) => onValue(event.currentTarget.value)}>
+      <select
+        class="field"
+        value={value}
+        disabled={devices.length === 0}
+        onChange={(event) => onValue(event.currentTarget.value)}
+      >
         <option value="">{devices.length === 0 ? words.join.noDevice : words.join.systemDefault}</option>
         {devices.map((device) => (
           <option key={device.deviceId} value={device.deviceId}>

@@ -24,7 +24,8 @@ export function PersonRow({ person, call, host }: PersonRowProps) {
   const name = shownName(person);
   const muted = mine ? room.local.microphone !== "on" || person.muted_by_host === true : isMuted(person);
   const owner = room.meeting?.owner ?? null;
-  const mayViewOnly = host && person.role !== "host" && !mine && (owner === null || owner === room.people[room.me ?? ""]?.user);
+  const mayViewOnly =
+    host && person.role !== "host" && !mine && (owner === null || owner === room.people[room.me ?? ""]?.user);
 
   return (
     <li class="row person-row" data-testid="person-row" data-person={person.id} data-role={person.role}>
@@ -50,7 +51,12 @@ export function PersonRow({ person, call, host }: PersonRowProps) {
             icon="more"
             label={words.panel.menuOf(name)}
             testid="person-menu"
-            items={personMenu(controller, person, { mine, mayViewOnly, maySend: maySend(room.meeting?.type, person), call })}
+            items={personMenu(controller, person, {
+              mine,
+              mayViewOnly,
+              maySend: maySend(room.meeting?.type, person),
+              call,
+            })}
           />
         )}
       </span>
@@ -141,7 +147,12 @@ function personMenu(controller: Controller, person: Person, rights: MenuRights):
   }));
   const reachable = Boolean(person.user ?? person.number);
   if (!person.present && reachable && !(rights.call && isPending(rights.call.state))) {
-    items.push({ key: "call", label: words.panel.call, icon: "phone", onSelect: () => void controller.callPerson(person) });
+    items.push({
+      key: "call",
+      label: words.panel.call,
+      icon: "phone",
+      onSelect: () => void controller.callPerson(person),
+    });
   }
   if (person.present && !rights.mine && rights.maySend) {
     const muted = person.muted_by_host === true;
@@ -163,7 +174,12 @@ function personMenu(controller: Controller, person: Person, rights: MenuRights):
   }
   if (rights.call?.state === "joined" && person.present) {
     const { call } = rights.call;
-    items.push({ key: "hang-up", label: words.panel.hangUp, icon: "leave", onSelect: () => void controller.endCall(call) });
+    items.push({
+      key: "hang-up",
+      label: words.panel.hangUp,
+      icon: "leave",
+      onSelect: () => void controller.endCall(call),
+    });
   }
   if (!rights.mine) {
     items.push({

@@ -33,7 +33,12 @@ export function RoomView() {
         <Grid />
         {people && <PeoplePanel onClose={() => setPeople(false)} />}
       </main>
-      <Bar peopleOpen={people} onPeople={() => setPeople(!people)} onInvite={() => controller.openInvite("join-info")} onEnd={() => setEnding(true)} />
+      <Bar
+        peopleOpen={people}
+        onPeople={() => setPeople(!people)}
+        onInvite={() => controller.openInvite("join-info")}
+        onEnd={() => setEnding(true)}
+      />
       <MixAudio />
       {room.invite && <InviteDialog tab={room.invite} />}
       {ending && <EndDialog onClose={() => setEnding(false)} />}

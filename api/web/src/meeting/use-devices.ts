@@ -54,7 +54,8 @@ export function useDevices(): Devices {
       const tracks = await Promise.race([opened, late]);
       const [mic, cam] = tracks ?? [microphone.track, camera.track];
       // What comes after all that is not used by anybody.
-      if (tracks === null) void opened.then((all) => all.filter((each) => each !== mic && each !== cam).forEach((each) => each?.stop()));
+      if (tracks === null)
+        void opened.then((all) => all.filter((each) => each !== mic && each !== cam).forEach((each) => each?.stop()));
       if (mic) mic.enabled = wanted.microphone;
       return { microphone: mic, camera: wanted.camera ? cam : null };
     },

@@ -19,10 +19,7 @@ export type RowTarget =
   | { kind: "number"; number: string; name: string | null };
 
 export type RowStep =
-  | { step: "draft" }
-  | { step: "sending" }
-  | { step: "placed"; call: string }
-  | { step: "refused"; why: string };
+  { step: "draft" } | { step: "sending" } | { step: "placed"; call: string } | { step: "refused"; why: string };
 
 export interface DiallerRow {
   key: string;
@@ -147,7 +144,8 @@ export function needsDevice(row: DiallerRow): boolean {
 
 export function callTarget(row: DiallerRow): CallTarget | null {
   const { target, role, access } = row;
-  if (target.kind === "user") return target.device === null ? null : { user: target.user, device: target.device, role, access };
+  if (target.kind === "user")
+    return target.device === null ? null : { user: target.user, device: target.device, role, access };
   return { number: target.number, role, access, ...(target.name === null ? {} : { name: target.name }) };
 }
 

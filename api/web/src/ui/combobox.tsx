@@ -112,7 +112,13 @@ export function Combobox<Value>({ label, placeholder, testid, load, onChoose, me
           onKeyDown={onKeyDown}
         />
       </div>
-      <div id={`${id}-list`} class="combobox-list" role="listbox" aria-label={label} hidden={!open || (options.length === 0 && !nothing)}>
+      <div
+        id={`${id}-list`}
+        class="combobox-list"
+        role="listbox"
+        aria-label={label}
+        hidden={!open || (options.length === 0 && !nothing)}
+      >
         {options.map((option, index) => (
           <Option
             key={option.key}

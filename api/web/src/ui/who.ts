@@ -38,12 +38,20 @@ function matchOption(match: Match, index: number, purpose: ResolvePurpose): Comb
     return userOption({ ...match.user, number: match.user.number ?? number }, purpose, match.device);
   }
   if (match.kind === "email") return emailOption(match.email ?? match.display, index, purpose);
-  return number === null ? refusal(match.display, whyNot(match), index) : numberOption(number, match.user?.display_name);
+  return number === null
+    ? refusal(match.display, whyNot(match), index)
+    : numberOption(number, match.user?.display_name);
 }
 
 function emailOption(email: string, index: number, purpose: ResolvePurpose): ComboOption<Who> {
   if (purpose === "call") return refusal(email, words.call.useInvite, index);
-  return { key: `email-${email}`, title: email, detail: words.create.foundBy.email, icon: "mail", value: { kind: "email", email } };
+  return {
+    key: `email-${email}`,
+    title: email,
+    detail: words.create.foundBy.email,
+    icon: "mail",
+    value: { kind: "email", email },
+  };
 }
 
 function numberOption(number: string, name: string | undefined): ComboOption<Who> {
@@ -58,7 +66,9 @@ function numberOption(number: string, name: string | undefined): ComboOption<Who
 }
 
 function whyNot({ display, reason, detail, mend }: Match): string {
-  return joinSentences(detail ?? (reason && words.causes[reason]) ?? reason, mend) || words.common.nobodyMatches(display);
+  return (
+    joinSentences(detail ?? (reason && words.causes[reason]) ?? reason, mend) || words.common.nobodyMatches(display)
+  );
 }
 
 function refusal(title: string, detail: string, index: number): ComboOption<Who> {
