@@ -107,16 +107,18 @@ export interface Call {
 }
 
 export type ResolvePurpose = "people" | "invite" | "call";
-export type MatchKind = "user" | "number" | "email" | "extension" | "refused" | "unknown";
+export type MatchKind = "user" | "device" | "number" | "email" | "extension" | "refused" | "unknown";
 
 /** One answer to the question who a typed text means. */
 export interface Match {
   kind: MatchKind;
   user?: User | null;
+  device?: string | null;
   number?: string | null;
   email?: string | null;
   display: string;
   reason?: string | null;
+  detail?: string | null;
   mend?: string | null;
 }
 
@@ -145,7 +147,7 @@ export interface CallReceipt {
 
 export interface WebrtcAnswer {
   sdp: string;
-  leg: string;
+  leg: number;
   person: string;
   video_slots: number;
 }
@@ -212,7 +214,10 @@ export class Api {
   }
 
   async registeredDevices(user: string): Promise<Device[]> {
-    const answer = await this.send<{ devices: Device[] } | Device[]>("GET", `/users/${part(user)}/devices?registered=true`);
+    const answer = await this.send<{ devices: Device[] } | Device[]>(
+      "GET",
+      `/users/${part(user)}/devices?registered=true`,
+    );
     const devices = Array.isArray(answer) ? answer : answer.devices;
     return devices.filter((device) => device.registered);
   }
@@ -298,9 +303,9 @@ export class Api {
   }
 
   /** The address of the event stream, resuming after the event with id `after`. */
-  eventsUrl(meeting: string, leg: string | null, after: number | null): string {
+  eventsUrl(meeting: string, leg: number | null, after: number | null): string {
     const query = new URLSearchParams({ meeting });
-    if (leg !== null) query.set("leg", leg);
+    if (leg !== null) query.set("leg", String(leg));
     if (after !== null) query.set("after", String(after));
     if (this.token !== null) query.set("token", this.token);
     const scheme = location.protocol === "https:" ? "wss" : "ws";

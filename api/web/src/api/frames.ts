@@ -17,7 +17,8 @@ export type Frame =
 
 type Json = Record<string, unknown>;
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 const list = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 
 /** Reads one frame; `null` for anything that is not one, so that a newer server cannot break an older page. */
@@ -40,8 +41,12 @@ export function readFrame(text: string): Frame | null {
 function readSnapshot(data: Json): Snapshot {
   return {
     meeting: isObject(data.meeting) ? (data.meeting as unknown as Meeting) : null,
-    people: list(data.people).map(readPerson).filter((person) => person !== null),
-    calls: list(data.calls).map(readCall).filter((call) => call !== null),
+    people: list(data.people)
+      .map(readPerson)
+      .filter((person) => person !== null),
+    calls: list(data.calls)
+      .map(readCall)
+      .filter((call) => call !== null),
     slots: isObject(data.slots)
       ? Object.fromEntries(Object.entries(data.slots).map(([listener, slots]) => [listener, readSlots(slots)]))
       : {},

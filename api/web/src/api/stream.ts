@@ -6,9 +6,16 @@ import { type Frame, readFrame } from "./frames";
 const FIRST_DELAY_MS = 400;
 const LONGEST_DELAY_MS = 10_000;
 
+/** The server's own close codes after which coming back is of no use. */
+const REFUSALS: Readonly<Record<number, Refusal>> = { 4401: "signed-out", 4403: "removed" };
+
+export type Refusal = "signed-out" | "removed";
+
 export interface StreamHandlers {
   onFrame(frame: Frame): void;
   onOnline(online: boolean): void;
+  /** The server will not tell this browser any more. */
+  onRefused(refusal: Refusal): void;
 }
 
 /** Waiting time before attempt `attempt` (0 is the first retry): doubling, capped, with up to a quarter taken off. */
@@ -27,14 +34,14 @@ export class EventStream {
   constructor(
     private readonly api: Api,
     private readonly meeting: string,
-    private leg: string | null,
+    private leg: number | null,
     private readonly handlers: StreamHandlers,
   ) {
     this.open();
   }
 
   /** Names a new leg (after the media connection was rebuilt); the stream reconnects to say so. */
-  setLeg(leg: string): void {
+  setLeg(leg: number): void {
     if (leg === this.leg) return;
     this.leg = leg;
     this.drop();
@@ -57,16 +64,13 @@ export class EventStream {
   private open(): void {
     const socket = new WebSocket(this.api.eventsUrl(this.meeting, this.leg, this.lastId));
     this.socket = socket;
-    socket.onopen = () => {
-      if (this.socket !== socket) return;
-      this.attempt = 0;
-      this.handlers.onOnline(true);
-    };
     socket.onmessage = (message: MessageEvent<unknown>) => {
       if (this.socket === socket && typeof message.data === "string") this.take(message.data);
     };
-    socket.onclose = () => {
+    socket.onclose = ({ code }) => {
       if (this.socket !== socket || this.closed) return;
+      const refusal = REFUSALS[code];
+      if (refusal !== undefined) return this.handlers.onRefused(refusal);
       this.handlers.onOnline(false);
       this.timer = setTimeout(() => this.open(), reconnectDelayMs(this.attempt++, Math.random()));
     };
@@ -75,6 +79,9 @@ export class EventStream {
   private take(text: string): void {
     const frame = readFrame(text);
     if (frame === null) return;
+    // Only now: a server that accepts sockets and closes them again must not be asked without a pause.
+    this.attempt = 0;
+    this.handlers.onOnline(true);
     this.lastId = frame.id;
     this.handlers.onFrame(frame);
   }

@@ -19,7 +19,13 @@ export function Bar({ peopleOpen, onPeople, onInvite, onEnd }: BarProps) {
   const micOn = room.local.microphone === "on";
   const cameraOn = room.local.camera === "on";
   const why = me?.access === "view_only" ? words.room.viewOnly : words.room.attendeeOnly;
-  const micLabel = silent ? why : me?.muted_by_host ? words.room.mutedByHost : micOn ? words.room.muteSelf : words.room.unmuteSelf;
+  const micLabel = silent
+    ? why
+    : me?.muted_by_host
+      ? words.room.mutedByHost
+      : micOn
+        ? words.room.muteSelf
+        : words.room.unmuteSelf;
 
   return (
     <footer class="bar">
@@ -43,11 +49,25 @@ export function Bar({ peopleOpen, onPeople, onInvite, onEnd }: BarProps) {
         disabled={silent}
         onClick={() => void controller.toggleCamera()}
       />
-      <BarButton icon="people" text={words.room.people} testid="people-toggle" pressed={peopleOpen} onClick={onPeople} />
+      <BarButton
+        icon="people"
+        text={words.room.people}
+        testid="people-toggle"
+        pressed={peopleOpen}
+        onClick={onPeople}
+      />
       {host && <BarButton icon="invite" text={words.room.invite} testid="invite-button" accent onClick={onInvite} />}
       <span class="bar-gap" />
       <BarButton icon="leave" text={words.room.leave} testid="leave" danger onClick={() => controller.leave()} />
-      {host && <BarButton icon="close" text={words.room.end} label={words.room.endForAll} testid="end-meeting" onClick={onEnd} />}
+      {host && (
+        <BarButton
+          icon="close"
+          text={words.room.end}
+          label={words.room.endForAll}
+          testid="end-meeting"
+          onClick={onEnd}
+        />
+      )}
     </footer>
   );
 }

@@ -73,7 +73,8 @@ function TargetLine({ row, onChange }: TargetLineProps) {
       </span>
     );
   }
-  if (target.devices.length === 0) return <NoDevice target={target} onUseNumber={() => onChange({ type: "use-number", key })} />;
+  if (target.devices.length === 0)
+    return <NoDevice target={target} onUseNumber={() => onChange({ type: "use-number", key })} />;
   return (
     <span class="device-choices" role="radiogroup" aria-label={words.call.devicesOf(target.name)}>
       {target.devices.map((device) => (
@@ -148,13 +149,32 @@ function CallControls({ row, call, name }: CallControlsProps) {
   const { call: id } = row.at;
   if (call === null || isPending(call.state)) {
     return (
-      <RowButton text={words.call.cancel} label={words.call.cancelWho(name)} testid="cancel-call" onClick={() => void controller.endCall(id)} />
+      <RowButton
+        text={words.call.cancel}
+        label={words.call.cancelWho(name)}
+        testid="cancel-call"
+        onClick={() => void controller.endCall(id)}
+      />
     );
   }
   if (call.state === "joined") {
-    return <RowButton text={words.call.hangUp} label={words.call.hangUpWho(name)} testid="hang-up" onClick={() => void controller.endCall(id)} />;
+    return (
+      <RowButton
+        text={words.call.hangUp}
+        label={words.call.hangUpWho(name)}
+        testid="hang-up"
+        onClick={() => void controller.endCall(id)}
+      />
+    );
   }
-  return <RowButton text={words.call.again} label={words.call.againWho(name)} testid="call-again" onClick={() => void controller.redialRow(row)} />;
+  return (
+    <RowButton
+      text={words.call.again}
+      label={words.call.againWho(name)}
+      testid="call-again"
+      onClick={() => void controller.redialRow(row)}
+    />
+  );
 }
 
 interface RowButtonProps {

@@ -43,7 +43,15 @@ export function CallTab() {
         onChoose={add}
         message={message}
       />
-      {rows.length === 0 ? <EmptyList /> : <ul class="rows call-rows">{rows.map((row) => <CallRow key={row.key} row={row} />)}</ul>}
+      {rows.length === 0 ? (
+        <EmptyList />
+      ) : (
+        <ul class="rows call-rows">
+          {rows.map((row) => (
+            <CallRow key={row.key} row={row} />
+          ))}
+        </ul>
+      )}
       <footer class="call-foot">
         <CallerIdLine user={user} />
         <button
@@ -85,9 +93,16 @@ function CallerIdLine({ user }: { user: Me | null }) {
 
 function rowTarget(who: Who): RowTarget | null {
   if (who.kind === "email") return null;
-  if (who.kind === "number") return { kind: "number", number: who.number, name: null };
+  if (who.kind === "number") return { kind: "number", number: who.number, name: who.name ?? null };
   const { id, display_name, number } = who.user;
-  return { kind: "user", user: id, name: display_name, number: number ?? null, devices: null, device: null };
+  return {
+    kind: "user",
+    user: id,
+    name: display_name,
+    number: number ?? null,
+    devices: null,
+    device: who.device ?? null,
+  };
 }
 
 export function targetName(target: RowTarget): string {

@@ -6,7 +6,8 @@ export type CallTone = "waiting" | "good" | "bad" | "neutral";
 
 /** The plain words of a call's state, or why it ended; the server's sentence for a cause this page does not know. */
 export function callWords(call: Call): string {
-  if (call.state !== "failed" && call.state !== "refused" && call.state !== "ended") return words.callStates[call.state];
+  if (call.state !== "failed" && call.state !== "refused" && call.state !== "ended")
+    return words.callStates[call.state];
   return (call.cause && words.causes[call.cause]) || call.words || words.callStates[call.state];
 }
 

@@ -1,12 +1,21 @@
 /** Drives one meeting: media connection, event stream and what the user presses. It holds the store, it draws nothing. */
 
 import { type Access, Api, ApiError, type Meeting, newIdempotencyKey, type Person, type Role } from "../api/client";
+import type { Frame } from "../api/frames";
 import { EventStream } from "../api/stream";
 import { type DeviceChoice, openCamera, openMicrophone } from "../media/devices";
 import { MediaSession } from "../media/session";
-import { callTarget, type DiallerRow, type RowTarget, readyToCall } from "../state/dialler";
+import {
+  alreadyListed,
+  callTarget,
+  type DiallerRow,
+  personTarget,
+  type RowTarget,
+  readyToCall,
+} from "../state/dialler";
 import { noticesBetween } from "../state/notices";
-import { emptyRoom, type Over, reduceRoom, type RoomAction, type RoomState } from "../state/room";
+import { emptyRoom, type InviteTab, type Over, reduceRoom, type RoomAction, type RoomState } from "../state/room";
+import { myself } from "../state/select";
 import { createStore, type Store } from "../state/store";
 import { errorWords } from "../ui/errors";
 import { toast } from "../ui/toast";
@@ -14,6 +23,9 @@ import { words } from "../words";
 
 const REJOIN_FIRST_MS = 1_000;
 const REJOIN_LONGEST_MS = 10_000;
+/** So many lost connections within this time are not bad luck: the same person is in from another window, say. */
+const LOSSES_AT_MOST = 4;
+const LOSSES_WITHIN_MS = 120_000;
 
 export interface LocalTracks {
   microphone: MediaStreamTrack | null;
@@ -31,6 +43,7 @@ export class Controller {
   private camera: MediaStreamTrack | null;
   private rejoinTimer: ReturnType<typeof setTimeout> | undefined;
   private rejoinDelay = REJOIN_FIRST_MS;
+  private losses: number[] = [];
 
   constructor(
     readonly api: Api,
@@ -43,7 +56,7 @@ export class Controller {
     if (tracks.camera) this.preview.addTrack(tracks.camera);
     this.media = new MediaSession((state) => {
       this.local({ media: state });
-      if (state === "lost") this.rejoinLater();
+      if (state === "lost") this.onLoss();
       if (state === "connected") this.rejoinDelay = REJOIN_FIRST_MS;
     });
     this.local({
@@ -61,12 +74,8 @@ export class Controller {
     void this.tellMuted();
     this.stream = new EventStream(this.api, this.meeting.id, leg, {
       onOnline: (online) => this.store.dispatch({ type: "online", online }),
-      onFrame: (frame) => {
-        const before = this.store.get();
-        this.store.dispatch({ type: "frame", frame });
-        for (const notice of noticesBetween(before, this.store.get())) toast(notice);
-        if (this.store.get().over !== null) this.stop();
-      },
+      onFrame: (frame) => this.take(frame),
+      onRefused: (refusal) => this.leave(refusal === "removed" ? "removed" : "lost"),
     });
   }
 
@@ -124,6 +133,10 @@ export class Controller {
     this.local({ soundBlocked });
   }
 
+  openInvite(tab: InviteTab | null): void {
+    this.store.dispatch({ type: "invite", tab });
+  }
+
   setRole(person: string, role: Role): Promise<boolean> {
     return this.attempt(this.api.changePerson(this.meeting.id, person, { role }));
   }
@@ -149,10 +162,20 @@ export class Controller {
     return this.attempt(this.api.retryCall(call, newIdempotencyKey()));
   }
 
+  /** Puts somebody from the list of people on the CALL list, with the role they have, and shows it. */
+  async callPerson(person: Person): Promise<void> {
+    this.openInvite("call");
+    const target = personTarget(person);
+    const { rows } = this.store.get().dialler;
+    const identity = target?.kind === "user" ? { user: target.user } : { number: target?.number ?? "" };
+    if (target !== null && !alreadyListed(rows, this.store.get().calls, identity))
+      await this.addToCallList(target, person.role);
+  }
+
   /** Adds somebody to the CALL list; a user's registered devices are looked up at this moment. */
-  async addToCallList(target: RowTarget): Promise<void> {
+  async addToCallList(target: RowTarget, role?: Role): Promise<void> {
     const key = newIdempotencyKey();
-    this.store.dispatch({ type: "dialler", action: { type: "add", key, target } });
+    this.store.dispatch({ type: "dialler", action: { type: "add", key, target, role } });
     if (target.kind !== "user") return;
     try {
       const devices = await this.api.registeredDevices(target.user);
@@ -176,7 +199,10 @@ export class Controller {
     this.store.dispatch({ type: "dialler", action: { type: "press", pressKey: key } });
     try {
       const receipts = await this.api.call(this.meeting.id, targets, key);
-      this.store.dispatch({ type: "dialler", action: { type: "answered", keys: ready.map((row) => row.key), receipts } });
+      this.store.dispatch({
+        type: "dialler",
+        action: { type: "answered", keys: ready.map((row) => row.key), receipts },
+      });
       const placed = receipts.filter((receipt) => receipt.state !== "refused").length;
       if (placed > 0) toast(words.call.placed(placed));
     } catch (error) {
@@ -218,6 +244,23 @@ export class Controller {
     }
   }
 
+  private take(frame: Frame): void {
+    const before = this.store.get();
+    this.store.dispatch({ type: "frame", frame });
+    const now = this.store.get();
+    for (const notice of noticesBetween(before, now)) toast(notice);
+    if (now.over !== null) this.stop();
+    // A server that was restarted knows the meeting, but no longer this browser's leg.
+    else if (frame.type === "snapshot" && myself(before)?.present && !myself(now)?.present) this.onLoss();
+  }
+
+  private onLoss(): void {
+    const now = performance.now();
+    this.losses = [...this.losses.filter((at) => now - at < LOSSES_WITHIN_MS), now];
+    if (this.losses.length > LOSSES_AT_MOST) this.leave("lost");
+    else this.rejoinLater();
+  }
+
   private rejoinLater(): void {
     if (this.store.get().over !== null) return;
     clearTimeout(this.rejoinTimer);
@@ -235,7 +278,7 @@ export class Controller {
     } catch (error) {
       if (!(error instanceof ApiError) || error.status === 0 || error.status >= 500) return this.rejoinLater();
       toast(errorWords(error), "error");
-      this.leave(error.status === 410 || error.status === 409 ? "ended" : "removed");
+      this.leave(error.status === 403 ? "removed" : "lost");
     }
   }
 }

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import type { InviteTab } from "../state/room";
 import { ErrorNote, Spinner } from "../ui/bits";
 import { CopyButton } from "../ui/copy-button";
 import { Dialog } from "../ui/dialog";
@@ -9,19 +9,23 @@ import { words } from "../words";
 import { CallTab } from "./call-tab";
 import { useRoom } from "./context";
 
-type TabKey = "join-info" | "invite" | "call";
-
-export function InviteDialog({ onClose }: { onClose: () => void }) {
-  const [selected, setSelected] = useState<TabKey>("join-info");
+export function InviteDialog({ tab }: { tab: InviteTab }) {
+  const { controller } = useRoom();
+  const open = (next: InviteTab) => controller.openInvite(next);
   return (
-    <Dialog title={words.invite.title} onClose={onClose} testid="invite-dialog">
-      <Tabs<TabKey>
+    <Dialog title={words.invite.title} onClose={() => controller.openInvite(null)} testid="invite-dialog">
+      <Tabs<InviteTab>
         label={words.invite.title}
-        selected={selected}
-        onSelect={setSelected}
+        selected={tab}
+        onSelect={open}
         tabs={[
           { key: "join-info", label: words.invite.tabJoinInfo, testid: "tab-join-info", panel: () => <JoinInfoTab /> },
-          { key: "invite", label: words.invite.tabInvite, testid: "tab-invite", panel: () => <InviteTab onGo={setSelected} /> },
+          {
+            key: "invite",
+            label: words.invite.tabInvite,
+            testid: "tab-invite",
+            panel: () => <InviteByMailTab onGo={open} />,
+          },
           { key: "call", label: words.invite.tabCall, testid: "tab-call", panel: () => <CallTab /> },
         ]}
       />
@@ -45,7 +49,7 @@ function JoinInfoTab() {
   );
 }
 
-function InviteTab({ onGo }: { onGo: (tab: TabKey) => void }) {
+function InviteByMailTab({ onGo }: { onGo: (tab: InviteTab) => void }) {
   return (
     <div class="empty-panel">
       <Icon name="mail" size={36} />

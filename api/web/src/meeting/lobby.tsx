@@ -1,13 +1,14 @@
 /** The step before a meeting: name for guests, devices with a picture and a level, and the button that joins. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { canChooseSpeaker, type DeviceChoice, defaultDevices, listDevices, openCamera, openMicrophone } from "../media/devices";
+import { canChooseSpeaker, type DeviceChoice } from "../media/devices";
 import { Avatar, ErrorNote } from "../ui/bits";
 import { errorWords } from "../ui/errors";
 import { Icon } from "../ui/icons";
 import { words } from "../words";
 import type { LocalTracks } from "./controller";
 import { LevelMeter } from "./level-meter";
+import { type Devices, useDevices } from "./use-devices";
 import { Video } from "./video";
 
 interface LobbyProps {
@@ -31,7 +32,7 @@ export function Lobby({ title, name, joinAs, onJoin }: LobbyProps) {
     setBusy(true);
     setProblem(null);
     try {
-      await onJoin(name === null ? guestName.trim() : undefined, devices.choice, devices.take());
+      await onJoin(name === null ? guestName.trim() : undefined, devices.choice, await devices.take());
     } catch (error) {
       devices.giveBack();
       setProblem(errorWords(error));
@@ -74,63 +75,6 @@ export function Lobby({ title, name, joinAs, onJoin }: LobbyProps) {
   );
 }
 
-type Devices = ReturnType<typeof useDevices>;
-
-/** Opens microphone and camera, reopens them on another choice, and lets go of them unless the meeting takes them. */
-function useDevices() {
-  const [choice, setChoice] = useState<DeviceChoice>(defaultDevices);
-  const [tracks, setTracks] = useState<LocalTracks>({ microphone: null, camera: null });
-  const [wanted, setWanted] = useState({ microphone: true, camera: true });
-  const [list, setList] = useState<MediaDeviceInfo[]>([]);
-  const [asked, setAsked] = useState(false);
-  const taken = useRef(false);
-
-  const useTrack = (kind: "microphone" | "camera", on: boolean, deviceId: string, open: typeof openCamera) => {
-    useEffect(() => {
-      if (!on) return;
-      let gone = false;
-      let mine: MediaStreamTrack | null = null;
-      void open(deviceId).then(async (track) => {
-        mine = track;
-        if (gone) return track?.stop();
-        setTracks((current) => ({ ...current, [kind]: track }));
-        setList(await listDevices());
-        setAsked(true);
-      });
-      return () => {
-        gone = true;
-        if (taken.current) return;
-        mine?.stop();
-        setTracks((current) => ({ ...current, [kind]: null }));
-      };
-    }, [on, deviceId]);
-  };
-  useTrack("microphone", true, choice.microphone, openMicrophone);
-  useTrack("camera", wanted.camera, choice.camera, openCamera);
-
-  useEffect(() => {
-    if (tracks.microphone) tracks.microphone.enabled = wanted.microphone;
-  }, [tracks.microphone, wanted.microphone]);
-
-  return {
-    choice,
-    tracks,
-    wanted,
-    list,
-    asked,
-    choose: (change: Partial<DeviceChoice>) => setChoice({ ...choice, ...change }),
-    want: (change: Partial<typeof wanted>) => setWanted({ ...wanted, ...change }),
-    /** Hands the open devices over to the meeting. */
-    take: (): LocalTracks => {
-      taken.current = true;
-      return tracks;
-    },
-    giveBack: () => {
-      taken.current = false;
-    },
-  };
-}
-
 function Preview({ devices, name }: { devices: Devices; name: string }) {
   const stream = useRef(new MediaStream());
   const { camera, microphone } = devices.tracks;
@@ -141,7 +85,9 @@ function Preview({ devices, name }: { devices: Devices; name: string }) {
 
   return (
     <div class="preview">
-      <span class="tile-avatar">{name.trim() === "" ? <Icon name="camera-off" size={48} /> : <Avatar name={name} large />}</span>
+      <span class="tile-avatar">
+        {name.trim() === "" ? <Icon name="camera-off" size={48} /> : <Avatar name={name} large />}
+      </span>
       {camera && <Video key={camera.id} stream={stream.current} mirrored />}
       {!camera && devices.asked && <span class="preview-note">{words.join.cameraOff}</span>}
       <div class="preview-bar">
@@ -196,10 +142,28 @@ function DevicePickers({ devices }: { devices: Devices }) {
     <>
       {!asked && <p class="hint">{words.join.askDevices}</p>}
       {asked && tracks.microphone === null && <p class="hint hint-warning">{words.join.noDevices}</p>}
-      <Picker label={words.join.microphone} kind="audioinput" list={list} value={choice.microphone} onValue={(microphone) => choose({ microphone })} />
-      <Picker label={words.join.camera} kind="videoinput" list={list} value={choice.camera} onValue={(camera) => choose({ camera })} />
+      <Picker
+        label={words.join.microphone}
+        kind="audioinput"
+        list={list}
+        value={choice.microphone}
+        onValue={(microphone) => choose({ microphone })}
+      />
+      <Picker
+        label={words.join.camera}
+        kind="videoinput"
+        list={list}
+        value={choice.camera}
+        onValue={(camera) => choose({ camera })}
+      />
       {canChooseSpeaker && (
-        <Picker label={words.join.speaker} kind="audiooutput" list={list} value={choice.speaker} onValue={(speaker) => choose({ speaker })} />
+        <Picker
+          label={words.join.speaker}
+          kind="audiooutput"
+          list={list}
+          value={choice.speaker}
+          onValue={(speaker) => choose({ speaker })}
+        />
       )}
     </>
   );
@@ -218,7 +182,12 @@ function Picker({ label, kind, list, value, onValue }: PickerProps) {
   return (
     <label class="labelled">
       <span>{label}</span>
-      <select class="field" value={value} disabled={devices.length === 0} onChange={(event) => onValue(event.currentTarget.value)}>
+      <select
+        class="field"
+        value={value}
+        disabled={devices.length === 0}
+        onChange={(event) => onValue(event.currentTarget.value)}
+      >
         <option value="">{devices.length === 0 ? words.join.noDevice : words.join.systemDefault}</option>
         {devices.map((device) => (
           <option key={device.deviceId} value={device.deviceId}>

@@ -24,7 +24,8 @@ export function PersonRow({ person, call, host }: PersonRowProps) {
   const name = shownName(person);
   const muted = mine ? room.local.microphone !== "on" || person.muted_by_host === true : isMuted(person);
   const owner = room.meeting?.owner ?? null;
-  const mayViewOnly = host && person.role !== "host" && !mine && (owner === null || owner === room.people[room.me ?? ""]?.user);
+  const mayViewOnly =
+    host && person.role !== "host" && !mine && (owner === null || owner === room.people[room.me ?? ""]?.user);
 
   return (
     <li class="row person-row" data-testid="person-row" data-person={person.id} data-role={person.role}>
@@ -50,7 +51,12 @@ export function PersonRow({ person, call, host }: PersonRowProps) {
             icon="more"
             label={words.panel.menuOf(name)}
             testid="person-menu"
-            items={personMenu(controller, person, { mine, mayViewOnly, maySend: maySend(room.meeting?.type, person), call })}
+            items={personMenu(controller, person, {
+              mine,
+              mayViewOnly,
+              maySend: maySend(room.meeting?.type, person),
+              call,
+            })}
           />
         )}
       </span>
@@ -89,7 +95,7 @@ function MutedSign() {
 function CallLine({ call }: { call: Call | null }) {
   if (call === null || call.state === "joined") return null;
   return (
-    <span class={`call-line call-line-${callTone(call)}`} data-testid="call-state" data-state={call.state}>
+    <span class={`call-line call-line-${callTone(call)}`} data-testid="panel-call-state" data-state={call.state}>
       {callWords(call)}
     </span>
   );
@@ -103,7 +109,7 @@ function CallActions({ call, name }: { call: Call; name: string }) {
         type="button"
         class="button button-small"
         aria-label={words.call.cancelWho(name)}
-        data-testid="cancel-call"
+        data-testid="panel-cancel-call"
         onClick={() => void controller.endCall(call.call)}
       >
         {words.call.cancel}
@@ -116,7 +122,7 @@ function CallActions({ call, name }: { call: Call; name: string }) {
       type="button"
       class="button button-small"
       aria-label={words.call.againWho(name)}
-      data-testid="call-again"
+      data-testid="panel-call-again"
       onClick={() => void controller.callAgain(call.call)}
     >
       {words.call.again}
@@ -139,6 +145,15 @@ function personMenu(controller: Controller, person: Person, rights: MenuRights):
     checked: person.role === role,
     onSelect: () => void controller.setRole(person.id, role),
   }));
+  const reachable = Boolean(person.user ?? person.number);
+  if (!person.present && reachable && !(rights.call && isPending(rights.call.state))) {
+    items.push({
+      key: "call",
+      label: words.panel.call,
+      icon: "phone",
+      onSelect: () => void controller.callPerson(person),
+    });
+  }
   if (person.present && !rights.mine && rights.maySend) {
     const muted = person.muted_by_host === true;
     items.push({
@@ -159,7 +174,12 @@ function personMenu(controller: Controller, person: Person, rights: MenuRights):
   }
   if (rights.call?.state === "joined" && person.present) {
     const { call } = rights.call;
-    items.push({ key: "hang-up", label: words.panel.hangUp, icon: "leave", onSelect: () => void controller.endCall(call) });
+    items.push({
+      key: "hang-up",
+      label: words.panel.hangUp,
+      icon: "leave",
+      onSelect: () => void controller.endCall(call),
+    });
   }
   if (!rights.mine) {
     items.push({

@@ -18,7 +18,6 @@ export function RoomView() {
   const { controller } = useRoom();
   const room = useRoomState();
   const [people, setPeople] = useState(() => matchMedia(WIDE).matches);
-  const [inviting, setInviting] = useState(false);
   const [ending, setEnding] = useState(false);
   useTitle(controller.meeting.title);
 
@@ -34,9 +33,14 @@ export function RoomView() {
         <Grid />
         {people && <PeoplePanel onClose={() => setPeople(false)} />}
       </main>
-      <Bar peopleOpen={people} onPeople={() => setPeople(!people)} onInvite={() => setInviting(true)} onEnd={() => setEnding(true)} />
+      <Bar
+        peopleOpen={people}
+        onPeople={() => setPeople(!people)}
+        onInvite={() => controller.openInvite("join-info")}
+        onEnd={() => setEnding(true)}
+      />
       <MixAudio />
-      {inviting && <InviteDialog onClose={() => setInviting(false)} />}
+      {room.invite && <InviteDialog tab={room.invite} />}
       {ending && <EndDialog onClose={() => setEnding(false)} />}
     </div>
   );

@@ -2,7 +2,7 @@
 
 import type { Person } from "../api/client";
 import { isMuted, isPhone, slotOf } from "../state/select";
-import { Avatar, ViewOnlyTag } from "../ui/bits";
+import { Avatar } from "../ui/bits";
 import { shownName } from "../ui/format";
 import { Icon } from "../ui/icons";
 import { words } from "../words";
@@ -48,7 +48,7 @@ export function Tile({ person }: { person: Person }) {
           {name}
           {mine && ` (${words.common.you})`}
         </span>
-        {person.access === "view_only" && <ViewOnlyTag />}
+        {person.access === "view_only" && <Icon name="eye" size={16} />}
       </span>
     </div>
   );
@@ -70,6 +70,7 @@ interface Signs {
 function describe(person: Person, { phone, speaking, muted }: Signs): string {
   const name = shownName(person);
   const parts = [phone ? words.room.onPhone(name) : name, words.roles[person.role]];
+  if (person.access === "view_only") parts.push(words.access.view_only);
   if (muted) parts.push(words.room.muted);
   if (speaking) parts.push(words.room.speaking);
   return parts.join(", ");

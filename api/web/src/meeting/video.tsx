@@ -42,6 +42,7 @@ function useFrames(element: { current: HTMLVideoElement | null }): boolean {
   useEffect(() => {
     const video = element.current;
     if (!video) return;
+    if (!("requestVideoFrameCallback" in video)) return setLive(true);
     let last = -Infinity;
     let handle = 0;
     const onFrame = (now: number) => {

@@ -93,7 +93,9 @@ function JoinInformation({ info }: { info: JoinInfo }) {
 }
 
 function SavedRow({ person }: { person: Person }) {
-  const reach = [person.number ? formatNumber(person.number) : "", person.email ?? ""].filter((each) => each !== shownName(person));
+  const reach = [person.number ? formatNumber(person.number) : "", person.email ?? ""].filter(
+    (each) => each !== shownName(person),
+  );
   const numberOnly = !person.user && !person.email && person.number;
   return (
     <li class="row row-wraps">
@@ -125,7 +127,13 @@ function StartFoot({ meeting }: { meeting: Meeting }) {
           {words.common.back}
         </Link>
         {entry.label && (
-          <button type="button" class="button button-primary" data-testid="start-meeting" disabled={entry.busy} onClick={entry.go}>
+          <button
+            type="button"
+            class="button button-primary"
+            data-testid="start-meeting"
+            disabled={entry.busy}
+            onClick={entry.go}
+          >
             {entry.label}
           </button>
         )}

@@ -45,7 +45,9 @@ export function LinkPage({ token }: { token: string }) {
       title={meeting.title}
       user={null}
       name={name}
-      joinAs={name === null ? "" : person?.role ? words.join.as(name, words.roles[person.role]) : words.join.asName(name)}
+      joinAs={
+        name === null ? "" : person?.role ? words.join.as(name, words.roles[person.role]) : words.join.asName(name)
+      }
       admit={async (guestName) => {
         const joined = await api.join(token, guestName);
         return { api: new Api(joined.token), meeting: joined.meeting };

@@ -87,7 +87,12 @@ interface AfterProps {
   onAgain: () => void;
 }
 
-const OVER_WORDS: Record<Over, string> = { ended: words.room.ended, removed: words.room.removed, left: words.room.left };
+const OVER_WORDS: Record<Over, string> = {
+  ended: words.room.ended,
+  removed: words.room.removed,
+  left: words.room.left,
+  lost: words.room.lost,
+};
 
 function After({ over, title, user, onAgain }: AfterProps) {
   return (
@@ -97,7 +102,7 @@ function After({ over, title, user, onAgain }: AfterProps) {
         <h1>{OVER_WORDS[over]}</h1>
         <p class="hint">{title}</p>
         <div class="button-row">
-          {over === "left" && (
+          {(over === "left" || over === "lost") && (
             <button type="button" class="button" onClick={onAgain}>
               {words.room.rejoin}
             </button>

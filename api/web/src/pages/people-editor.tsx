@@ -100,5 +100,7 @@ function foundBy(who: Who): string {
   if (who.kind === "number") return words.create.noEmail;
   if (who.kind === "email") return words.create.foundBy.email;
   const { extension, mail } = who.user;
-  return [extension ? words.common.extension(extension) : "", mail].filter(Boolean).join(" · ") || words.create.foundBy.user;
+  return (
+    [extension ? words.common.extension(extension) : "", mail].filter(Boolean).join(" · ") || words.create.foundBy.user
+  );
 }

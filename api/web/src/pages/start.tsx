@@ -62,7 +62,13 @@ function MeetingRow({ meeting }: { meeting: Meeting }) {
       {running && <span class="tag tag-live">{words.start.states[meeting.state]}</span>}
       {entry.problem && <span class="call-line call-line-bad">{entry.problem}</span>}
       {entry.label && (
-        <button type="button" class="button button-small meeting-go" data-testid="row-start" disabled={entry.busy} onClick={entry.go}>
+        <button
+          type="button"
+          class="button button-small meeting-go"
+          data-testid="row-start"
+          disabled={entry.busy}
+          onClick={entry.go}
+        >
           {entry.label}
           <span class="visually-hidden"> {meeting.title}</span>
         </button>

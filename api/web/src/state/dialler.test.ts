@@ -23,7 +23,9 @@ const targets = (state: Dialler) => state.rows.filter(readyToCall).map(callTarge
 
 describe("choosing whom to call", () => {
   it("a47_the_only_registered_device_is_chosen_by_itself", () => {
-    expect(targets(run(addUma, oneDevice))).toEqual([{ user: "u103", device: "103a", role: "attendee", access: "collaborate" }]);
+    expect(targets(run(addUma, oneDevice))).toEqual([
+      { user: "u103", device: "103a", role: "attendee", access: "collaborate" },
+    ]);
   });
 
   it("a47_of_several_devices_exactly_the_chosen_one_is_called", () => {
@@ -41,8 +43,17 @@ describe("choosing whom to call", () => {
   });
 
   it("a40_the_last_role_counts_and_a53_devices_and_numbers_mix", () => {
-    const state = run(addUma, oneDevice, addNumber, { type: "role", key: "r2", role: "host" }, { type: "role", key: "r2", role: "presenter" });
-    expect(targets(state)).toMatchObject([{ device: "103a", role: "attendee" }, { number: "+12025550177", role: "presenter" }]);
+    const state = run(
+      addUma,
+      oneDevice,
+      addNumber,
+      { type: "role", key: "r2", role: "host" },
+      { type: "role", key: "r2", role: "presenter" },
+    );
+    expect(targets(state)).toMatchObject([
+      { device: "103a", role: "attendee" },
+      { number: "+12025550177", role: "presenter" },
+    ]);
   });
 
   it("a17_a_removed_row_is_not_called", () => {
@@ -62,7 +73,10 @@ describe("pressing CALL", () => {
     const state = reduceDialler(pressed, {
       type: "answered",
       keys: ["r1", "r2"],
-      receipts: [{ id: "c1", state: "queued" }, { state: "refused", reason: "emergency", mend: "Use a phone" }],
+      receipts: [
+        { id: "c1", state: "queued" },
+        { state: "refused", reason: "emergency", mend: "Use a phone" },
+      ],
     });
     expect(state.pressKey).toBeNull();
     expect(state.rows[0]?.at).toEqual({ step: "placed", call: "c1" });
@@ -77,7 +91,11 @@ describe("pressing CALL", () => {
   });
 
   it("d39_a_changed_list_is_a_new_request", () => {
-    const state = reduceDialler(reduceDialler(pressed, { type: "unreachable" }), { type: "role", key: "r1", role: "host" });
+    const state = reduceDialler(reduceDialler(pressed, { type: "unreachable" }), {
+      type: "role",
+      key: "r1",
+      role: "host",
+    });
     expect(state.pressKey).toBeNull();
   });
 
@@ -88,7 +106,11 @@ describe("pressing CALL", () => {
   });
 
   it("i55_call_again_follows_the_new_call_and_keeps_the_role", () => {
-    const placed = reduceDialler(pressed, { type: "answered", keys: ["r1"], receipts: [{ id: "c1", state: "queued" }] });
+    const placed = reduceDialler(pressed, {
+      type: "answered",
+      keys: ["r1"],
+      receipts: [{ id: "c1", state: "queued" }],
+    });
     const again = reduceDialler(placed, { type: "again", key: "r1", call: "c2" });
     expect(again.rows[0]).toMatchObject({ role: "attendee", at: { step: "placed", call: "c2" } });
   });
@@ -103,7 +125,11 @@ describe("the same target twice", () => {
   });
 
   it("may be added again once its call is over", () => {
-    const placed = run(addNumber, { type: "press", pressKey: "k" }, { type: "answered", keys: ["r2"], receipts: [{ id: "c1", state: "queued" }] });
+    const placed = run(
+      addNumber,
+      { type: "press", pressKey: "k" },
+      { type: "answered", keys: ["r2"], receipts: [{ id: "c1", state: "queued" }] },
+    );
     const busy = { c1: { call: "c1", state: "failed" as const } };
     const ringing = { c1: { call: "c1", state: "ringing" as const } };
     expect(alreadyListed(placed.rows, busy, { number: "+12025550177" })).toBe(false);

@@ -1,6 +1,6 @@
 /** The list in the CALL tab: who is to be called, as what, and what became of each press of CALL. */
 
-import type { Access, Call, CallReceipt, CallTarget, Device, Role } from "../api/client";
+import type { Access, Call, CallReceipt, CallTarget, Device, Person, Role } from "../api/client";
 import { joinSentences } from "../ui/format";
 import { words } from "../words";
 import { isFinal } from "./select";
@@ -19,10 +19,7 @@ export type RowTarget =
   | { kind: "number"; number: string; name: string | null };
 
 export type RowStep =
-  | { step: "draft" }
-  | { step: "sending" }
-  | { step: "placed"; call: string }
-  | { step: "refused"; why: string };
+  { step: "draft" } | { step: "sending" } | { step: "placed"; call: string } | { step: "refused"; why: string };
 
 export interface DiallerRow {
   key: string;
@@ -39,7 +36,7 @@ export interface Dialler {
 }
 
 export type DiallerAction =
-  | { type: "add"; key: string; target: RowTarget }
+  | { type: "add"; key: string; target: RowTarget; role?: Role }
   | { type: "devices"; key: string; devices: readonly Device[] }
   | { type: "choose"; key: string; device: string }
   | { type: "use-number"; key: string }
@@ -61,7 +58,7 @@ export function reduceDialler(state: Dialler, action: DiallerAction): Dialler {
       const row: DiallerRow = {
         key: action.key,
         target: action.target,
-        role: "attendee",
+        role: action.role ?? "attendee",
         access: "collaborate",
         at: { step: "draft" },
       };
@@ -147,8 +144,17 @@ export function needsDevice(row: DiallerRow): boolean {
 
 export function callTarget(row: DiallerRow): CallTarget | null {
   const { target, role, access } = row;
-  if (target.kind === "user") return target.device === null ? null : { user: target.user, device: target.device, role, access };
+  if (target.kind === "user")
+    return target.device === null ? null : { user: target.user, device: target.device, role, access };
   return { number: target.number, role, access, ...(target.name === null ? {} : { name: target.name }) };
+}
+
+/** How a person of the meeting is called: on a device of theirs, or by their number; `null` if there is neither. */
+export function personTarget(person: Person): RowTarget | null {
+  const number = person.number ?? null;
+  const name = person.display_name;
+  if (person.user) return { kind: "user", user: person.user, name, number, devices: null, device: null };
+  return number === null ? null : { kind: "number", number, name: name === number ? null : name };
 }
 
 /** Whether this user or number is in the list already, waiting or being called. */

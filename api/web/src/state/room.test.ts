@@ -8,7 +8,15 @@ import { absent, isHost, isMuted, latestCall, maySend, present, slotOf, strayCal
 const meeting: Meeting = { id: "m1", number: "900000001", title: "Sync", type: "conference", state: "active" };
 
 function person(id: string, change: Partial<Person> = {}): Person {
-  return { id, display_name: id, role: "attendee", access: "collaborate", present: true, leg_kind: "webrtc", ...change };
+  return {
+    id,
+    display_name: id,
+    role: "attendee",
+    access: "collaborate",
+    present: true,
+    leg_kind: "webrtc",
+    ...change,
+  };
 }
 
 function call(id: string, change: Partial<Call> = {}): Call {
@@ -18,10 +26,21 @@ function call(id: string, change: Partial<Call> = {}): Call {
 const hana = person("hana", { role: "host" });
 
 function snapshot(id: number, people: Person[] = [hana], calls: Call[] = []): unknown {
-  return { type: "snapshot", id, data: { meeting, people, calls, slots: { hana: ["pia", null], pia: ["hana"] }, active_speaker: null } };
+  return {
+    type: "snapshot",
+    id,
+    data: { meeting, people, calls, slots: { hana: ["pia", null], pia: ["hana"] }, active_speaker: null },
+  };
 }
 
-const event = (id: number, kind: string, data: unknown): unknown => ({ type: "event", id, kind, at: 0, meeting: "m1", data });
+const event = (id: number, kind: string, data: unknown): unknown => ({
+  type: "event",
+  id,
+  kind,
+  at: 0,
+  meeting: "m1",
+  data,
+});
 
 /** The state after these frames, as they come over the wire. */
 function after(...frames: unknown[]): RoomState {
@@ -48,7 +67,11 @@ describe("the room after a snapshot", () => {
   });
 
   it("replaces everything, also when a restarted server counts from one again", () => {
-    const state = after(snapshot(900, [hana, person("pia")]), snapshot(3, [hana]), event(4, "person.joined", { person: person("uma") }));
+    const state = after(
+      snapshot(900, [hana, person("pia")]),
+      snapshot(3, [hana]),
+      event(4, "person.joined", { person: person("uma") }),
+    );
     expect(present(state).map(({ id }) => id)).toEqual(["hana", "uma"]);
   });
 });
@@ -69,13 +92,16 @@ describe("the room after events", () => {
       snapshot(1, [hana, person("ari", { present: false })]),
       event(2, "call.queued", call("c1", { state: "queued", display_name: "Ari", target: "+12025550177" })),
       event(3, "call.ringing", { call: "c1", state: "ringing", at: 3 }),
-      event(4, "call.failed", { call: "c1", state: "failed", cause: "busy", sip_code: 486, words: "Busy", at: 4 }),
+      event(4, "call.queued", { call: "c1", state: "queued", at: 2 }),
+      event(5, "call.failed", { call: "c1", state: "failed", cause: "busy", sip_code: 486, words: "Busy", at: 4 }),
     );
     expect(state.calls.c1).toMatchObject({ state: "failed", cause: "busy", display_name: "Ari", person: "ari" });
   });
 
   it("i55_the_newest_call_to_a_person_is_the_one_shown", () => {
-    const state = after(snapshot(1, [hana], [call("c1", { state: "failed", at: 10 }), call("c2", { state: "ringing", at: 20 })]));
+    const state = after(
+      snapshot(1, [hana], [call("c1", { state: "failed", at: 10 }), call("c2", { state: "ringing", at: 20 })]),
+    );
     expect(latestCall(state, "ari")?.call).toBe("c2");
   });
 
@@ -94,11 +120,17 @@ describe("the room after events", () => {
   });
 
   it("d49_marks_the_active_speaker_until_another_speaks_or_leaves", () => {
-    const speaking = after(snapshot(1, [hana, person("ari")]), event(2, "person.speaking", { person: "ari", level: 30 }));
+    const speaking = after(
+      snapshot(1, [hana, person("ari")]),
+      event(2, "person.speaking", { person: "ari", level: 30 }),
+    );
     expect(speaking.speaker).toBe("ari");
     expect(speaking.levels.ari).toBeGreaterThan(0.5);
-    const left = after(snapshot(1, [hana, person("ari")]), event(2, "person.speaking", { person: "ari", level: 30 }),
-      event(3, "person.left", { person: person("ari", { present: false }) }));
+    const left = after(
+      snapshot(1, [hana, person("ari")]),
+      event(2, "person.speaking", { person: "ari", level: 30 }),
+      event(3, "person.left", { person: person("ari", { present: false }) }),
+    );
     expect(left.speaker).toBeNull();
   });
 
@@ -119,7 +151,13 @@ describe("the room after events", () => {
   });
 
   it("ignores kinds and frames it does not know", () => {
-    const state = after(snapshot(1), event(2, "trunk.down", {}), event(3, "call.ringing", { nonsense: true }), { type: "hello" }, 17);
+    const state = after(
+      snapshot(1),
+      event(2, "trunk.down", {}),
+      event(3, "call.ringing", { nonsense: true }),
+      { type: "hello" },
+      17,
+    );
     expect(state.lastEventId).toBe(3);
     expect(state.calls).toEqual({});
   });

@@ -5,7 +5,7 @@ import { type Frame, readCall, readPerson, readSlots, type Snapshot } from "../a
 import { type Dialler, type DiallerAction, emptyDialler, reduceDialler } from "./dialler";
 
 /** Why the meeting is over for this browser. */
-export type Over = "ended" | "removed" | "left";
+export type Over = "ended" | "removed" | "left" | "lost";
 
 /** This browser's own devices and connection. */
 export interface Local {
@@ -15,6 +15,9 @@ export interface Local {
   /** The browser refuses to play sound before the user presses something. */
   soundBlocked: boolean;
 }
+
+/** The tabs of the Invite dialog. */
+export type InviteTab = "join-info" | "invite" | "call";
 
 export interface RoomState {
   /** Whether the event stream is connected; what is shown may be stale while it is not. */
@@ -34,6 +37,8 @@ export interface RoomState {
   levels: Readonly<Record<string, number>>;
   over: Over | null;
   local: Local;
+  /** The open tab of the Invite dialog, if it is open. */
+  invite: InviteTab | null;
   dialler: Dialler;
 }
 
@@ -43,6 +48,7 @@ export type RoomAction =
   | { type: "frame"; frame: Frame }
   | { type: "left"; over: Over }
   | { type: "local"; change: Partial<Local> }
+  | { type: "invite"; tab: InviteTab | null }
   | { type: "dialler"; action: DiallerAction };
 
 export const emptyRoom: RoomState = {
@@ -58,6 +64,7 @@ export const emptyRoom: RoomState = {
   levels: {},
   over: null,
   local: { media: "connecting", microphone: "off", camera: "off", soundBlocked: false },
+  invite: null,
   dialler: emptyDialler,
 };
 
@@ -71,6 +78,8 @@ export function reduceRoom(state: RoomState, action: RoomAction): RoomState {
       return { ...state, over: state.over ?? action.over };
     case "local":
       return { ...state, local: { ...state.local, ...action.change } };
+    case "invite":
+      return { ...state, invite: action.tab };
     case "dialler":
       return { ...state, dialler: reduceDialler(state.dialler, action.action) };
     case "frame":
@@ -119,6 +128,8 @@ function takeCall(state: RoomState, data: EventData): RoomState {
   const call = readCall(data);
   if (call === null) return state;
   const known = state.calls[call.call];
+  // After a reconnect, events from before the snapshot may be told again.
+  if (known && (call.at ?? 0) < (known.at ?? 0)) return state;
   return { ...state, calls: { ...state.calls, [call.call]: { ...known, ...call } } };
 }
 

@@ -47,7 +47,9 @@ export function latestCall(state: RoomState, person: string): Call | null {
 
 /** Running calls to people the list does not hold (yet). */
 export function strayCalls(state: RoomState): Call[] {
-  return Object.values(state.calls).filter((call) => isPending(call.state) && !(call.person && state.people[call.person]));
+  return Object.values(state.calls).filter(
+    (call) => isPending(call.state) && !(call.person && state.people[call.person]),
+  );
 }
 
 /** Which slot carries this person's camera, if one does. */

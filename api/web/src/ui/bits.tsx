@@ -7,8 +7,13 @@ import { Icon, type IconName } from "./icons";
 
 /** First letters of the first and last word of a name; nothing for a bare number. */
 export function initials(name: string): string {
-  const parts = name.trim().split(/\s+/).filter((part) => /\p{L}/u.test(part));
-  const letters = [parts[0], parts.length > 1 ? parts[parts.length - 1] : undefined].map((part) => part?.match(/\p{L}/u)?.[0] ?? "");
+  const parts = name
+    .trim()
+    .split(/\s+/)
+    .filter((part) => /\p{L}/u.test(part));
+  const letters = [parts[0], parts.length > 1 ? parts[parts.length - 1] : undefined].map(
+    (part) => part?.match(/\p{L}/u)?.[0] ?? "",
+  );
   return letters.join("").toUpperCase();
 }
 
@@ -24,7 +29,11 @@ export function hueOf(name: string): number {
 export function Avatar({ name, icon, large = false }: { name: string; icon?: IconName; large?: boolean }) {
   return (
     <span class={`avatar hue-${hueOf(name)}${large ? " avatar-large" : ""}`} aria-hidden="true">
-      {icon ? <Icon name={icon} size={large ? 38 : 18} /> : initials(name) || <Icon name="person" size={large ? 38 : 20} />}
+      {icon ? (
+        <Icon name={icon} size={large ? 38 : 18} />
+      ) : (
+        initials(name) || <Icon name="person" size={large ? 38 : 20} />
+      )}
     </span>
   );
 }

@@ -36,6 +36,8 @@ export function Combobox<Value>({ label, placeholder, testid, load, onChoose, me
   const [open, setOpen] = useState(false);
   const [active, setActive] = useState(0);
   const [leftOver, setLeftOver] = useState(false);
+  /** Enter was pressed before the options for the text had come. */
+  const impatient = useRef(false);
   const { options, problem, searching } = useOptions(load, text, open);
 
   const choose = (option: ComboOption<Value> | undefined) => {
@@ -54,7 +56,8 @@ export function Combobox<Value>({ label, placeholder, testid, load, onChoose, me
       if (open) setActive(step(options, active, event.key === "ArrowDown" ? 1 : -1));
     } else if (event.key === "Enter") {
       event.preventDefault();
-      if (open && !searching) choose(options[active]);
+      if (open && searching) impatient.current = true;
+      else if (open) choose(options[active]);
     } else if (event.key === "Escape" && open) {
       event.preventDefault();
       event.stopPropagation();
@@ -62,7 +65,12 @@ export function Combobox<Value>({ label, placeholder, testid, load, onChoose, me
     }
   };
 
-  useEffect(() => setActive(step(options, -1, 1)), [options]);
+  useEffect(() => {
+    const first = step(options, -1, 1);
+    setActive(first);
+    if (impatient.current && !searching) choose(options[first]);
+    if (!searching) impatient.current = false;
+  }, [options]);
 
   const nothing = open && !searching && options.length === 0 && text.trim() !== "";
   const usable = options.some((option) => !option.disabled);
@@ -91,6 +99,7 @@ export function Combobox<Value>({ label, placeholder, testid, load, onChoose, me
           value={text}
           onInput={(event) => {
             setText(event.currentTarget.value);
+            impatient.current = false;
             setLeftOver(false);
             setOpen(true);
           }}
@@ -103,7 +112,13 @@ export function Combobox<Value>({ label, placeholder, testid, load, onChoose, me
           onKeyDown={onKeyDown}
         />
       </div>
-      <div id={`${id}-list`} class="combobox-list" role="listbox" aria-label={label} hidden={!open || (options.length === 0 && !nothing)}>
+      <div
+        id={`${id}-list`}
+        class="combobox-list"
+        role="listbox"
+        aria-label={label}
+        hidden={!open || (options.length === 0 && !nothing)}
+      >
         {options.map((option, index) => (
           <Option
             key={option.key}

@@ -34,7 +34,12 @@ export function CopyIcon({ text, label }: Omit<CopyButtonProps, "primary">) {
   const { outcome, copy } = useCopy(text);
   return (
     <>
-      <IconButton icon={outcome === "copied" ? "check" : "copy"} label={outcome === "copied" ? words.common.copied : label} onClick={copy} testid="copy-link" />
+      <IconButton
+        icon={outcome === "copied" ? "check" : "copy"}
+        label={outcome === "copied" ? words.common.copied : label}
+        onClick={copy}
+        testid="copy-link"
+      />
       <CopyOutcome outcome={outcome} text={text} label={label} />
     </>
   );
@@ -55,7 +60,15 @@ function CopyOutcome({ outcome, text, label }: { outcome: Outcome; text: string;
           <p class="note" role="alert">
             {words.common.copyByHand}
           </p>
-          <textarea ref={field} class="field" readOnly rows={Math.min(7, text.split("\n").length + 1)} value={text} aria-label={label} data-testid="copy-fallback" />
+          <textarea
+            ref={field}
+            class="field"
+            readOnly
+            rows={Math.min(7, text.split("\n").length + 1)}
+            value={text}
+            aria-label={label}
+            data-testid="copy-fallback"
+          />
         </div>
       )}
     </>

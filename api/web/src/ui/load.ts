@@ -4,9 +4,7 @@ import { useCallback, useEffect, useState } from "preact/hooks";
 import { errorWords } from "./errors";
 
 export type Loading<Value> =
-  | { step: "loading" }
-  | { step: "failed"; words: string; error: unknown }
-  | { step: "done"; value: Value };
+  { step: "loading" } | { step: "failed"; words: string; error: unknown } | { step: "done"; value: Value };
 
 export function useLoad<Value>(key: string, load: () => Promise<Value>): [Loading<Value>, () => void] {
   const [state, setState] = useState<Loading<Value>>({ step: "loading" });

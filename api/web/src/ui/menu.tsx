@@ -69,7 +69,8 @@ function MenuList({ items, label, anchor, onClose }: MenuListProps) {
   useOutsideClose(list, anchor, onClose);
 
   useEffect(() => {
-    const start = list.current?.querySelector<HTMLElement>('[aria-checked="true"]') ?? list.current?.querySelector("button");
+    const start =
+      list.current?.querySelector<HTMLElement>('[aria-checked="true"]') ?? list.current?.querySelector("button");
     start?.focus();
   }, []);
 

@@ -44,11 +44,18 @@ export function useRoute(): Route {
     const update = () => {
       setPath(location.pathname);
       scrollTo(0, 0);
+      requestAnimationFrame(focusPage);
     };
     addEventListener("popstate", update);
     return () => removeEventListener("popstate", update);
   }, []);
   return parseRoute(path);
+}
+
+/** Puts the keyboard where the new page begins: into its first field, or at its top. */
+function focusPage(): void {
+  const start = document.querySelector<HTMLElement>("[autofocus]") ?? document.getElementById("main");
+  start?.focus();
 }
 
 interface LinkProps {

@@ -32,11 +32,13 @@ export function Shell({ title, me, onSignOut, narrow = false, children }: ShellP
           <div class="topbar-me">
             <Avatar name={me.display_name} />
             <span class="topbar-name">{me.display_name}</span>
-            <button type="button" class="button button-quiet" onClick={onSignOut} data-testid="sign-out">
-              <Icon name="exit" size={18} />
-              <span class="wide-only">{words.login.signOut}</span>
-              <span class="visually-hidden narrow-only">{words.login.signOut}</span>
-            </button>
+            {onSignOut && (
+              <button type="button" class="button button-quiet" onClick={onSignOut} data-testid="sign-out">
+                <Icon name="exit" size={18} />
+                <span class="wide-only">{words.login.signOut}</span>
+                <span class="visually-hidden narrow-only">{words.login.signOut}</span>
+              </button>
+            )}
           </div>
         )}
       </header>

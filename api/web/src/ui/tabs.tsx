@@ -20,7 +20,10 @@ interface TabsProps<Key extends string> {
 export function Tabs<Key extends string>({ tabs, selected, onSelect, label }: TabsProps<Key>) {
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
-  const current = Math.max(0, tabs.findIndex((tab) => tab.key === selected));
+  const current = Math.max(
+    0,
+    tabs.findIndex((tab) => tab.key === selected),
+  );
 
   const onKeyDown = (event: KeyboardEvent) => {
     const last = tabs.length - 1;

@@ -17,7 +17,9 @@ describe("words and numbers", () => {
   });
 
   it("an error says what is wrong and how to mend it, each once", () => {
-    expect(errorWords(new ApiError({ title: "Bad", status: 422, detail: "Too long.", mend: "Use 200 letters." }))).toBe("Too long. Use 200 letters.");
+    expect(errorWords(new ApiError({ title: "Bad", status: 422, detail: "Too long.", mend: "Use 200 letters." }))).toBe(
+      "Too long. Use 200 letters.",
+    );
     expect(joinSentences("Busy", undefined)).toBe("Busy");
     expect(joinSentences("Use a phone", "Use a phone")).toBe("Use a phone");
   });
@@ -25,7 +27,9 @@ describe("words and numbers", () => {
   it("i52_a_call_is_told_in_plain_words", () => {
     expect(callWords({ call: "c", state: "confirming" })).toBe("Waiting for 1");
     expect(callWords({ call: "c", state: "failed", cause: "not_confirmed" })).toBe("Did not press 1");
-    expect(callWords({ call: "c", state: "failed", cause: "of_a_newer_server", words: "Something new" })).toBe("Something new");
+    expect(callWords({ call: "c", state: "failed", cause: "of_a_newer_server", words: "Something new" })).toBe(
+      "Something new",
+    );
   });
 
   it("initials come from the first and last word that has a letter", () => {
@@ -94,14 +98,36 @@ describe("the drop-downs", () => {
   });
 
   it("i40_a_refused_number_is_shown_with_its_reason_and_cannot_be_chosen", async () => {
-    const [option] = await whoOptions(server([{ kind: "refused", display: "911", reason: "emergency" }]), "call", "911");
+    const [option] = await whoOptions(
+      server([{ kind: "refused", display: "911", reason: "emergency" }]),
+      "call",
+      "911",
+    );
     expect(option).toMatchObject({ disabled: true, value: null });
     expect(option?.detail).toContain("Emergency numbers are not dialled");
   });
 
+  it("a47_a_device_that_was_typed_is_the_one_chosen", async () => {
+    const [option] = await whoOptions(
+      server([{ kind: "device", user: uma, device: "103b", display: "Uma" }]),
+      "call",
+      "103b",
+    );
+    expect(option?.value).toMatchObject({ kind: "user", device: "103b" });
+  });
+
+  it("i33_a_colleagues_outside_number_is_called_as_typed_and_invited_as_the_colleague", async () => {
+    const match = { kind: "number", user: uma, number: "+12025550103", display: "+1 202 555 0103" };
+    expect((await whoOptions(server([match]), "call", "x"))[0]?.value).toMatchObject({ kind: "number", name: "Uma" });
+    expect((await whoOptions(server([match]), "people", "x"))[0]?.value).toMatchObject({ kind: "user" });
+  });
+
   it("a13_an_unknown_address_is_a_person_in_people_and_not_to_be_called", async () => {
     const match = { kind: "email", display: "guest@else.test", email: "guest@else.test" };
-    expect((await whoOptions(server([match]), "people", "g"))[0]?.value).toEqual({ kind: "email", email: "guest@else.test" });
+    expect((await whoOptions(server([match]), "people", "g"))[0]?.value).toEqual({
+      kind: "email",
+      email: "guest@else.test",
+    });
     expect((await whoOptions(server([match]), "call", "g"))[0]?.disabled).toBe(true);
   });
 });

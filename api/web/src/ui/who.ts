@@ -7,8 +7,9 @@ import { formatNumber, joinSentences } from "./format";
 
 /** Somebody chosen in a drop-down. */
 export type Who =
-  | { kind: "user"; user: User }
-  | { kind: "number"; number: string; display: string }
+  /** `device` is set if one was typed. */
+  | { kind: "user"; user: User; device?: string | null }
+  | { kind: "number"; number: string; display: string; name?: string }
   | { kind: "email"; email: string };
 
 /** The drop-down's options for a text: all users for an empty one, what the server makes of it otherwise. */
@@ -17,40 +18,57 @@ export async function whoOptions(api: Api, purpose: ResolvePurpose, text: string
   return (await api.resolve(purpose, text)).map((match, index) => matchOption(match, index, purpose));
 }
 
-function userOption(user: User, purpose: ResolvePurpose): ComboOption<Who> {
-  const devices = purpose === "call" ? (user.devices ?? []).filter((device) => device.registered) : [];
+function userOption(user: User, purpose: ResolvePurpose, device: string | null = null): ComboOption<Who> {
+  const devices = purpose === "call" ? (user.devices ?? []).filter((each) => each.registered) : [];
   const extension = user.extension ? words.common.extension(user.extension) : "";
-  const detail = [extension, devices.length > 0 ? devices.map((device) => device.label).join(", ") : purpose === "call" ? "" : user.mail];
+  const reach = purpose === "call" ? devices.map((each) => each.label).join(", ") : user.mail;
   return {
     key: `user-${user.id}`,
     title: user.display_name,
-    detail: detail.filter(Boolean).join(" · "),
-    value: { kind: "user", user },
+    detail: [extension, reach].filter(Boolean).join(" · "),
+    value: { kind: "user", user, device },
   };
 }
 
 function matchOption(match: Match, index: number, purpose: ResolvePurpose): ComboOption<Who> {
-  if (match.kind !== "refused" && match.user) {
-    const number = match.user.number ?? match.number ?? null;
-    return userOption({ ...match.user, number }, purpose);
+  if (match.kind === "refused" || match.kind === "unknown") return refusal(match.display, whyNot(match), index);
+  // A colleague's outside number is the colleague to invite, and that number to call.
+  const number = match.number ?? null;
+  if (match.user && !(match.kind === "number" && purpose === "call")) {
+    return userOption({ ...match.user, number: match.user.number ?? number }, purpose, match.device);
   }
-  const email = match.email ?? match.display;
-  if (match.kind === "email" && purpose === "call") return refusal(email, words.call.useInvite, index);
-  if (match.kind === "email") {
-    return { key: `email-${email}`, title: email, detail: words.create.foundBy.email, icon: "mail", value: { kind: "email", email } };
-  }
-  if (match.kind === "number" && match.number) {
-    const display = formatNumber(match.number);
-    return {
-      key: `number-${match.number}`,
-      title: display,
-      detail: words.create.foundBy.number,
-      icon: "phone",
-      value: { kind: "number", number: match.number, display },
-    };
-  }
-  const reason = match.reason ? (words.causes[match.reason] ?? match.reason) : "";
-  return refusal(match.display, joinSentences(reason, match.mend) || words.common.nobodyMatches(match.display), index);
+  if (match.kind === "email") return emailOption(match.email ?? match.display, index, purpose);
+  return number === null
+    ? refusal(match.display, whyNot(match), index)
+    : numberOption(number, match.user?.display_name);
+}
+
+function emailOption(email: string, index: number, purpose: ResolvePurpose): ComboOption<Who> {
+  if (purpose === "call") return refusal(email, words.call.useInvite, index);
+  return {
+    key: `email-${email}`,
+    title: email,
+    detail: words.create.foundBy.email,
+    icon: "mail",
+    value: { kind: "email", email },
+  };
+}
+
+function numberOption(number: string, name: string | undefined): ComboOption<Who> {
+  const display = formatNumber(number);
+  return {
+    key: `number-${number}`,
+    title: display,
+    detail: name ?? words.create.foundBy.number,
+    icon: "phone",
+    value: { kind: "number", number, display, name },
+  };
+}
+
+function whyNot({ display, reason, detail, mend }: Match): string {
+  return (
+    joinSentences(detail ?? (reason && words.causes[reason]) ?? reason, mend) || words.common.nobodyMatches(display)
+  );
 }
 
 function refusal(title: string, detail: string, index: number): ComboOption<Who> {
