@@ -243,10 +243,9 @@ pub struct WebrtcAnswer {
     /// The answer.
     pub sdp: String,
     /// Id of the leg.
-    pub leg: String,
-    /// Id of the person.
-    #[serde(default)]
-    pub person: String,
+    pub leg: u64,
+    /// Who joined.
+    pub person: Person,
 }
 
 /// Answer to a join link.

@@ -45,7 +45,7 @@ pub struct Participant {
     /// The event stream that keeps its leg alive.
     pub events: Events,
     /// Id of its leg.
-    pub leg: String,
+    pub leg: u64,
     /// Id of its person.
     pub person: String,
     camera: Mutex<Option<JoinHandle<()>>>,
@@ -60,10 +60,10 @@ impl Participant {
         let mut peer = Peer::new(voice).await?;
         let offer = peer.offer().await?;
         let answer = api.webrtc_offer(meeting, &offer).await?;
-        let events = Events::connect(api, Some(meeting), Some(&answer.leg), None).await?;
+        let events = Events::connect(api, Some(meeting), Some(&answer.leg.to_string()), None).await?;
         peer.accept(&answer.sdp).await?;
         peer.wait_connected(Duration::from_secs(10)).await?;
-        Ok(Self { peer, events, leg: answer.leg, person: answer.person, camera: Mutex::default() })
+        Ok(Self { peer, events, leg: answer.leg, person: answer.person.id, camera: Mutex::default() })
     }
 
     /// What it hears.
