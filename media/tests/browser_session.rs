@@ -184,10 +184,8 @@ fn browser(now: Instant) -> RTCPeerConnection {
 
 fn track(kind: RtpCodecKind, ssrc: u32) -> MediaStreamTrack {
     let name = format!("track-{ssrc}");
-    let (mime_type, clock_rate, channels) = match kind {
-        RtpCodecKind::Audio => (MIME_TYPE_OPUS, 48_000, 2),
-        RtpCodecKind::Video | RtpCodecKind::Unspecified => (MIME_TYPE_VP8, 90_000, 0),
-    };
+    let (mime_type, clock_rate, channels) =
+        if kind == RtpCodecKind::Audio { (MIME_TYPE_OPUS, 48_000, 2) } else { (MIME_TYPE_VP8, 90_000, 0) };
     let codec =
         RTCRtpCodec { mime_type: mime_type.to_owned(), clock_rate, channels, ..RTCRtpCodec::default() };
     let encoding = RTCRtpEncodingParameters {
