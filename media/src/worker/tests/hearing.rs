@@ -228,3 +228,10 @@ fn d45_five_percent_loss_leaves_the_tone_whole() {
     let frames = bench.phones[&ear].heard.chunks(NARROW_FRAME);
     assert!(frames.into_iter().all(|frame| crate::level::measure(frame) < 30), "no hole");
 }
+
+#[test]
+fn a_worker_can_be_moved_to_its_thread() {
+    const fn is_send<T: Send>() {}
+    is_send::<Worker>();
+    is_send::<Command>();
+}
