@@ -60,7 +60,7 @@ impl Voice {
         }
     }
 
-    /// The frame at one rate; at the other rate it is valid after [`Self::convert`].
+    /// The frame at one rate; at the other rate it is valid once the voice was added to a mix that needs it.
     #[must_use]
     pub fn at(&self, rate: Rate) -> &[i16] {
         match rate {

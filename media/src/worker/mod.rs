@@ -10,6 +10,7 @@
 
 mod browsers;
 mod leg;
+mod opus_sender;
 mod player;
 mod queue;
 mod receiver;

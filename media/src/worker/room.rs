@@ -4,11 +4,13 @@ use std::time::Instant;
 
 use crate::mixer::{Mixer, Rates};
 use crate::resample::ResampleError;
+use crate::sample::Rate;
 use crate::speaker::SpeakerChoice;
 use crate::webrtc::forwarder::Forwarder;
 
 use super::Outbox;
 use super::leg::{Leg, SharedMixes};
+use super::opus_sender::SharedOpus;
 use super::types::{Event, LegId, RoomId};
 
 /// A room is never empty: it comes with its first leg and goes with its last.
@@ -19,6 +21,8 @@ pub(super) struct Room {
     mixer: Mixer,
     speaker: SpeakerChoice<LegId>,
     pub(super) forwarder: Forwarder<LegId>,
+    /// For rooms with many browsers; comes with the first of them.
+    shared_opus: Option<Box<SharedOpus>>,
     /// Active voices of this tick: level with a bonus for who was mixed already, and index.
     ranking: Vec<(u8, usize)>,
 }
@@ -26,6 +30,9 @@ pub(super) struct Room {
 impl Room {
     /// How much louder a voice must be to push another one out of a full mix, in dB.
     const MIXED_BONUS_DB: u8 = 6;
+    /// Browsers a room must have before those who only listen share an encoder. In a small meeting everybody
+    /// speaks now and then, and his own encoder all the time is the simpler thing.
+    const WORTH_SHARING: usize = 4;
 
     pub(super) fn new(id: RoomId) -> Self {
         Self {
@@ -34,6 +41,7 @@ impl Room {
             mixer: Mixer::default(),
             speaker: SpeakerChoice::default(),
             forwarder: Forwarder::new(),
+            shared_opus: None,
             ranking: Vec::new(),
         }
     }
@@ -43,6 +51,10 @@ impl Room {
         self.legs.insert(at, leg);
         self.ranking.clear();
         self.ranking.reserve(self.legs.len());
+        if self.shared_opus.is_none() && self.legs.iter().any(|leg| leg.rate() == Rate::Full) {
+            // Without it everybody has an encoder of his own: more work, nothing worse.
+            self.shared_opus = SharedOpus::new().ok().map(Box::new);
+        }
         self.enable_conversion()
     }
 
@@ -91,7 +103,12 @@ impl Room {
         }
         self.choose_voices(max_voices);
         self.mix();
-        let mut shared = SharedMixes::default();
+        if let Some(shared) = &mut self.shared_opus {
+            shared.begin_tick();
+        }
+        let browsers = self.legs.iter().filter(|leg| leg.rate() == Rate::Full).count();
+        let shared_opus = self.shared_opus.as_deref_mut().filter(|_| browsers >= Self::WORTH_SHARING);
+        let mut shared = SharedMixes::new(shared_opus);
         for leg in &mut self.legs {
             leg.end_tick(now, &self.mixer, &mut shared, out);
         }
