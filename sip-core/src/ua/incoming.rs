@@ -86,7 +86,7 @@ impl UserAgent {
             return Ok(Origin::TrustedPeer);
         }
         let fallback =
-            trunk.map(|entry| Origin::Trunk(entry.trunk.id)).or(trusted.then_some(Origin::TrustedPeer));
+            trunk.map(|entry| Origin::Trunk(entry.trunk.id)).or_else(|| trusted.then_some(Origin::TrustedPeer));
         let claimed = request.essential.from.0.uri.clone();
         match (self.authenticate(now, request, &claimed, source), fallback) {
             (Authentication::Device(device), _) => Ok(Origin::Device(device)),
