@@ -6,3 +6,4 @@ mod incoming;
 mod life;
 mod property;
 mod roles;
+mod whole_call;
