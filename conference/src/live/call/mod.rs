@@ -247,7 +247,7 @@ impl Call {
             state,
             cause: self.cause,
             sip_code: self.sip_code,
-            words: self.cause.map_or(state.words(), Cause::words).to_owned(),
+            words: self.cause.map_or_else(|| state.words(), Cause::words).to_owned(),
             target,
             display_name: self.spec.person.display_name.clone(),
             role: self.spec.person.role,
@@ -335,18 +335,14 @@ impl Call {
         match self.state {
             CallState::Queued | CallState::Dialling | CallState::Ringing => self.over_unanswered(end),
             // Whoever hangs up at the gate, a machine at the end of its greeting included, did not press 1.
-            CallState::Answered | CallState::Confirming => match end {
-                EndCause::RemoteBye => {
-                    self.fail(Cause::NotConfirmed, Some("hung up without pressing 1".into()))
-                }
-                _ => self.fail(Cause::Lost, None),
-            },
+            CallState::Answered | CallState::Confirming if *end == EndCause::RemoteBye => {
+                self.fail(Cause::NotConfirmed, Some("hung up without pressing 1".into()))
+            }
+            CallState::Answered | CallState::Confirming => self.fail(Cause::Lost, Some(reason_of(end))),
             CallState::Joined => {
-                let cause = match end {
-                    EndCause::RemoteBye | EndCause::LocalHangUp => Cause::HungUp,
-                    _ => Cause::Lost,
-                };
-                self.finish(CallState::Ended, cause, None)
+                let hung_up = matches!(end, EndCause::RemoteBye | EndCause::LocalHangUp);
+                let cause = if hung_up { Cause::HungUp } else { Cause::Lost };
+                self.finish(CallState::Ended, cause, Some(reason_of(end)))
             }
             CallState::Ended | CallState::Failed | CallState::Refused | CallState::Cancelled => Vec::new(),
         }
