@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::mixer::{Mixer, Rates};
+use crate::mixer::{ConverterPool, Mixer, Rates};
 use crate::resample::ResampleError;
 use crate::sample::Rate;
 use crate::speaker::SpeakerChoice;
@@ -19,6 +19,7 @@ pub(super) struct Room {
     /// In order of their ids.
     legs: Vec<Leg>,
     mixer: Mixer,
+    converters: ConverterPool,
     speaker: SpeakerChoice<LegId>,
     pub(super) forwarder: Forwarder<LegId>,
     /// For rooms with many browsers; comes with the first of them.
@@ -39,6 +40,7 @@ impl Room {
             id,
             legs: Vec::new(),
             mixer: Mixer::default(),
+            converters: ConverterPool::default(),
             speaker: SpeakerChoice::default(),
             forwarder: Forwarder::new(),
             shared_opus: None,
@@ -46,7 +48,7 @@ impl Room {
         }
     }
 
-    pub(super) fn add(&mut self, leg: Leg) -> Result<(), ResampleError> {
+    pub(super) fn add(&mut self, leg: Leg, max_voices: usize) -> Result<(), ResampleError> {
         let at = self.legs.partition_point(|other| other.id < leg.id);
         self.legs.insert(at, leg);
         self.ranking.clear();
@@ -55,24 +57,24 @@ impl Room {
             // Without it everybody has an encoder of his own: more work, nothing worse.
             self.shared_opus = SharedOpus::new().ok().map(Box::new);
         }
-        self.enable_conversion()
+        self.reserve_converters(max_voices)
     }
 
     /// As soon as a room has legs of both rates its voices can be converted, and not before.
-    fn enable_conversion(&mut self) -> Result<(), ResampleError> {
-        let mut rates = Rates::default();
-        self.legs.iter().for_each(|leg| rates.insert(leg.rate()));
-        if rates.narrow && rates.full {
-            for leg in &mut self.legs {
-                leg.voice.enable_conversion()?;
-            }
+    fn reserve_converters(&mut self, max_voices: usize) -> Result<(), ResampleError> {
+        let count = |rate| self.legs.iter().filter(|leg| leg.rate() == rate).count();
+        let (narrow, full) = (count(Rate::Narrow), count(Rate::Full));
+        if narrow > 0 && full > 0 {
+            self.converters.reserve(Rate::Narrow, narrow.min(max_voices))?;
+            self.converters.reserve(Rate::Full, full.min(max_voices))?;
         }
         Ok(())
     }
 
     pub(super) fn remove(&mut self, now: Instant, leg: LegId, out: &mut Outbox) {
         if let Ok(at) = self.legs.binary_search_by_key(&leg, |other| other.id) {
-            self.legs.remove(at);
+            let mut gone = self.legs.remove(at);
+            self.converters.take_back(&mut gone.voice);
             self.forwarder.leave(now, leg);
             self.forward_video(now, out);
         }
@@ -160,12 +162,12 @@ impl Room {
         let mut needed = Rates::default();
         self.legs.iter().filter(|leg| leg.listens()).for_each(|leg| needed.insert(leg.rate()));
         self.mixer.begin(needed);
-        for leg in &mut self.legs {
-            if leg.is_mixed {
-                self.mixer.add(&mut leg.voice);
-            } else {
-                leg.voice.rest();
-            }
+        for leg in self.legs.iter_mut().filter(|leg| !leg.is_mixed) {
+            self.converters.take_back(&mut leg.voice);
+        }
+        for leg in self.legs.iter_mut().filter(|leg| leg.is_mixed) {
+            self.converters.lend(&mut leg.voice);
+            self.mixer.add(&mut leg.voice);
         }
     }
 

@@ -235,3 +235,26 @@ fn a_worker_can_be_moved_to_its_thread() {
     is_send::<Worker>();
     is_send::<Command>();
 }
+
+#[test]
+fn d41_a_browser_hears_whoever_speaks_of_many_phones() {
+    let mut bench = Bench::new();
+    bench.worker = Worker::new(WorkerConfig { max_voices: 2, ..WorkerConfig::default() }, [7; 32]);
+    let browser = bench.browser(1, 0, ALL);
+    for id in 2..=12 {
+        bench.phone(id, Codec::Pcmu, 0, ALL);
+    }
+    for id in 2..=12 {
+        let speaker = LegId(id);
+        bench.phones.get_mut(&speaker).unwrap().tone = Some(Oscillator::new(500, 8_000));
+        bench.settle(30);
+        bench.run(10);
+        assert!((bench.hears(browser, 500) - SENT).abs() < 1.0, "{speaker:?} is heard");
+        if id % 3 == 0 {
+            bench.phones.remove(&speaker);
+            bench.command(Command::RemoveLeg { leg: speaker });
+        } else {
+            bench.phones.get_mut(&speaker).unwrap().tone = None;
+        }
+    }
+}
