@@ -206,9 +206,7 @@ impl TransactionLayer {
             let (values, out) = (&self.values, &mut self.out);
             match self.entries.get_mut(&id).map(|entry| &mut entry.transaction) {
                 Some(Transaction::InviteClient(transaction)) => transaction.handle_timeout(now, out),
-                Some(Transaction::OtherClient(transaction)) => {
-                    transaction.handle_timeout(now, values, out)
-                }
+                Some(Transaction::OtherClient(transaction)) => transaction.handle_timeout(now, values, out),
                 Some(Transaction::InviteServer(transaction)) => transaction.handle_timeout(now, values, out),
                 Some(Transaction::OtherServer(transaction)) => transaction.handle_timeout(now, out),
                 None => {}
@@ -247,15 +245,11 @@ impl TransactionLayer {
         let Some(entry) = self.entries.get(&id) else { return };
         let (state, next, client) = match &entry.transaction {
             Transaction::InviteClient(transaction) => (transaction.state(), transaction.next_timeout(), true),
-            Transaction::OtherClient(transaction) => {
-                (transaction.state(), transaction.next_timeout(), true)
-            }
+            Transaction::OtherClient(transaction) => (transaction.state(), transaction.next_timeout(), true),
             Transaction::InviteServer(transaction) => {
                 (transaction.state(), transaction.next_timeout(), false)
             }
-            Transaction::OtherServer(transaction) => {
-                (transaction.state(), transaction.next_timeout(), false)
-            }
+            Transaction::OtherServer(transaction) => (transaction.state(), transaction.next_timeout(), false),
         };
         self.deadlines.set(&id, next);
         if state == State::Terminated {

@@ -95,7 +95,9 @@ impl UserAgent {
         request.headers.push_typed(&To(NameAddr::new(located.to.clone())));
         // A Call-ID is one word (RFC 3261 section 25.1); ours must be one the peer can read.
         let call_id: String = order.call_id.chars().filter(char::is_ascii_graphic).collect();
-        request.headers.push(HeaderName::CallId, if call_id.is_empty() { self.random.token() } else { call_id });
+        request
+            .headers
+            .push(HeaderName::CallId, if call_id.is_empty() { self.random.token() } else { call_id });
         request.headers.push_typed(&CSeq { number: 1, method: Method::Invite });
         request.headers.push(HeaderName::Contact, self.contact(None));
         request.headers.push(HeaderName::Allow, ALLOW);

@@ -102,11 +102,12 @@ impl UserAgent {
         required.then_some(420)
     }
 
-    fn refuse(&mut self, request: &Received<Request>, source: SocketAddr, status: u16) {
+    pub(super) fn refuse(&mut self, request: &Received<Request>, source: SocketAddr, status: u16) {
         let tag = self.stateless_tag(request);
         let mut response = self.response_to(request, status, Some(&tag));
         match status {
             405 | 501 => response.headers.push(HeaderName::Allow, ALLOW),
+            415 => response.headers.push(HeaderName::Accept, "application/sdp"),
             420 => {
                 let required = request.message.headers.tokens(&HeaderName::Require).join(", ");
                 response.headers.push(HeaderName::Unsupported, required);

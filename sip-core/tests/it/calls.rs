@@ -19,7 +19,11 @@ fn answered_then_hung_up(seed: u64, loss: Loss) -> Network {
 fn assert_whole_call(network: &Network) {
     let gateway = network.events(GATEWAY);
     let carrier = network.events(CARRIER);
-    assert!(gateway.iter().any(|event| matches!(event, Event::Answered { session: CALL, body } if body == ANSWER)));
+    assert!(
+        gateway
+            .iter()
+            .any(|event| matches!(event, Event::Answered { session: CALL, body } if body == ANSWER))
+    );
     assert_eq!(gateway.last(), Some(&Event::Ended { session: CALL, cause: EndCause::LocalHangUp }));
     let session = SessionId::Incoming(1);
     assert!(carrier.contains(&Event::Established { session }));
@@ -130,7 +134,10 @@ fn shutdown_ends_every_call_and_refuses_new_ones() {
     network.run_until_idle();
     network.command(GATEWAY, call(to_number()));
     let last = network.events(GATEWAY).pop();
-    assert!(matches!(last, Some(Event::Ended { cause: EndCause::Refused { status: 503, .. }, .. })), "{last:?}");
+    assert!(
+        matches!(last, Some(Event::Ended { cause: EndCause::Refused { status: 503, .. }, .. })),
+        "{last:?}"
+    );
 }
 
 #[test]

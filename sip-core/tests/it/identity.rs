@@ -8,8 +8,13 @@ use sip_core::ua::{CallerIdentity, Command, OutgoingInvite, Target};
 use crate::support::*;
 
 fn invite_as(network: &mut Network, target: Target, caller: CallerIdentity, peer: &str) -> String {
-    let order =
-        OutgoingInvite { session: CALL, target, caller, call_id: "c7".into(), offer: Bytes::from_static(b"v=0\r\n") };
+    let order = OutgoingInvite {
+        session: CALL,
+        target,
+        caller,
+        call_id: "c7".into(),
+        offer: Bytes::from_static(b"v=0\r\n"),
+    };
     network.command(GATEWAY, Command::Invite(Box::new(order)));
     network.run_for(Duration::from_millis(50));
     network.take_one(peer)
@@ -75,5 +80,8 @@ fn i93_names_and_numbers_cannot_inject_header_fields() {
     network.run_for(Duration::from_millis(50));
     let invite = network.take(CARRIER).remove(0);
     assert!(!invite.contains("\r\nX-") && !invite.contains('\0'), "{invite}");
-    assert!(header(&invite, "From").starts_with(r#""Eve\" <sip:x@y>X-Name: 1" <sip:+1202%0D%0AX-Number%3A%201@acme.test>"#));
+    assert!(
+        header(&invite, "From")
+            .starts_with(r#""Eve\" <sip:x@y>X-Name: 1" <sip:+1202%0D%0AX-Number%3A%201@acme.test>"#)
+    );
 }

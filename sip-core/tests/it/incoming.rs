@@ -21,7 +21,17 @@ fn trusting() -> Network {
 }
 
 fn invite(cseq: u32, more: &str) -> String {
-    request_with("INVITE", ROOM, FROM, ROOM, cseq, &format!("{more}{SDP}"), OFFER, "c1@phone", &format!("i{cseq}"))
+    request_with(
+        "INVITE",
+        ROOM,
+        FROM,
+        ROOM,
+        cseq,
+        &format!("{more}{SDP}"),
+        OFFER,
+        "c1@phone",
+        &format!("i{cseq}"),
+    )
 }
 
 fn incoming(network: &mut Network) -> sip_core::ua::IncomingInvite {
@@ -49,12 +59,17 @@ fn a_device_proves_itself_and_joins() {
     let call = incoming(&mut network);
     assert_eq!(call.origin, Origin::Device(device("103a", "acme.test")));
     assert_eq!((call.request_user.as_str(), call.request_domain.as_str()), ("900000001", "acme.test"));
-    assert_eq!((call.session, call.source, call.body), (IN, addr(PHONE), Bytes::from_static(OFFER.as_bytes())));
+    assert_eq!(
+        (call.session, call.source, call.body),
+        (IN, addr(PHONE), Bytes::from_static(OFFER.as_bytes()))
+    );
     network.command(GATEWAY, Command::Accept { session: IN, body: Bytes::from_static(ANSWER.as_bytes()) });
     network.run_for(Duration::from_millis(50));
     let ok = network.take_one(PHONE);
     assert!(ok.starts_with("SIP/2.0 200 ") && ok.ends_with(ANSWER));
-    assert!(header(&ok, "Via").contains("received=198.51.100.7") && header(&ok, "Via").contains("rport=40000"));
+    assert!(
+        header(&ok, "Via").contains("received=198.51.100.7") && header(&ok, "Via").contains("rport=40000")
+    );
     network.send(PHONE, &in_dialog("ACK", 2, header(&ok, "To"), "a2"));
     assert_eq!(network.take_events(GATEWAY), [Event::Established { session: IN }]);
     network.send(PHONE, &in_dialog("BYE", 3, header(&ok, "To"), "b3"));
@@ -106,7 +121,11 @@ fn s1_nothing_but_options_works_for_strangers() {
         network.send(stranger, &request(method, ROOM, FROM, ROOM, 1, ""));
         let answer = network.take_one(stranger);
         assert!(answer.starts_with(&format!("SIP/2.0 {status} ")), "{method}: {answer}");
-        assert_eq!(matches!(status, "405" | "501" | "200"), header_if_any(&answer, "Allow").is_some(), "{method}");
+        assert_eq!(
+            matches!(status, "405" | "501" | "200"),
+            header_if_any(&answer, "Allow").is_some(),
+            "{method}"
+        );
         assert!(header(&answer, "To").contains(";tag="));
         // S2: with a tag of a dialog we do not know, it is 481 whatever it is.
         network.send(stranger, &in_dialog(method, 2, &format!("<{ROOM}>;tag=guess"), &format!("x{method}")));
@@ -149,11 +168,17 @@ fn trunks_and_trusted_peers_are_let_in_by_address() {
         network.run_for(Duration::from_millis(50));
         let busy = network.take(peer).pop().unwrap();
         assert!(busy.starts_with("SIP/2.0 486 Busy Here\r\n"));
-        network.send(peer, &in_dialog("ACK", 1, header(&busy, "To"), "i1").replace("c1@phone", &format!("c{session}@phone")));
+        network.send(
+            peer,
+            &in_dialog("ACK", 1, header(&busy, "To"), "i1").replace("c1@phone", &format!("c{session}@phone")),
+        );
         network.take_events(GATEWAY);
         network.run_for(Duration::from_secs(40));
         assert_eq!(network.take(peer), Vec::<String>::new());
     }
+    // A phone on the trunk's host is not the trunk.
+    network.send("192.0.2.2:5062", &invite(1, ""));
+    assert!(network.take_one("192.0.2.2:5062").starts_with("SIP/2.0 401 "));
     network.send("203.0.113.16:5060", &invite(1, ""));
     assert!(network.take_one("203.0.113.16:5060").starts_with("SIP/2.0 401 "));
     network.run_until_idle();
@@ -223,6 +248,19 @@ fn a_cancel_after_the_answer_changes_nothing() {
 }
 
 #[test]
+fn an_invite_that_comes_on_two_ways_is_taken_once() {
+    let mut network = trusting();
+    network.send(PHONE, &invite(1, ""));
+    network.take(PHONE);
+    network.send(PHONE, &invite(1, "").replace("bKi1", "bKother"));
+    assert!(network.take_one(PHONE).starts_with("SIP/2.0 482 "));
+    network.send(PHONE, &invite(1, "").replace("tag=phone", "tag=else").replace("bKi1", "bKthird"));
+    assert!(network.take_one(PHONE).starts_with("SIP/2.0 100 "));
+    network.command(GATEWAY, Command::Shutdown);
+    network.run_until_idle();
+}
+
+#[test]
 fn beyond_the_limits_it_is_503() {
     let mut network = Network::new(1, Loss::Nothing);
     let mut config = config(GATEWAY);
@@ -230,7 +268,8 @@ fn beyond_the_limits_it_is_503() {
     config.limits.sessions = 2;
     network.add(GATEWAY, config, Behaviour::Nothing);
     for call in 1..=3 {
-        let text = invite(1, "").replace("c1@phone", &format!("c{call}")).replace("bKi1", &format!("bKi{call}"));
+        let text =
+            invite(1, "").replace("c1@phone", &format!("c{call}")).replace("bKi1", &format!("bKi{call}"));
         network.send(PHONE, &text);
         let status = if call <= 2 { "100" } else { "503" };
         assert!(network.take_one(PHONE).starts_with(&format!("SIP/2.0 {status} ")));

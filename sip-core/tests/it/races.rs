@@ -140,7 +140,10 @@ fn an_offer_is_answered_and_repeated_until_its_ack() {
     network.take(CARRIER);
     network.take_events(GATEWAY);
     network.send(CARRIER, &their_request("INVITE", &invite, 1, OFFER));
-    assert_eq!(network.take_events(GATEWAY), [Event::Offer { session: CALL, body: Bytes::from_static(OFFER.as_bytes()) }]);
+    assert_eq!(
+        network.take_events(GATEWAY),
+        [Event::Offer { session: CALL, body: Bytes::from_static(OFFER.as_bytes()) }]
+    );
     assert!(network.take_one(CARRIER).starts_with("SIP/2.0 100 "));
     // A second offer before the first is answered: 500 with Retry-After (RFC 3261 section 14.2).
     network.send(CARRIER, &their_request("INVITE", &invite, 2, OFFER));

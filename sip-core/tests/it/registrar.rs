@@ -54,7 +54,8 @@ fn d11_the_digest_is_bound_to_method_uri_nonce_count_and_address() {
     let mut cseq = 1;
     let mut attempt = |network: &mut Network, phone: &str, proof: String| {
         cseq += 1;
-        network.send(phone, &request("REGISTER", "sip:acme.test", AOR, AOR, cseq, &format!("{proof}{CONTACT}")));
+        network
+            .send(phone, &request("REGISTER", "sip:acme.test", AOR, AOR, cseq, &format!("{proof}{CONTACT}")));
         network.take_one(phone)
     };
     let other_method = attempt(&mut network, PHONE, proof("INVITE", "sip:acme.test", 1));
@@ -85,7 +86,10 @@ fn d11_a_binding_expires_by_itself() {
     let events = network.take_events(GATEWAY);
     assert_eq!(events.last(), Some(&Event::RegistrationExpired { device: device("103a", "acme.test") }));
     network.command(GATEWAY, call(to_phone()));
-    assert_eq!(network.take_events(GATEWAY), [Event::Ended { session: CALL, cause: EndCause::NotRegistered }]);
+    assert_eq!(
+        network.take_events(GATEWAY),
+        [Event::Ended { session: CALL, cause: EndCause::NotRegistered }]
+    );
     network.run_until_idle();
 }
 
@@ -156,7 +160,13 @@ fn d11_an_older_register_does_not_undo_a_newer_one() {
 fn d11_contacts_per_device_are_bounded() {
     let mut network = gateway();
     for n in 0..15 {
-        register(&mut network, PHONE, "103a", 1 + 2 * n, &format!("Contact: <sip:103a@10.0.0.9:{}>\r\n", 5000 + n));
+        register(
+            &mut network,
+            PHONE,
+            "103a",
+            1 + 2 * n,
+            &format!("Contact: <sip:103a@10.0.0.9:{}>\r\n", 5000 + n),
+        );
         network.run_for(Duration::from_secs(1));
     }
     let contacts = contacts(&network);

@@ -8,11 +8,15 @@ use sip_core::ua::{Command, Credentials, EndCause, Event, Trunk, TrunkId, TrunkR
 use crate::support::*;
 
 const ID: TrunkId = TrunkId(1);
-const CHALLENGE: &str = "WWW-Authenticate: Digest realm=\"carrier.test\", nonce=\"n1\", algorithm=MD5, qop=\"auth,auth-int\"\r\n";
+const CHALLENGE: &str =
+    "WWW-Authenticate: Digest realm=\"carrier.test\", nonce=\"n1\", algorithm=MD5, qop=\"auth,auth-int\"\r\n";
 
 fn registering() -> Trunk {
-    let credentials =
-        Credentials { user: "acme".into(), realm: Some("carrier.test".into()), password: "trunk-secret".into() };
+    let credentials = Credentials {
+        user: "acme".into(),
+        realm: Some("carrier.test".into()),
+        password: "trunk-secret".into(),
+    };
     let registration = TrunkRegistration { aor_user: "acme".into(), expires: 600 };
     Trunk { credentials: Some(credentials), registration: Some(registration), ..carrier_trunk() }
 }
@@ -122,7 +126,10 @@ fn s6_a_called_device_gets_no_digest() {
     let ack = network.take_one(PHONE);
     assert!(ack.starts_with("ACK ") && !ack.contains("Authorization"), "{ack}");
     let events = network.take_events(GATEWAY);
-    assert!(matches!(events[0], Event::Ended { cause: EndCause::Refused { status: 401, .. }, .. }), "{events:?}");
+    assert!(
+        matches!(events[0], Event::Ended { cause: EndCause::Refused { status: 401, .. }, .. }),
+        "{events:?}"
+    );
 }
 
 #[test]
