@@ -54,6 +54,51 @@ fn d46_silent_listeners_share_one_encode_per_codec() {
 }
 
 #[test]
+fn d46_browsers_who_only_listen_share_one_encode() {
+    let mut bench = Bench::new();
+    for id in 1..=2 {
+        bench.browser(id, 400 * id as u32, ALL);
+    }
+    for id in 3..=10 {
+        bench.browser(id, 0, ALL);
+    }
+    bench.phone(11, Codec::Pcmu, 1_500, ALL);
+    bench.phone(12, Codec::Pcmu, 0, ALL);
+    bench.run(20);
+    let before = bench.worker.load().encodes;
+    bench.run(10);
+    let per_tick = (bench.worker.load().encodes - before) / 10;
+    assert_eq!(per_tick, 3 + 1 + 1, "three who speak, one for the browsers who listen, one for the phone");
+    let heard = |id: u64| &bench.browsers[&LegId(id)].payloads;
+    assert!((4..=10).all(|id| heard(id) == heard(3)));
+}
+
+#[test]
+fn d46_nobody_notices_who_encodes_for_him() {
+    let mut bench = Bench::new();
+    bench.phone(1, Codec::Pcmu, 500, ALL);
+    for id in 2..=5 {
+        bench.browser(id, 0, ALL);
+    }
+    let turner = LegId(2);
+    bench.settle(50);
+    for round in 0..4 {
+        // He speaks, softly and at 3 kHz, and hears the others by an encoder of his own; then he is silent.
+        bench.browsers.get_mut(&turner).unwrap().tone =
+            (round % 2 == 0).then(|| Oscillator::new(3_000, 48_000));
+        bench.run(150);
+    }
+    let heard = &bench.browsers[&turner].heard;
+    assert_eq!(heard.len(), 600 * FULL_FRAME);
+    for (tick, frame) in heard.chunks(FULL_FRAME).enumerate() {
+        let level = level_at(frame, 500, 48_000);
+        assert!((level - SENT).abs() < 1.0, "tick {tick}: {level} dB");
+        let whole = crate::level::measure(frame);
+        assert!((17..=19).contains(&whole), "tick {tick}: -{whole} dBov in all");
+    }
+}
+
+#[test]
 fn d46_a_voice_is_converted_once_however_many_listen() {
     let mut bench = Bench::new();
     bench.phone(1, Codec::Pcmu, 500, ALL);
@@ -182,4 +227,34 @@ fn d45_five_percent_loss_leaves_the_tone_whole() {
     assert!((level - SENT).abs() < 1.0, "{level} dB");
     let frames = bench.phones[&ear].heard.chunks(NARROW_FRAME);
     assert!(frames.into_iter().all(|frame| crate::level::measure(frame) < 30), "no hole");
+}
+
+#[test]
+fn a_worker_can_be_moved_to_its_thread() {
+    const fn is_send<T: Send>() {}
+    is_send::<Worker>();
+    is_send::<Command>();
+}
+
+#[test]
+fn d41_a_browser_hears_whoever_speaks_of_many_phones() {
+    let mut bench = Bench::new();
+    bench.worker = Worker::new(WorkerConfig { max_voices: 2, ..WorkerConfig::default() }, [7; 32]);
+    let browser = bench.browser(1, 0, ALL);
+    for id in 2..=12 {
+        bench.phone(id, Codec::Pcmu, 0, ALL);
+    }
+    for id in 2..=12 {
+        let speaker = LegId(id);
+        bench.phones.get_mut(&speaker).unwrap().tone = Some(Oscillator::new(500, 8_000));
+        bench.settle(30);
+        bench.run(10);
+        assert!((bench.hears(browser, 500) - SENT).abs() < 1.0, "{speaker:?} is heard");
+        if id % 3 == 0 {
+            bench.phones.remove(&speaker);
+            bench.command(Command::RemoveLeg { leg: speaker });
+        } else {
+            bench.phones.get_mut(&speaker).unwrap().tone = None;
+        }
+    }
 }

@@ -86,6 +86,10 @@ fn d20_while_a_phone_holds_us_its_music_stays_out_and_it_is_sent_nothing() {
     bench.run(50);
     assert!(bench.hears_nothing(ear));
     assert_eq!(bench.phones[&holder].received.len(), received);
+    hold.remote = "0.0.0.0:4000".parse().unwrap(); // and once more in the old way
+    bench.command(Command::SetSipRemote { leg: holder, negotiated: hold });
+    bench.run(5);
+    hold.remote = address;
     hold.direction = Direction::SendRecv;
     bench.command(Command::SetSipRemote { leg: holder, negotiated: hold });
     bench.settle(20);
