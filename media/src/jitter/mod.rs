@@ -82,6 +82,8 @@ pub struct JitterBuffer {
     slots: [Slot; Self::SLOTS],
     storage: Box<[u8]>,
     stored: usize,
+    /// How long the stored packets last together, in units of the clock.
+    stored_units: u32,
     state: State,
     stream: Option<Stream>,
     candidate: Option<Candidate>,
@@ -118,17 +120,7 @@ struct Stream {
     /// What to play next.
     sequence_number: u16,
     timestamp: u32,
-    /// The end of the newest packet, on the timestamp axis.
-    end: u32,
     newest: u16,
-}
-
-impl Stream {
-    /// How much media is there from the next to play to the newest, in units of the clock.
-    const fn buffered(&self) -> u32 {
-        let units = self.end.wrapping_sub(self.timestamp);
-        if units > u32::MAX / 2 { 0 } else { units }
-    }
 }
 
 impl JitterBuffer {
@@ -140,9 +132,9 @@ impl JitterBuffer {
     /// Made-up ticks after which a stream counts as paused and the buffer fills again (200 ms).
     const MAX_DRY: u32 = 10;
     /// Lost packets in a row that are made up one by one; a longer gap is jumped over.
-    const MAX_GAP: u16 = 10;
-    /// Ticks of one observation window for excess delay (2 s).
-    const WINDOW_TICKS: u32 = 100;
+    const MAX_GAP: u32 = 10;
+    /// Ticks of one observation window for excess delay (500 ms).
+    const WINDOW_TICKS: u32 = 25;
 
     /// An empty buffer; all memory it will ever use is allocated here.
     #[must_use]
@@ -152,6 +144,7 @@ impl JitterBuffer {
             slots: [Slot::default(); Self::SLOTS],
             storage: vec![0; config.max_payload * Self::SLOTS].into(),
             stored: 0,
+            stored_units: 0,
             state: State::Filling(None),
             stream: None,
             candidate: None,
@@ -197,16 +190,12 @@ impl JitterBuffer {
         }
         let Some(mut stream) = self.stream else { return Playout::Waiting };
         if self.stored == 0 {
-            return self.run_dry();
+            return self.run_dry(stream);
         }
         self.skip_numbers(&mut stream);
         let index = Self::index(stream.sequence_number);
         let Some(slot) = self.slots.get(index).copied().filter(|slot| slot.occupied) else {
-            self.stream = Some(stream);
-            if self.stored == 0 {
-                return self.run_dry();
-            }
-            return self.lost(stream);
+            return if self.stored == 0 { self.run_dry(stream) } else { self.lost(stream) };
         };
         self.dry = 0;
         self.numbers_only = false;
@@ -226,11 +215,11 @@ impl JitterBuffer {
         Playout::Packet { tag: slot.tag, duration: slot.duration, payload }
     }
 
-    /// Once per tick, before pulling: when everything has come too early for two seconds, or far too much is
+    /// Once per tick, before pulling: when everything has come too early for half a second, or far too much is
     /// there at once, drops one packet, so that clock drift and bursts do not add up to delay.
     pub fn trim(&mut self) {
         let (State::Playing, Some(stream)) = (self.state, self.stream) else { return };
-        let delay = if self.stored == 0 { 0 } else { stream.buffered() };
+        let delay = self.stored_units;
         self.least_delay = self.least_delay.min(delay);
         self.window_ticks += 1;
         let target = self.units(Self::TARGET);
@@ -268,6 +257,7 @@ impl JitterBuffer {
     fn clear(&mut self) {
         self.slots = [Slot::default(); Self::SLOTS];
         self.stored = 0;
+        self.stored_units = 0;
         self.state = State::Filling(None);
         self.dry = 0;
         self.numbers_only = false;
@@ -282,7 +272,6 @@ impl JitterBuffer {
             ssrc: packet.ssrc,
             sequence_number: packet.sequence_number,
             timestamp: packet.timestamp,
-            end: packet.timestamp.wrapping_add(packet.duration),
             newest: packet.sequence_number,
         });
     }
@@ -309,6 +298,7 @@ impl JitterBuffer {
             length,
         };
         self.stored += 1;
+        self.stored_units = self.stored_units.saturating_add(packet.duration);
         self.note_arrival(now, packet);
         outcome
     }
@@ -320,10 +310,6 @@ impl JitterBuffer {
         let Some(stream) = &mut self.stream else { return };
         if matches!(distance(stream.newest, packet.sequence_number), Position::Ahead(_)) {
             stream.newest = packet.sequence_number;
-            if packet.duration == 0 {
-                return;
-            }
-            stream.end = packet.timestamp.wrapping_add(packet.duration);
         }
     }
 
@@ -356,9 +342,9 @@ impl JitterBuffer {
 
     fn is_playing(&mut self, now: Instant) -> bool {
         let State::Filling(first_arrival) = self.state else { return true };
-        let (Some(first_arrival), Some(stream)) = (first_arrival, self.stream) else { return false };
+        let Some(first_arrival) = first_arrival else { return false };
         let waited = now.saturating_duration_since(first_arrival) >= Self::TARGET;
-        let buffered = stream.buffered() >= self.units(Self::TARGET);
+        let buffered = self.stored_units >= self.units(Self::TARGET);
         if waited || buffered {
             self.state = State::Playing;
         }
@@ -379,31 +365,37 @@ impl JitterBuffer {
         }
     }
 
-    fn run_dry(&mut self) -> Playout<'_> {
+    /// Nothing is there: time goes on, and what was not sent in this time will not be missed.
+    fn run_dry(&mut self, mut stream: Stream) -> Playout<'_> {
         self.dry += 1;
         if self.dry > Self::MAX_DRY {
             self.clear();
             return Playout::Waiting;
         }
+        stream.timestamp = stream.timestamp.wrapping_add(self.tick_units());
+        self.stream = Some(stream);
         if self.numbers_only { Playout::Silence(self.tick_units()) } else { Playout::Lost }
     }
 
     /// The next packet is missing but later ones are there.
     fn lost(&mut self, mut stream: Stream) -> Playout<'_> {
-        let oldest = self.oldest(stream.sequence_number);
-        let missing = oldest.map_or(0, |slot| slot.sequence_number.wrapping_sub(stream.sequence_number));
-        // What a dry spell has made up already need not be made up again.
-        let jump = missing > Self::MAX_GAP || self.dry > 0;
-        if let (true, Some(oldest)) = (jump, oldest) {
+        let Some(oldest) = self.oldest(stream.sequence_number) else { return Playout::Waiting };
+        let missing = u32::from(oldest.sequence_number.wrapping_sub(stream.sequence_number));
+        if missing > Self::MAX_GAP {
             stream.sequence_number = oldest.sequence_number;
             stream.timestamp = oldest.timestamp;
             self.stream = Some(stream);
             return Playout::Silence(0);
         }
-        stream.sequence_number = stream.sequence_number.wrapping_add(1);
-        stream.timestamp = stream.timestamp.wrapping_add(self.tick_units());
+        // What a dry spell has made up already need not be made up again.
+        let made_up = std::mem::take(&mut self.dry).min(missing);
+        let step = made_up.max(1);
+        stream.sequence_number = stream.sequence_number.wrapping_add(u16::try_from(step).unwrap_or(1));
+        if made_up == 0 {
+            stream.timestamp = stream.timestamp.wrapping_add(self.tick_units());
+        }
         self.stream = Some(stream);
-        Playout::Lost
+        if made_up == 0 { Playout::Lost } else { Playout::Silence(0) }
     }
 
     fn oldest(&self, from: u16) -> Option<Slot> {
@@ -423,6 +415,7 @@ impl JitterBuffer {
         if let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.occupied) {
             slot.occupied = false;
             self.stored -= 1;
+            self.stored_units = self.stored_units.saturating_sub(slot.duration);
         }
     }
 

@@ -23,7 +23,7 @@ use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverId, RTCR
 
 use super::answer::{local_ufrag, without_rtx};
 use super::feedback::Feedback;
-use super::offer::{ReducedOffer, Role};
+use super::offer::{AUDIO_LEVEL, ReducedOffer, Role, TRANSPORT_CC};
 use super::peer::{AcceptedPeer, MediaKind, PeerConfig, PeerError};
 use super::rtc_peer::{RtcPeer, SlotStream};
 
@@ -39,9 +39,6 @@ const MAX_NACKS_PER_PACKET: u16 = 10;
 const SRTP_REPLAY_WINDOW: usize = 1024;
 /// First SSRC of our slots; they need only differ within one connection (RFC 3550 section 8).
 const FIRST_SSRC: u32 = 0x5041_0000;
-
-const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
-const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /// Answers `offer_sdp`.
 ///
@@ -69,7 +66,7 @@ pub fn accept_offer(now: Instant, offer_sdp: &str, config: &PeerConfig) -> Resul
     let streams =
         slots.iter().map(|slot| slot_stream(&mut connection, slot)).collect::<Result<Vec<_>, _>>()?;
     let video_slots = u8::try_from(offer.receive_slots(MediaKind::Video)).unwrap_or(u8::MAX);
-    let peer = RtcPeer::new(connection, config.local, &offer, streams, camera);
+    let peer = RtcPeer::new(now, connection, config.local, &offer, streams, camera);
     Ok(AcceptedPeer { peer: Box::new(peer), ufrag, answer_sdp, video_slots })
 }
 
@@ -215,8 +212,8 @@ fn add_slots(
 
 /// The transceiver of the m-line `mid`.
 fn transceiver(connection: &mut RTCPeerConnection, mid: &str) -> Option<RTCRtpTransceiverId> {
-    let ids: Vec<_> = connection.get_transceivers().collect();
-    ids.into_iter().find(|id| {
+    let count = connection.get_transceivers().count();
+    (0..count).find(|id| {
         let transceiver = connection.rtp_transceiver(*id);
         transceiver.is_some_and(|transceiver| transceiver.mid().as_deref() == Some(mid))
     })

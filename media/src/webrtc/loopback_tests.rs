@@ -13,18 +13,22 @@ use rtc::peer_connection::transport::{CandidateConfig, CandidateHostConfig, RTCI
 use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack};
-use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind};
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCRtpCodingParameters, RTCRtpEncodingParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
+};
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 
 use super::demux::Demux;
-use super::{IncomingRtp, MediaKind, OutgoingRtp, PeerConfig, PeerEvent, Slot, WebrtcPeer, accept_offer};
+use super::{MediaKind, OutgoingRtp, PeerConfig, PeerEvent, Slot, WebrtcPeer, accept_offer};
 
 const SERVER: &str = "127.0.0.1:8443";
 const BROWSER: &str = "127.0.0.1:40000";
 const MICROPHONE: u32 = 11;
 const CAMERA: u32 = 12;
+/// The only header extension of the browser's microphone gets the first identifier.
+const AUDIO_LEVEL_ID: u8 = 1;
 const STEP: Duration = Duration::from_millis(5);
 
 /// A browser and our peer, joined by a wire without delay, on a clock of their own.
@@ -116,7 +120,7 @@ impl Session {
     }
 
     fn browser_sends(&mut self, ssrc: u32, payload_type: u8, sequence_number: u16) {
-        let header = rtc::rtp::Header {
+        let mut header = rtc::rtp::Header {
             version: 2,
             payload_type,
             ssrc,
@@ -124,6 +128,9 @@ impl Session {
             timestamp: u32::from(sequence_number) * 960,
             ..Default::default()
         };
+        if ssrc == MICROPHONE {
+            header.set_extension(AUDIO_LEVEL_ID, Bytes::from_static(&[0x80 | 37])).unwrap();
+        }
         let packet = rtc::rtp::Packet { header, payload: Bytes::from(vec![payload_type; 40]) };
         let message = RTCMessage::RtpPacket(String::new(), packet);
         self.browser.handle_write(TaggedRTCMessage { now: self.now, message }).unwrap();
@@ -145,6 +152,8 @@ impl Session {
 fn browser(now: Instant) -> RTCPeerConnection {
     let mut engine = MediaEngine::default();
     engine.register_default_codecs().unwrap();
+    let level = RTCRtpHeaderExtensionCapability { uri: super::offer::AUDIO_LEVEL.into() };
+    engine.register_header_extension(level, RtpCodecKind::Audio, None).unwrap();
     let mut browser = RTCPeerConnectionBuilder::new()
         .with_media_engine(engine)
         .with_interceptor_registry(
@@ -174,13 +183,8 @@ fn browser(now: Instant) -> RTCPeerConnection {
 }
 
 fn track(kind: RtpCodecKind, ssrc: u32) -> MediaStreamTrack {
-    let mut engine = MediaEngine::default();
-    engine.register_default_codecs().unwrap();
     let name = format!("track-{ssrc}");
-    let codec = match kind {
-        RtpCodecKind::Audio => super::accept::opus(),
-        _ => super::accept::vp8(),
-    };
+    let codec = if kind == RtpCodecKind::Audio { super::accept::opus() } else { super::accept::vp8() };
     let encoding = RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
         active: true,
@@ -193,10 +197,11 @@ fn track(kind: RtpCodecKind, ssrc: u32) -> MediaStreamTrack {
 /// Sequence numbers of what arrived of `kind`.
 fn arrived(events: &[PeerEvent], wanted: MediaKind) -> Vec<u16> {
     let number = |event: &PeerEvent| match event {
-        PeerEvent::Rtp { kind, packet: IncomingRtp { sequence_number, .. } } if *kind == wanted => {
-            Some(*sequence_number)
-        }
-        _ => None,
+        PeerEvent::Rtp { kind, packet } if *kind == wanted => Some(packet.sequence_number),
+        PeerEvent::Rtp { .. }
+        | PeerEvent::Connected
+        | PeerEvent::Closed
+        | PeerEvent::KeyFrameRequested { .. } => None,
     };
     events.iter().filter_map(number).collect()
 }
@@ -210,6 +215,8 @@ fn opus_is_carried_both_ways() {
         session.run(Duration::from_millis(20));
     }
     assert_eq!(arrived(&session.events, MediaKind::Audio), (1..=50).collect::<Vec<_>>());
+    let is_level = |event: &PeerEvent| matches!(event, PeerEvent::Rtp { packet, .. } if packet.audio_level == Some(37) && packet.payload[..] == [111; 40]);
+    assert!(session.events.iter().all(is_level), "the level without its voice flag");
     let heard: Vec<_> = session.received.iter().map(|packet| packet.header.sequence_number).collect();
     assert_eq!(heard, (1..=50).collect::<Vec<_>>());
     assert!(
@@ -285,6 +292,17 @@ fn a_silent_browser_is_closed_once_and_for_good() {
     session.run(Duration::from_secs(1));
     assert_eq!(session.events.len(), 1);
     assert_eq!(session.peer.poll_timeout(), None);
+}
+
+#[test]
+fn a_browser_that_never_comes_is_closed() {
+    let mut session = Session::new();
+    while let Some(deadline) = session.peer.poll_timeout() {
+        session.now = session.now.max(deadline) + Duration::from_millis(1);
+        session.peer.handle_timeout(session.now);
+    }
+    assert_eq!(session.peer.poll_event(), Some(PeerEvent::Closed));
+    assert_eq!(session.peer.poll_event(), None);
 }
 
 #[test]

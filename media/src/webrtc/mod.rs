@@ -1,7 +1,7 @@
 //! Browsers: WebRTC peers behind one small trait, the shared port's demultiplexer and video forwarding.
 //!
 //! [`accept_offer`] answers a browser's one offer and makes a [`WebrtcPeer`]. [`demux`] finds the peer of each
-//! datagram on the shared port.
+//! datagram on the shared port, and [`forwarder`] decides which camera goes into whose video slot.
 
 mod accept;
 mod answer;

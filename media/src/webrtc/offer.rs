@@ -12,9 +12,10 @@ const MAX_OFFER_LEN: usize = 256 * 1024;
 /// Most m-lines read.
 const MAX_SECTIONS: usize = 24;
 /// Header extension with the audio level (RFC 6464).
-const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+pub(super) const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 /// Header extension that numbers packets for the sender's own bandwidth estimate.
-const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+pub(super) const TRANSPORT_CC: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// Session and media attributes that pass unchanged.
 const KEPT_ATTRIBUTES: [&str; 10] = [
     "group",
@@ -216,6 +217,7 @@ impl<'a> MediaBlock<'a> {
         self.attributes("extmap").find_map(|value| {
             let (id, rest) = value.split_once(' ')?;
             let offered = rest.split(' ').next()? == uri;
+            let id = id.split('/').next()?; // a direction may follow (RFC 8285 section 5)
             id.parse().ok().filter(|id| offered && (1..=14).contains(id))
         })
     }

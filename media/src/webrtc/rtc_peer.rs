@@ -22,6 +22,8 @@ use super::sequence::ReceiveWindow;
 
 /// Time between two key frame requests to one camera: a key frame costs it much and takes this long anyway.
 const KEY_FRAME_REQUEST_GAP: Duration = Duration::from_millis(300);
+/// How long ICE and DTLS may take together; then the browser counts as gone.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Events kept for a caller that does not drain; beyond it media is dropped.
 const MAX_EVENTS: usize = 4096;
 
@@ -49,7 +51,8 @@ struct Camera {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    Connecting,
+    /// ICE and DTLS are not up yet; given up at this time.
+    Connecting(Instant),
     Connected,
     Closed,
 }
@@ -69,6 +72,7 @@ pub(super) struct RtcPeer {
 
 impl RtcPeer {
     pub(super) fn new(
+        now: Instant,
         connection: RTCPeerConnection,
         local: SocketAddr,
         offer: &ReducedOffer,
@@ -92,7 +96,7 @@ impl RtcPeer {
         Self {
             connection,
             local,
-            state: State::Connecting,
+            state: State::Connecting(now + CONNECT_TIMEOUT),
             published,
             audio_level_extension: offer.audio_level_extension(),
             camera,
@@ -113,26 +117,26 @@ impl RtcPeer {
             match message.message {
                 RTCMessage::RtpPacket(_, packet) => self.receive_rtp(packet),
                 RTCMessage::RtcpPacket(_, packets) => self.receive_rtcp(&packets),
-                _ => {}
+                RTCMessage::DataChannelMessage(..) | _ => {}
             }
         }
     }
 
     fn note_state(&mut self, state: RTCPeerConnectionState) {
         match (self.state, state) {
-            (State::Connecting, RTCPeerConnectionState::Connected) => {
+            (State::Connecting(_), RTCPeerConnectionState::Connected) => {
                 self.state = State::Connected;
                 self.events.push_back(PeerEvent::Connected);
             }
-            (
-                State::Connecting | State::Connected,
-                RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed,
-            ) => {
-                self.state = State::Closed;
-                self.events.push_back(PeerEvent::Closed);
-            }
+            (State::Closed, _) => {}
+            (_, RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed) => self.close(),
             _ => {}
         }
+    }
+
+    fn close(&mut self) {
+        self.state = State::Closed;
+        self.events.push_back(PeerEvent::Closed);
     }
 
     fn receive_rtp(&mut self, packet: rtp::Packet) {
@@ -206,10 +210,19 @@ impl WebrtcPeer for RtcPeer {
         // An error here concerns one timer; the others keep their deadlines.
         let _ = self.connection.handle_timeout(now);
         self.collect();
+        if matches!(self.state, State::Connecting(until) if until <= now) {
+            self.close();
+        }
     }
 
     fn poll_timeout(&mut self) -> Option<Instant> {
-        if self.state == State::Closed { None } else { self.connection.poll_timeout() }
+        match self.state {
+            State::Connecting(until) => {
+                Some(self.connection.poll_timeout().map_or(until, |at| at.min(until)))
+            }
+            State::Connected => self.connection.poll_timeout(),
+            State::Closed => None,
+        }
     }
 
     fn poll_transmit(&mut self) -> Option<PeerTransmit> {

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 const CHROMIUM: &str = include_str!("../testdata/chromium_offer.sdp");
 
@@ -49,4 +50,34 @@ fn audio_is_opus_with_levels_from_the_microphone() {
 fn a_foreign_offer_is_refused_with_a_reason() {
     let error = accept_offer(Instant::now(), "v=0\r\n", &config()).unwrap_err();
     assert!(matches!(error, PeerError::Unacceptable(_)), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Lines of a good offer lost, doubled or exchanged: an answer or a reason, never a panic.
+    #[test]
+    fn damaged_offers_are_answered_or_refused(changes in proptest::collection::vec((0usize..400, 0usize..400), 1..6)) {
+        let mut lines: Vec<_> = CHROMIUM.lines().filter(|line| !line.contains("H264")).collect();
+        for (from, to) in changes {
+            let (from, to) = (from % lines.len(), to % lines.len());
+            match (from + to) % 3 {
+                0 => { lines.remove(from); }
+                1 => lines.insert(to, lines[from]),
+                _ => lines.swap(from, to),
+            }
+        }
+        let _ = accept_offer(Instant::now(), &(lines.join("\r\n") + "\r\n"), &config());
+    }
+
+    #[test]
+    fn strange_values_are_answered_or_refused(value in "[ -~]{0,24}", which in 0usize..8) {
+        let key = ["ice-ufrag", "ice-pwd", "fingerprint", "setup", "fmtp", "rtcp-fb", "group", "extmap"][which];
+        let line = |line: &str| match line.split_once(':') {
+            Some((name, _)) if name == format!("a={key}") => format!("{name}:{value}"),
+            _ => line.to_owned(),
+        };
+        let lines: Vec<_> = CHROMIUM.lines().map(line).collect();
+        let _ = accept_offer(Instant::now(), &(lines.join("\r\n") + "\r\n"), &config());
+    }
 }

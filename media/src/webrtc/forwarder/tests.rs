@@ -270,7 +270,7 @@ proptest! {
                 Step::Permit(member, send, receive) => {
                     if let Some(entry) = permitted.get_mut(&member) { *entry = (send, receive); }
                 }
-                _ => {}
+                Step::Join(_) | Step::Send(..) | Step::Ask(..) | Step::Pass(_) => {}
             }
             let Step::Send(publisher, key) = *step else {
                 prop_assert!(packets(&outputs).is_empty());
