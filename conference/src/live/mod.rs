@@ -29,4 +29,4 @@ pub mod snapshot;
 pub mod timers;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -186,7 +186,7 @@ impl Call {
         self.cause
     }
 
-    /// The SIP status behind the cause.
+    /// The SIP status that led to the present state, if one did.
     pub fn sip_code(&self) -> Option<u16> {
         self.sip_code
     }
@@ -360,9 +360,10 @@ impl Call {
             DialTarget::Number { .. } => FarEnd::Trunk,
         };
         let (cause, status) = cause::cause_of_end(far_end, end, self.rang);
-        self.sip_code = status.or(self.sip_code);
         let state = if cause == Cause::Cancelled { CallState::Cancelled } else { CallState::Failed };
-        self.finish(state, cause, Some(reason))
+        let actions = self.finish(state, cause, Some(reason));
+        self.sip_code = status;
+        actions
     }
 
     fn has_next_trunk(&self) -> bool {
@@ -408,6 +409,7 @@ impl Call {
     fn finish(&mut self, state: CallState, cause: Cause, detail: Option<String>) -> Vec<Action> {
         self.state = state;
         self.cause = Some(cause);
+        self.sip_code = None;
         self.detail = detail;
         vec![Action::Announce(state), Action::Release]
     }
@@ -426,3 +428,7 @@ fn reason_of(end: &EndCause) -> String {
         EndCause::ProtocolError => "the far end broke the protocol".to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/call.rs"]
+mod tests;

@@ -334,6 +334,7 @@ fn i54_it_rings_for_45_seconds_and_no_longer() {
     assert_eq!(stage.state("c1"), (CallState::Failed, Some(Cause::NoAnswer)));
     assert_eq!(stage.hung_up, [session]);
     assert_eq!(stage.last_event("call.failed")["words"], "No answer");
+    assert!(stage.last_event("call.failed")["sip_code"].is_null(), "no SIP answer led to it");
 }
 
 #[test]

@@ -169,3 +169,24 @@ fn unknown_things_are_named() {
     let nobody = Command::Leave { meeting: meeting_id(), person: "nobody".into() };
     assert_eq!(stage.command(nobody).unwrap_err().field, Some("person"));
 }
+
+#[test]
+fn a02_people_invited_before_and_called_during_the_meeting_are_one_list() {
+    let mut stage = Stage::empty(MeetingKind::Conference);
+    stage.ok(Command::PutPerson { meeting: meeting_id(), person: person("pia", Role::Presenter) });
+    stage.join("hana", Role::Host);
+    stage.dial(to_number("c1", "ari", "+12025550199")).unwrap();
+    let people = stage.focus.snapshot(&meeting_id()).unwrap().people;
+    let names: Vec<_> = people.iter().map(|person| (person.display_name.as_str(), person.present)).collect();
+    assert_eq!(names, [("ari", false), ("hana", true), ("pia", false)]);
+}
+
+#[test]
+fn reloading_the_page_does_not_lose_the_last_host() {
+    let mut stage = Stage::hosted(MeetingKind::Conference);
+    stage.join("ari", Role::Attendee);
+    stage.join("hana", Role::Attendee);
+    assert_eq!(state(&stage), MeetingState::Active);
+    let people = stage.focus.snapshot(&meeting_id()).unwrap().people;
+    assert!(people.iter().any(|person| person.id.as_str() == "p-hana" && person.role == Role::Host));
+}

@@ -1,7 +1,7 @@
 //! The focus on a virtual clock, without sockets.
 
 mod dial_out;
-mod harness;
+pub(crate) mod harness;
 mod incoming;
 mod life;
 mod property;

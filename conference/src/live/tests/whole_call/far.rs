@@ -107,10 +107,9 @@ impl FarEnd {
     pub(super) fn datagram(&mut self, now: Instant, (from, to, payload): &Packet) {
         if *to == self.address {
             self.ua.handle_datagram(now, Datagram { source: *from, payload });
-        } else if let Ok(packet) = RtpPacket::parse(payload) {
-            if packet.payload_type == 0 {
-                self.heard.extend(packet.payload.iter().map(|code| decode_ulaw(*code)));
-            }
+        } else if let Some(packet) = RtpPacket::parse(payload).ok().filter(|packet| packet.payload_type == 0)
+        {
+            self.heard.extend(packet.payload.iter().map(|code| decode_ulaw(*code)));
         }
         self.drain(now);
     }

@@ -52,7 +52,7 @@ fn a55_a57_phone_and_carrier_show_the_acting_hosts_number() {
     world.dial(to_number("c2", "tom", NUMBER));
     world.run(Duration::from_secs(2));
     let hana = ("+12025550100".to_owned(), "Hana".to_owned());
-    assert_eq!(world.phone().shown, [hana.clone()]);
+    assert_eq!(world.phone().shown, std::slice::from_ref(&hana));
     assert_eq!(world.callee().shown, [hana]);
     let invites =
         world.log.iter().filter(|line| line.contains("INVITE sip:") && line.contains("192.0.2.1:5060 >"));

@@ -191,7 +191,7 @@ impl World {
         for packet in packets {
             self.sent += 1;
             let is_sip = packet.0.port() == 5060;
-            let lost = is_sip && self.one_in > 0 && self.random.next_u64() % self.one_in == 0;
+            let lost = is_sip && self.one_in > 0 && self.random.next_u64().is_multiple_of(self.one_in);
             let past = self.now.duration_since(self.base).as_millis();
             let (from, to, bytes) = &packet;
             self.log.push(format!("{past} {from} > {to} lost={lost} {}", bytes.escape_ascii()));
