@@ -9,6 +9,9 @@ use crate::deadlines::Deadlines;
 use crate::message::header::{Contact, Expires};
 use crate::message::{HeaderName, Received, Request, Uri};
 
+/// How many characters of a phone's own description are kept.
+const LONGEST_USER_AGENT: usize = 200;
+
 /// The address of a device: `sip:user@domain`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AddressOfRecord {
@@ -211,7 +214,9 @@ impl Registrar {
     ) -> Vec<BindingChange> {
         let had_any = self.devices.contains_key(device);
         let user_agent = request.message.headers.first(&HeaderName::UserAgent);
-        let user_agent = user_agent.map(|value| value.text().into_owned()).unwrap_or_default();
+        let user_agent: String = user_agent
+            .map(|value| value.text().chars().take(LONGEST_USER_AGENT).collect())
+            .unwrap_or_default();
         let mut changes = Vec::new();
         for (uri, seconds) in wishes {
             let bindings = self.devices.entry(device.clone()).or_default();

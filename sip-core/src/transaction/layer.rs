@@ -150,13 +150,15 @@ impl TransactionLayer {
         absorbed.then_some(Matched::Absorbed)
     }
 
-    /// Takes a new request on; `None` if there are too many transactions already.
+    /// Takes a new request on; `None` if there are too many transactions already. What ends a call (CANCEL, any
+    /// request within a dialog) is always taken: there can be no more of it than there are calls.
     pub fn accept_request(
         &mut self,
         request: &Received<Request>,
         source: SocketAddr,
     ) -> Option<TransactionId> {
-        if self.entries.len() >= self.limit {
+        let begins = request.message.method != Method::Cancel && request.essential.to.tag().is_none();
+        if begins && self.entries.len() >= self.limit {
             return None;
         }
         let id = self.new_id();
