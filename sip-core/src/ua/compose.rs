@@ -115,7 +115,10 @@ impl UserAgent {
         status: u16,
     ) {
         let tag = self.stateless_tag(request);
-        let response = self.response_to(request, status, Some(&tag));
+        let mut response = self.response_to(request, status, Some(&tag));
+        if status == 503 {
+            response.headers.push(HeaderName::RetryAfter, "10");
+        }
         self.send_statelessly(response, source);
     }
 
