@@ -9,7 +9,7 @@ use crate::vocabulary::{Access, Role};
 use bytes::Bytes;
 use media::sdp;
 use media::worker::LegId;
-use sip_core::ua::{Command as SipCommand, IncomingInvite, Origin};
+use sip_core::ua::{AddressOfRecord, Command as SipCommand, IncomingInvite, Origin};
 
 /// The longest display name taken from a caller.
 const NAME_LIMIT: usize = 64;
@@ -51,14 +51,14 @@ impl Focus {
         }
         self.check_leg_room(&id).map_err(|_| 503_u16)?;
         let entrant = match &invite.origin {
-            Origin::Device(aor) => self.device_entrant(&id, &aor.to_string())?,
+            Origin::Device(aor) => self.device_entrant(&id, aor)?,
             Origin::Trunk(_) | Origin::TrustedPeer => self.walk_in(&id, invite)?,
         };
         Ok((id, entrant))
     }
 
     /// A registered device is its user: with the row the user has, or as Host of an own meeting, or as a guest.
-    fn device_entrant(&mut self, id: &MeetingId, aor: &str) -> Result<Entrant, u16> {
+    fn device_entrant(&mut self, id: &MeetingId, aor: &AddressOfRecord) -> Result<Entrant, u16> {
         let owner = self.devices.get(aor).ok_or(403_u16)?.clone();
         let meeting =
             self.meetings.get(id).filter(|meeting| meeting.spec.tenant == owner.tenant).ok_or(404_u16)?;
