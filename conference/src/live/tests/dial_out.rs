@@ -437,6 +437,23 @@ fn d30_d37_fifty_targets_at_once_each_with_its_own_result() {
 }
 
 #[test]
+fn d37_a_waiting_call_is_not_started_by_the_end_of_the_meeting() {
+    let config = FocusConfig {
+        limits: FocusLimits { dialling_per_meeting: 1, ..FocusLimits::default() },
+        ..FocusConfig::default()
+    };
+    let mut stage = Stage::with_config(MeetingKind::Conference, config);
+    stage.join("hana", Role::Host);
+    stage.dial(to_number("c1", "tom", NUMBER)).unwrap();
+    stage.dial(to_device("c2", "uma", "103a")).unwrap();
+    assert_eq!((stage.state("c1").0, stage.state("c2").0), (CallState::Dialling, CallState::Queued));
+    stage.ok(Command::EndMeeting { meeting: meeting_id() });
+    assert_eq!(stage.states("c2"), ["queued", "cancelled"]);
+    assert_eq!(stage.log.iter().filter(|line| line.contains("OpenPort")).count(), 1);
+    stage.assert_nothing_left();
+}
+
+#[test]
 fn d38_an_answer_that_crosses_the_cancel_leaves_no_ghost() {
     let mut stage = hosted();
     stage.dial(to_device("c1", "uma", "103a")).unwrap();
