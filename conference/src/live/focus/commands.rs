@@ -27,6 +27,10 @@ impl Focus {
                 self.devices.remove(&aor);
                 Ok(Reply::Done)
             }
+            Command::PutTrunk { trunk, tenant } => {
+                self.trunks.insert(trunk, tenant);
+                Ok(Reply::Done)
+            }
             Command::PutPerson { meeting, person } => self.put_person(at, &meeting, person),
             Command::JoinWebrtc { meeting, person } => self.join_webrtc(at, &meeting, person),
             Command::Leave { meeting, person } => self.leave(at, &meeting, &person),

@@ -9,7 +9,7 @@ use crate::vocabulary::{Access, Role};
 use bytes::Bytes;
 use media::sdp;
 use media::worker::LegId;
-use sip_core::ua::{AddressOfRecord, Command as SipCommand, IncomingInvite, Origin};
+use sip_core::ua::{AddressOfRecord, Command as SipCommand, IncomingInvite, Origin, TrunkId};
 
 /// The longest display name taken from a caller.
 const NAME_LIMIT: usize = 64;
@@ -52,7 +52,11 @@ impl Focus {
         self.check_leg_room(&id).map_err(|_| 503_u16)?;
         let entrant = match &invite.origin {
             Origin::Device(aor) => self.device_entrant(&id, aor)?,
-            Origin::Trunk(_) | Origin::TrustedPeer => self.walk_in(&id, invite)?,
+            Origin::Trunk(trunk) => {
+                self.check_trunk(&id, *trunk)?;
+                self.walk_in(&id, invite)?
+            }
+            Origin::TrustedPeer => self.walk_in(&id, invite)?,
         };
         Ok((id, entrant))
     }
@@ -82,6 +86,15 @@ impl Focus {
             access: Access::Collaborate,
         };
         Ok(Entrant { spec, number: None, walk_in: true })
+    }
+
+    /// Another tenant's meeting does not exist for a trunk.
+    fn check_trunk(&self, id: &MeetingId, trunk: TrunkId) -> Result<(), u16> {
+        let tenant = self.meetings.get(id).map(|meeting| &meeting.spec.tenant);
+        match self.trunks.get(&trunk) {
+            Some(owner) if Some(owner) != tenant => Err(404),
+            _ => Ok(()),
+        }
     }
 
     fn walk_in(&mut self, id: &MeetingId, invite: &IncomingInvite) -> Result<Entrant, u16> {

@@ -32,7 +32,7 @@ use legs::Leg;
 use media::worker::{LegId, RoomId};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use sip_core::ua::{AddressOfRecord, SessionId};
+use sip_core::ua::{AddressOfRecord, SessionId, TrunkId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
@@ -76,6 +76,7 @@ pub struct Focus {
     rooms: BTreeMap<RoomId, MeetingId>,
     devices: BTreeMap<AddressOfRecord, DeviceOwner>,
     registered: BTreeSet<AddressOfRecord>,
+    trunks: BTreeMap<TrunkId, TenantId>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
     /// The calls that are not over.
@@ -100,6 +101,7 @@ impl Focus {
             rooms: BTreeMap::new(),
             devices: BTreeMap::new(),
             registered: BTreeSet::new(),
+            trunks: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
             calls: BTreeMap::new(),

@@ -513,3 +513,24 @@ fn same_seed_same_log() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn nothing_crosses_from_one_tenant_to_another() {
+    let mut stage = hosted();
+    stage.ok(Command::PutDevice {
+        aor: aor("200a"),
+        user: "u-zed".into(),
+        tenant: "zeta".into(),
+        display_name: "Zed".into(),
+        role_hint: None,
+    });
+    stage.ok(Command::PutTrunk { trunk: TrunkId(1), tenant: "zeta".into() });
+    assert_eq!(stage.dial(to_device("c1", "zed", "200a")).unwrap_err().cause, Some(Cause::NoDevice));
+    assert_eq!(stage.dial(to_number("c2", "tom", NUMBER)).unwrap_err().cause, Some(Cause::TrunkDown));
+    let mut foreign = to_device("c3", "uma", "103a");
+    foreign.tenant = "zeta".into();
+    assert_eq!(stage.dial(foreign).unwrap_err().kind, RefusalKind::NotFound);
+    assert!(stage.invites.is_empty());
+    let session = stage.call_in(1, sip_core::ua::Origin::Trunk(TrunkId(1)), "900000001", "+12025550177");
+    assert_eq!(stage.rejected, [(session, 404)]);
+}
