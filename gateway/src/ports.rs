@@ -24,7 +24,7 @@ impl RtpPorts {
     ///
     /// # Errors
     /// When every port of the range is taken, or the system refuses sockets.
-    pub(crate) fn bind(&mut self) -> io::Result<(UdpSocket, SocketAddr)> {
+    pub(crate) fn bind(&self) -> io::Result<(UdpSocket, SocketAddr)> {
         let mut random = [0; 2];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let start = u16::from_ne_bytes(random) % self.pairs;
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn ports_are_even_distinct_and_run_out_with_words() {
-        let mut ports = RtpPorts::new(LOOPBACK, LOOPBACK, [47_101, 47_107]);
+        let ports = RtpPorts::new(LOOPBACK, LOOPBACK, [47_101, 47_107]);
         let held: Vec<_> = (0..3).map(|_| ports.bind().expect("three pairs")).collect();
         for (socket, advertised) in &held {
             assert_eq!(advertised.port() % 2, 0);

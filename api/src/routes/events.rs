@@ -1,4 +1,5 @@
 //! The event stream over a WebSocket: a snapshot first, then every event, resumable by the last id seen.
+#![expect(unused_qualifications, reason = "utoipa writes them into what it generates")]
 
 use crate::AppState;
 use crate::auth::{bearer, cookie, no_token};

@@ -1,4 +1,5 @@
 //! Colleagues and their devices.
+#![expect(unused_qualifications, reason = "utoipa writes them into what it generates")]
 
 use crate::AppState;
 use crate::auth::Caller;

@@ -27,3 +27,6 @@ pub mod refusal;
 pub mod resolver;
 pub mod snapshot;
 pub mod timers;
+
+#[cfg(test)]
+pub(crate) mod tests;

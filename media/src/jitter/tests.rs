@@ -80,7 +80,11 @@ fn d45_what_is_played_when_packets_come_as_they_come() {
         ("on time", steady(8), ". . . 1 2 3 4 5 6 7 8"),
         ("one lost", lose(&[5]), ". . . 1 2 3 4 ~ 6 7 8"),
         ("two lost", lose(&[4, 5]), ". . . 1 2 3 ~ ~ 6 7 8"),
-        ("one 40 ms late", with(&steady(8), |r| r.0 += if r.1 == 5 { 40 } else { 0 }), ". . . 1 2 3 4 5 6 7 8"),
+        (
+            "one 40 ms late",
+            with(&steady(8), |r| r.0 += if r.1 == 5 { 40 } else { 0 }),
+            ". . . 1 2 3 4 5 6 7 8",
+        ),
         ("one too late", with(&steady(8), |r| r.0 += if r.1 == 5 { 70 } else { 0 }), ". . . 1 2 3 4 ~ 6 7 8"),
         ("every packet twice", steady(8).into_iter().flat_map(|r| [r, r]).collect(), ". . . 1 2 3 4 5 6 7 8"),
         (
@@ -98,11 +102,7 @@ fn d45_what_is_played_when_packets_come_as_they_come() {
             (0..6_u16).map(|n| (u64::from(n) * 20, 65_533_u16.wrapping_add(n), u32::from(n))).collect(),
             ". . 253 254 255 0 1 2 ~ ~ ~",
         ),
-        (
-            "all at once",
-            (1..=4).map(|n| (5, n, u32::from(n))).collect(),
-            ". 1 2 3 4 ~ ~ ~ ~ ~ ~",
-        ),
+        ("all at once", (1..=4).map(|n| (5, n, u32::from(n))).collect(), ". 1 2 3 4 ~ ~ ~ ~ ~ ~"),
         (
             "silence suppressed for 60 ms",
             vec![(5, 1, 1), (25, 2, 2), (45, 3, 3), (65, 4, 7), (66, 5, 8)],

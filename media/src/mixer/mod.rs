@@ -4,11 +4,13 @@
 //! One tick is: [`Mixer::begin`], [`Mixer::add`] for every active voice, [`Mixer::mix`] for every listener. The
 //! kernel knows no rights, codecs or packets: who is active and who listens is its caller's plan.
 
+mod pool;
 mod voice;
 
 #[cfg(test)]
 mod tests;
 
+pub use pool::ConverterPool;
 pub use voice::Voice;
 
 use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate, limit};

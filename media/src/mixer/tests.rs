@@ -12,6 +12,12 @@ fn voice(samples: &[i16]) -> Voice {
     voice
 }
 
+fn enable_conversion(voice: &mut Voice) {
+    let mut pool = ConverterPool::default();
+    pool.reserve(voice.rate(), 1).unwrap();
+    pool.lend(voice);
+}
+
 /// What each of `voices` hears.
 fn heard(voices: &mut [Voice]) -> Vec<[i16; NARROW_FRAME]> {
     let mut mixer = Mixer::default();
@@ -71,7 +77,7 @@ fn a_tick_begins_with_silence() {
 fn d46_a_voice_is_converted_once_per_rate_that_is_needed() {
     let mut mixer = Mixer::default();
     let mut voices = [Voice::new(Rate::Narrow), Voice::new(Rate::Full), Voice::new(Rate::Narrow)];
-    voices.iter_mut().for_each(|voice| voice.enable_conversion().unwrap());
+    voices.iter_mut().for_each(enable_conversion);
     let mut run = |needed, listeners: usize| {
         let before = mixer.conversions();
         voices.iter_mut().for_each(|voice| {
@@ -97,7 +103,7 @@ fn d46_a_room_of_phones_never_leaves_8_khz() {
     mixer.begin(NARROW_ONLY);
     let mut voices: Vec<Voice> = (0..20).map(|_| voice(&[100; NARROW_FRAME])).collect();
     for voice in &mut voices {
-        voice.enable_conversion().unwrap();
+        enable_conversion(voice);
         mixer.add(voice);
     }
     assert_eq!(mixer.conversions(), 0);
@@ -108,8 +114,8 @@ fn d46_a_room_of_phones_never_leaves_8_khz() {
 fn d46_phones_and_browsers_hear_each_other_at_the_right_level() {
     let mut mixer = Mixer::default();
     let (mut phone, mut browser) = (Voice::new(Rate::Narrow), Voice::new(Rate::Full));
-    phone.enable_conversion().unwrap();
-    browser.enable_conversion().unwrap();
+    enable_conversion(&mut phone);
+    enable_conversion(&mut browser);
     let (mut low, mut high) = (Oscillator::new(500, 8_000), Oscillator::new(1_300, 48_000));
     let (mut at_phone, mut at_browser) = (Vec::new(), Vec::new());
     for _ in 0..50 {
@@ -132,18 +138,25 @@ fn d46_phones_and_browsers_hear_each_other_at_the_right_level() {
 }
 
 #[test]
-fn a_voice_that_rests_leaves_nothing_behind_in_its_converter() {
+fn a_converter_taken_back_leaves_nothing_behind() {
     let mut mixer = Mixer::default();
-    let mut voice = Voice::new(Rate::Narrow);
-    voice.enable_conversion().unwrap();
-    voice.frame_mut().fill(10_000);
+    let mut pool = ConverterPool::default();
+    pool.reserve(Rate::Narrow, 1).unwrap();
+    let (mut first, mut second) = (voice(&[10_000; NARROW_FRAME]), voice(&[]));
+    pool.lend(&mut first);
     mixer.begin(BOTH);
-    mixer.add(&mut voice);
-    voice.frame_mut().fill(0);
-    voice.rest();
-    mixer.begin(BOTH);
-    mixer.add(&mut voice);
-    assert!(mixer.total(Rate::Full).iter().all(|&sum| sum == 0));
+    mixer.add(&mut first);
+    assert!(mixer.total(Rate::Full).iter().any(|&sum| sum != 0));
+    pool.lend(&mut second);
+    assert!(!second.has_converter(), "there is but one");
+    pool.take_back(&mut first);
+    pool.lend(&mut second);
+    for mut silent in [first, second] {
+        silent.frame_mut().fill(0);
+        mixer.begin(BOTH);
+        mixer.add(&mut silent);
+        assert!(mixer.total(Rate::Full).iter().all(|&sum| sum == 0));
+    }
 }
 
 fn voices() -> impl Strategy<Value = Vec<Vec<i16>>> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::resample::{ResampleError, Resampler};
+use crate::resample::Resampler;
 use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate};
 
 /// A frame of 20 ms, decoded once and converted at most once per tick.
@@ -10,10 +10,8 @@ pub struct Voice {
     rate: Rate,
     narrow: [i16; NARROW_FRAME],
     full: [i16; FULL_FRAME],
-    converter: Option<Box<Resampler>>,
+    converter: Option<Resampler>,
     converted: bool,
-    /// The converter has heard something since it was last reset.
-    warm: bool,
 }
 
 impl fmt::Debug for Voice {
@@ -27,22 +25,30 @@ impl Voice {
     #[must_use]
     pub const fn new(rate: Rate) -> Self {
         let (narrow, full) = ([0; NARROW_FRAME], [0; FULL_FRAME]);
-        Self { rate, narrow, full, converter: None, converted: false, warm: false }
+        Self { rate, narrow, full, converter: None, converted: false }
     }
 
-    /// Makes conversion to the other rate possible; allocates, so it is done when a leg enters a room.
-    ///
-    /// # Errors
-    /// When the resampler cannot be made.
-    pub fn enable_conversion(&mut self) -> Result<(), ResampleError> {
-        if self.converter.is_none() {
-            let to = match self.rate {
-                Rate::Narrow => Rate::Full,
-                Rate::Full => Rate::Narrow,
-            };
-            self.converter = Some(Box::new(Resampler::new(self.rate.hz(), to.hz())?));
+    /// Whether the voice can be converted to the other rate.
+    #[must_use]
+    pub const fn has_converter(&self) -> bool {
+        self.converter.is_some()
+    }
+
+    /// Lends the voice a fresh converter from its own rate to the other one.
+    pub fn lend(&mut self, converter: Resampler) {
+        self.converter = Some(converter);
+    }
+
+    /// Takes the converter back, fresh; the voice's frame at the other rate is silent from now on.
+    pub fn take_back(&mut self) -> Option<Resampler> {
+        let mut converter = self.converter.take()?;
+        converter.reset();
+        self.converted = false;
+        match self.rate {
+            Rate::Narrow => self.full.fill(0),
+            Rate::Full => self.narrow.fill(0),
         }
-        Ok(())
+        Some(converter)
     }
 
     /// The voice's own rate.
@@ -60,7 +66,7 @@ impl Voice {
         }
     }
 
-    /// The frame at one rate; at the other rate it is valid after [`Self::convert`].
+    /// The frame at one rate; at the other rate it is valid once the voice was added to a mix that needs it.
     #[must_use]
     pub fn at(&self, rate: Rate) -> &[i16] {
         match rate {
@@ -75,26 +81,11 @@ impl Voice {
             return false;
         }
         self.converted = true;
-        self.warm = true;
         let Some(converter) = &mut self.converter else { return false };
         match self.rate {
             Rate::Narrow => converter.process(&self.narrow, &mut self.full),
             Rate::Full => converter.process(&self.full, &mut self.narrow),
         }
         true
-    }
-
-    /// The voice was not mixed this tick: what is left of it in the converter must not be heard later.
-    pub fn rest(&mut self) {
-        if self.warm {
-            self.warm = false;
-            if let Some(converter) = &mut self.converter {
-                converter.reset();
-            }
-            match self.rate {
-                Rate::Narrow => self.full.fill(0),
-                Rate::Full => self.narrow.fill(0),
-            }
-        }
     }
 }

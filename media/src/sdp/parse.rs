@@ -110,12 +110,15 @@ fn read_line<'a>(
 fn media(line: usize, value: &str) -> Result<MediaDescription<'_>, SdpError> {
     let malformed = |what| SdpError::Malformed { line, what };
     let mut fields = value.split_ascii_whitespace();
-    let mut token = |what| fields.next().filter(|t| t.len() <= MAX_TOKEN).ok_or(malformed(what));
+    let mut token = |what| fields.next().filter(|t| t.len() <= MAX_TOKEN).ok_or_else(|| malformed(what));
     let kind = token("m= needs a media type")?;
     let port = token("m= needs a port")?;
     let protocol = token("m= needs a transport")?;
-    let port =
-        port.split('/').next().and_then(|p| p.parse().ok()).ok_or(malformed("port must be 0 to 65535"))?;
+    let port = port
+        .split('/')
+        .next()
+        .and_then(|p| p.parse().ok())
+        .ok_or_else(|| malformed("port must be 0 to 65535"))?;
     let formats: Vec<&str> = fields.take(MAX_FORMATS + 1).collect();
     if formats.len() > MAX_FORMATS {
         return Err(SdpError::TooLarge { what: "formats", limit: MAX_FORMATS });

@@ -32,7 +32,8 @@ fn d20_the_offer_lists_g711_and_telephone_events() {
 
 #[test]
 fn d20_offers_and_what_they_agree_on() {
-    let table: [(&str, Codec, u8, Option<u8>, u16, Direction); 10] = [
+    type Row = (&'static str, Codec, u8, Option<u8>, u16, Direction);
+    let table: [Row; 10] = [
         ("m=audio 4000 RTP/AVP 0", Codec::Pcmu, 0, None, 20, Direction::SendRecv),
         ("m=audio 4000 RTP/AVP 8 0", Codec::Pcma, 8, None, 20, Direction::SendRecv),
         ("m=audio 4000 RTP/AVP 18 9 0\na=rtpmap:18 G729/8000", Codec::Pcmu, 0, None, 20, Direction::SendRecv),

@@ -6,14 +6,15 @@ use std::time::Instant;
 use crate::codec::Codec;
 use crate::level::{self, Gate, Meter, SILENCE_DBOV};
 use crate::mixer::{Mixer, Voice};
-use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate};
+use crate::sample::{NARROW_FRAME, Rate};
 use crate::speaker::HeldLevel;
 
 use super::Outbox;
+use super::opus_sender::SharedOpus;
 use super::player::Player;
 use super::sip_leg::{Received, SipLeg};
 use super::types::{Event, LegId, LegPlan};
-use super::webrtc_leg::WebrtcLeg;
+use super::webrtc_leg::{OpusWork, WebrtcLeg};
 
 /// One person's media in a room.
 pub(super) struct Leg {
@@ -122,11 +123,7 @@ impl Leg {
 
     /// Whether the leg is sent the mix of the others.
     pub(super) fn listens(&self) -> bool {
-        self.plan.receive_audio
-            && match &self.media {
-                Media::Sip(sip) => sip.sends().is_some(),
-                Media::Webrtc(webrtc) => webrtc.connected,
-            }
+        self.plan.receive_audio && self.is_reachable()
     }
 
     /// First half of a tick: this tick's frame, then its level.
@@ -156,20 +153,16 @@ impl Leg {
         &mut self,
         now: Instant,
         mixer: &Mixer,
-        shared: &mut SharedMixes,
+        shared: &mut SharedMixes<'_>,
         out: &mut Outbox,
     ) {
-        let ready = match &self.media {
-            Media::Sip(sip) => sip.sends().is_some(),
-            Media::Webrtc(webrtc) => webrtc.connected,
-        };
         // What is played waits until it can be heard.
-        let (playing, over) = if ready { self.player.tick() } else { (false, false) };
+        let (playing, over) = if self.is_reachable() { self.player.tick() } else { (false, false) };
         if over {
             out.events.push(Event::PlayingDone { leg: self.id });
         }
         let hears = Hearing {
-            listens: self.listens() && !mixer.is_silent(self.is_mixed),
+            listens: self.listens(),
             own: self.is_mixed.then_some(&self.voice),
             played: playing.then(|| self.player.frame()),
         };
@@ -183,18 +176,25 @@ impl Leg {
                 sip.send(self.id, sends, &mut out.ring);
             }
             Media::Webrtc(webrtc) if webrtc.connected => {
-                let mut mix = [0; FULL_FRAME];
-                let mix = hears.mix(mixer, Rate::Full, &mut mix).then_some(&mix);
-                out.encodes += u64::from(webrtc.send(now, mix));
+                let mut work = OpusWork { shared: shared.opus.as_deref_mut(), encodes: &mut out.encodes };
+                webrtc.send(now, &hears, mixer, &mut work);
             }
             Media::Webrtc(_) => {}
+        }
+    }
+
+    /// Whether there is a way to send media to the leg.
+    fn is_reachable(&self) -> bool {
+        match &self.media {
+            Media::Sip(sip) => sip.sends().is_some(),
+            Media::Webrtc(webrtc) => webrtc.connected,
         }
     }
 }
 
 /// What one leg hears in one tick.
-struct Hearing<'a> {
-    /// The mix, which is not silent.
+pub(super) struct Hearing<'a> {
+    /// The others, as his plan says.
     listens: bool,
     /// His voice, if it is in the sums.
     own: Option<&'a Voice>,
@@ -203,10 +203,17 @@ struct Hearing<'a> {
 }
 
 impl Hearing<'_> {
+    /// Whether he hears the same as all who only listen.
+    pub(super) const fn is_alike(&self) -> bool {
+        self.listens && self.own.is_none() && self.played.is_none()
+    }
+
     /// Makes the mix; false for digital silence, which is not worth a sum or an encode.
-    fn mix(&self, mixer: &Mixer, rate: Rate, mix: &mut [i16]) -> bool {
+    pub(super) fn mix(&self, mixer: &Mixer, rate: Rate, mix: &mut [i16]) -> bool {
         match self.played {
-            _ if self.listens => mixer.mix(rate, self.own, self.played, mix),
+            _ if self.listens && !mixer.is_silent(self.own.is_some()) => {
+                mixer.mix(rate, self.own, self.played, mix);
+            }
             Some(played) => mix.copy_from_slice(played),
             None => return false,
         }
@@ -218,12 +225,11 @@ impl Hearing<'_> {
         &self,
         codec: Codec,
         mixer: &Mixer,
-        shared: &mut SharedMixes,
+        shared: &mut SharedMixes<'_>,
         payload: &mut [u8; NARROW_FRAME],
         encodes: &mut u64,
     ) {
-        let is_shared = self.listens && self.own.is_none() && self.played.is_none();
-        if let (true, Some(made)) = (is_shared, shared.get(codec)) {
+        if let (true, Some(made)) = (self.is_alike(), shared.get(codec)) {
             *payload = *made;
             return;
         }
@@ -234,20 +240,25 @@ impl Hearing<'_> {
         }
         codec.encode(&mix, payload);
         *encodes += 1;
-        if is_shared {
+        if self.is_alike() {
             shared.put(codec, *payload);
         }
     }
 }
 
 /// The payloads of those who only listen, made once per codec and tick: the mix groups of one room.
-#[derive(Debug, Default)]
-pub(super) struct SharedMixes {
+pub(super) struct SharedMixes<'a> {
+    opus: Option<&'a mut SharedOpus>,
     pcmu: Option<[u8; NARROW_FRAME]>,
     pcma: Option<[u8; NARROW_FRAME]>,
 }
 
-impl SharedMixes {
+impl<'a> SharedMixes<'a> {
+    /// Nothing is made yet; `opus` is `None` where it is not worth sharing.
+    pub(super) const fn new(opus: Option<&'a mut SharedOpus>) -> Self {
+        Self { opus, pcmu: None, pcma: None }
+    }
+
     const fn get(&self, codec: Codec) -> Option<&[u8; NARROW_FRAME]> {
         match codec {
             Codec::Pcmu => self.pcmu.as_ref(),

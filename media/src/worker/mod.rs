@@ -10,6 +10,7 @@
 
 mod browsers;
 mod leg;
+mod opus_sender;
 mod player;
 mod queue;
 mod receiver;
@@ -249,7 +250,8 @@ impl Worker {
         let id = leg.id;
         self.remove(now, id);
         self.index.insert(id, room);
-        let added = self.rooms.entry(room).or_insert_with(|| Room::new(room)).add(leg);
+        let added =
+            self.rooms.entry(room).or_insert_with(|| Room::new(room)).add(leg, self.config.max_voices);
         debug_assert!(added.is_ok(), "8 kHz and 48 kHz can be converted");
         self.out.ring.reserve(self.index.len());
         self.out.pending.reserve(self.index.len());

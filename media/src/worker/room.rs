@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
-use crate::mixer::{Mixer, Rates};
+use crate::mixer::{ConverterPool, Mixer, Rates};
 use crate::resample::ResampleError;
+use crate::sample::Rate;
 use crate::speaker::SpeakerChoice;
 use crate::webrtc::forwarder::Forwarder;
 
 use super::Outbox;
 use super::leg::{Leg, SharedMixes};
+use super::opus_sender::SharedOpus;
 use super::types::{Event, LegId, RoomId};
 
 /// A room is never empty: it comes with its first leg and goes with its last.
@@ -17,8 +19,11 @@ pub(super) struct Room {
     /// In order of their ids.
     legs: Vec<Leg>,
     mixer: Mixer,
+    converters: ConverterPool,
     speaker: SpeakerChoice<LegId>,
     pub(super) forwarder: Forwarder<LegId>,
+    /// For rooms with many browsers; comes with the first of them.
+    shared_opus: Option<Box<SharedOpus>>,
     /// Active voices of this tick: level with a bonus for who was mixed already, and index.
     ranking: Vec<(u8, usize)>,
 }
@@ -26,41 +31,50 @@ pub(super) struct Room {
 impl Room {
     /// How much louder a voice must be to push another one out of a full mix, in dB.
     const MIXED_BONUS_DB: u8 = 6;
+    /// Browsers a room must have before those who only listen share an encoder. In a small meeting everybody
+    /// speaks now and then, and his own encoder all the time is the simpler thing.
+    const WORTH_SHARING: usize = 4;
 
     pub(super) fn new(id: RoomId) -> Self {
         Self {
             id,
             legs: Vec::new(),
             mixer: Mixer::default(),
+            converters: ConverterPool::default(),
             speaker: SpeakerChoice::default(),
             forwarder: Forwarder::new(),
+            shared_opus: None,
             ranking: Vec::new(),
         }
     }
 
-    pub(super) fn add(&mut self, leg: Leg) -> Result<(), ResampleError> {
+    pub(super) fn add(&mut self, leg: Leg, max_voices: usize) -> Result<(), ResampleError> {
         let at = self.legs.partition_point(|other| other.id < leg.id);
         self.legs.insert(at, leg);
         self.ranking.clear();
         self.ranking.reserve(self.legs.len());
-        self.enable_conversion()
+        if self.shared_opus.is_none() && self.legs.iter().any(|leg| leg.rate() == Rate::Full) {
+            // Without it everybody has an encoder of his own: more work, nothing worse.
+            self.shared_opus = SharedOpus::new().ok().map(Box::new);
+        }
+        self.reserve_converters(max_voices)
     }
 
     /// As soon as a room has legs of both rates its voices can be converted, and not before.
-    fn enable_conversion(&mut self) -> Result<(), ResampleError> {
-        let mut rates = Rates::default();
-        self.legs.iter().for_each(|leg| rates.insert(leg.rate()));
-        if rates.narrow && rates.full {
-            for leg in &mut self.legs {
-                leg.voice.enable_conversion()?;
-            }
+    fn reserve_converters(&mut self, max_voices: usize) -> Result<(), ResampleError> {
+        let count = |rate| self.legs.iter().filter(|leg| leg.rate() == rate).count();
+        let (narrow, full) = (count(Rate::Narrow), count(Rate::Full));
+        if narrow > 0 && full > 0 {
+            self.converters.reserve(Rate::Narrow, narrow.min(max_voices))?;
+            self.converters.reserve(Rate::Full, full.min(max_voices))?;
         }
         Ok(())
     }
 
     pub(super) fn remove(&mut self, now: Instant, leg: LegId, out: &mut Outbox) {
         if let Ok(at) = self.legs.binary_search_by_key(&leg, |other| other.id) {
-            self.legs.remove(at);
+            let mut gone = self.legs.remove(at);
+            self.converters.take_back(&mut gone.voice);
             self.forwarder.leave(now, leg);
             self.forward_video(now, out);
         }
@@ -91,7 +105,12 @@ impl Room {
         }
         self.choose_voices(max_voices);
         self.mix();
-        let mut shared = SharedMixes::default();
+        if let Some(shared) = &mut self.shared_opus {
+            shared.begin_tick();
+        }
+        let browsers = self.legs.iter().filter(|leg| leg.rate() == Rate::Full).count();
+        let shared_opus = self.shared_opus.as_deref_mut().filter(|_| browsers >= Self::WORTH_SHARING);
+        let mut shared = SharedMixes::new(shared_opus);
         for leg in &mut self.legs {
             leg.end_tick(now, &self.mixer, &mut shared, out);
         }
@@ -143,12 +162,12 @@ impl Room {
         let mut needed = Rates::default();
         self.legs.iter().filter(|leg| leg.listens()).for_each(|leg| needed.insert(leg.rate()));
         self.mixer.begin(needed);
-        for leg in &mut self.legs {
-            if leg.is_mixed {
-                self.mixer.add(&mut leg.voice);
-            } else {
-                leg.voice.rest();
-            }
+        for leg in self.legs.iter_mut().filter(|leg| !leg.is_mixed) {
+            self.converters.take_back(&mut leg.voice);
+        }
+        for leg in self.legs.iter_mut().filter(|leg| leg.is_mixed) {
+            self.converters.lend(&mut leg.voice);
+            self.mixer.add(&mut leg.voice);
         }
     }
 

@@ -59,7 +59,10 @@ impl SipLeg {
     }
 
     pub(super) fn set_remote(&mut self, now: Instant, negotiated: Negotiated) {
-        self.source.signal(now, negotiated.remote);
+        if !negotiated.remote.ip().is_unspecified() {
+            // The unspecified address is the hold of RFC 2543 and says nothing about where the phone is.
+            self.source.signal(now, negotiated.remote);
+        }
         let was_held = self.remote.is_some_and(|old| old.direction != Direction::SendRecv);
         if was_held && negotiated.direction == Direction::SendRecv {
             // What is left of the hold music must not be heard.

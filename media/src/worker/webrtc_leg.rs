@@ -6,10 +6,13 @@ use rand_chacha::rand_core::Rng;
 
 use crate::codec::opus::{self, OpusError};
 use crate::jitter::Arrival;
+use crate::mixer::Mixer;
 use crate::rtp::RtpStream;
-use crate::sample::FULL_FRAME;
+use crate::sample::{FULL_FRAME, Rate};
 use crate::webrtc::{IncomingRtp, OutgoingRtp, Slot, WebrtcPeer};
 
+use super::leg::Hearing;
+use super::opus_sender::{OpusListener, SharedOpus};
 use super::receiver::{OpusDecoder, Receiver};
 
 /// Units of the 48 kHz clock in one tick.
@@ -26,16 +29,11 @@ pub(super) struct WebrtcLeg {
     /// The peer may have datagrams to send and is in the worker's list of those.
     pub(super) is_pending: bool,
     receiver: Receiver<OpusDecoder>,
-    encoder: opus::Encoder,
+    listener: OpusListener,
     stream: RtpStream,
-    silent_ticks: u8,
 }
 
 impl WebrtcLeg {
-    /// Ticks of silence that are really encoded, so that the voice fades out, before the fixed silence packet
-    /// takes over.
-    const ENCODED_SILENCE: u8 = 10;
-
     pub(super) fn new(
         peer: Box<dyn WebrtcPeer>,
         video_slots: u8,
@@ -48,9 +46,8 @@ impl WebrtcLeg {
             deadline: None,
             is_pending: false,
             receiver: Receiver::new(OpusDecoder::new()?),
-            encoder: opus::Encoder::new()?,
+            listener: OpusListener::new()?,
             stream: RtpStream::new(random),
-            silent_ticks: Self::ENCODED_SILENCE,
         })
     }
 
@@ -73,23 +70,25 @@ impl WebrtcLeg {
         self.receiver.fill(now, decode, frame);
     }
 
-    /// Sends this tick's mix, `None` for digital silence; says whether something was encoded.
-    pub(super) fn send(&mut self, now: Instant, mix: Option<&[i16; FULL_FRAME]>) -> bool {
-        let mut packet = [0; opus::MAX_PACKET];
-        let encoded = self.encode(mix, &mut packet);
-        let payload = encoded.and_then(|length| packet.get(..length)).unwrap_or(&opus::SILENCE);
+    /// Sends this tick's packet of the mix.
+    pub(super) fn send(&mut self, now: Instant, hears: &Hearing<'_>, mixer: &Mixer, work: &mut OpusWork<'_>) {
+        let payload = if hears.is_alike() {
+            self.listener.alike(work.shared.as_deref_mut(), mixer, work.encodes)
+        } else {
+            let mut mix = [0; FULL_FRAME];
+            let mix = hears.mix(mixer, Rate::Full, &mut mix).then_some(&mix);
+            self.listener.different(mix, work.shared.as_deref(), work.encodes)
+        };
         let (marker, sequence_number, timestamp) = self.stream.next_packet();
         self.stream.advance(TICK_UNITS);
         self.peer.write_rtp(now, Slot::Audio, OutgoingRtp { marker, sequence_number, timestamp, payload });
-        encoded.is_some()
     }
+}
 
-    fn encode(&mut self, mix: Option<&[i16; FULL_FRAME]>, packet: &mut [u8]) -> Option<usize> {
-        self.silent_ticks = match mix {
-            Some(_) => 0,
-            None if self.silent_ticks >= Self::ENCODED_SILENCE => return None,
-            None => self.silent_ticks + 1,
-        };
-        self.encoder.encode(mix.unwrap_or(&[0; FULL_FRAME]), packet).ok()
-    }
+/// What encoding for browsers works on in a tick.
+pub(super) struct OpusWork<'a> {
+    /// Where sharing is worth it.
+    pub(super) shared: Option<&'a mut SharedOpus>,
+    /// Frames encoded so far.
+    pub(super) encodes: &'a mut u64,
 }

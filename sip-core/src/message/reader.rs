@@ -238,10 +238,10 @@ impl Draft {
         }
     }
 
-    /// RFC 3261 section 8.2.6.2; without a readable Via there is nobody to answer to.
+    /// RFC 3261 section 8.2.6.2. The Via may be malformed itself: the answer goes to where the request came
+    /// from; but without any Via this is hardly SIP.
     fn answer(&self, kind: &ReadErrorKind) -> Answer {
-        let has_via = self.headers.typed_list::<super::header::Via>().is_ok_and(|list| !list.is_empty());
-        if !self.answerable || !has_via {
+        if !self.answerable || self.headers.first(&HeaderName::Via).is_none() {
             return Answer::Drop;
         }
         let mut headers = Headers::default();

@@ -54,9 +54,15 @@ pub fn reason_phrase(status: u16) -> &'static str {
         604 => "Does Not Exist Anywhere",
         606 => "Not Acceptable",
         607 => "Unwanted",
+        _ => class_phrase(status),
+    }
+}
+
+fn class_phrase(status: u16) -> &'static str {
+    match status {
         0..=199 => "Progress",
-        201..=299 => "Success",
-        303..=399 => "Redirection",
+        200..=299 => "Success",
+        300..=399 => "Redirection",
         400..=499 => "Request Failure",
         500..=599 => "Server Failure",
         600.. => "Global Failure",

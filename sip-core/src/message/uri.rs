@@ -346,7 +346,7 @@ mod tests {
             ("tel:", UriError::User),
             ("sip:", UriError::Host),
             ("sip:2001:db8::10", UriError::Port),
-            ("sip:[2001:db8::10", UriError::Port),
+            ("sip:[2001:db8::10", UriError::Host),
             ("sip:[::1]x:5060", UriError::Host),
             ("sip:a@b:70000", UriError::Port),
             ("sip:a@b:", UriError::Port),

@@ -17,11 +17,8 @@ pub struct TransactionKey {
 impl TransactionKey {
     /// The key of a received request.
     pub fn of_request(essential: &Essential) -> Self {
-        let method = match &essential.cseq.method {
-            Method::Ack => Method::Invite,
-            method => method.clone(),
-        };
-        Self::for_method(essential, method)
+        let method = Some(essential.cseq.method.clone()).filter(|method| *method != Method::Ack);
+        Self::for_method(essential, method.unwrap_or(Method::Invite))
     }
 
     /// The key of the INVITE that a received CANCEL is about (section 9.2).

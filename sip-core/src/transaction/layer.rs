@@ -24,10 +24,10 @@ pub enum Matched {
 
 #[derive(Debug)]
 enum Transaction {
-    ClientInvite(ClientInviteTransaction),
-    ClientNonInvite(ClientNonInviteTransaction),
-    ServerInvite(ServerInviteTransaction),
-    ServerNonInvite(ServerNonInviteTransaction),
+    InviteClient(ClientInviteTransaction),
+    OtherClient(ClientNonInviteTransaction),
+    InviteServer(ServerInviteTransaction),
+    OtherServer(ServerNonInviteTransaction),
 }
 
 #[derive(Debug)]
@@ -76,10 +76,10 @@ impl TransactionLayer {
         let (values, out) = (&self.values, &mut self.out);
         let transaction = if request.method == Method::Invite {
             let started = ClientInviteTransaction::start(now, id, values, request, destination, out);
-            Transaction::ClientInvite(started)
+            Transaction::InviteClient(started)
         } else {
             let started = ClientNonInviteTransaction::start(now, id, values, request, destination, out);
-            Transaction::ClientNonInvite(started)
+            Transaction::OtherClient(started)
         };
         self.clients.insert(key.clone(), id);
         self.entries.insert(id, Entry { transaction, key, source: None });
@@ -89,7 +89,7 @@ impl TransactionLayer {
 
     /// Sends the CANCEL of an INVITE; `None` if that has got its final response.
     pub fn cancel(&mut self, now: Instant, invite: TransactionId) -> Option<TransactionId> {
-        let Transaction::ClientInvite(transaction) = &self.entries.get(&invite)?.transaction else {
+        let Transaction::InviteClient(transaction) = &self.entries.get(&invite)?.transaction else {
             return None;
         };
         if transaction.state() != State::Proceeding {
@@ -101,7 +101,7 @@ impl TransactionLayer {
 
     /// Ends an INVITE client transaction that gets no final response.
     pub fn abandon(&mut self, invite: TransactionId) {
-        if let Some(Transaction::ClientInvite(transaction)) =
+        if let Some(Transaction::InviteClient(transaction)) =
             self.entries.get_mut(&invite).map(|e| &mut e.transaction)
         {
             transaction.terminate(&mut self.out);
@@ -115,13 +115,13 @@ impl TransactionLayer {
         let Some(id) = self.clients.get(&key).copied() else { return false };
         let (values, out) = (&self.values, &mut self.out);
         match self.entries.get_mut(&id).map(|entry| &mut entry.transaction) {
-            Some(Transaction::ClientInvite(transaction)) => {
+            Some(Transaction::InviteClient(transaction)) => {
                 transaction.handle_response(now, values, response, out)
             }
-            Some(Transaction::ClientNonInvite(transaction)) => {
+            Some(Transaction::OtherClient(transaction)) => {
                 transaction.handle_response(now, values, response, out);
             }
-            Some(Transaction::ServerInvite(_) | Transaction::ServerNonInvite(_)) | None => return false,
+            Some(Transaction::InviteServer(_) | Transaction::OtherServer(_)) | None => return false,
         }
         self.settle(id);
         true
@@ -133,18 +133,18 @@ impl TransactionLayer {
         let id = self.servers.get(&TransactionKey::of_request(&request.essential)).copied()?;
         let (values, out) = (&self.values, &mut self.out);
         let absorbed = match self.entries.get_mut(&id).map(|entry| &mut entry.transaction) {
-            Some(Transaction::ServerInvite(transaction)) if request.message.method == Method::Ack => {
+            Some(Transaction::InviteServer(transaction)) if request.message.method == Method::Ack => {
                 transaction.handle_ack(now, values)
             }
-            Some(Transaction::ServerInvite(transaction)) => {
+            Some(Transaction::InviteServer(transaction)) => {
                 transaction.handle_retransmission(out);
                 true
             }
-            Some(Transaction::ServerNonInvite(transaction)) => {
+            Some(Transaction::OtherServer(transaction)) => {
                 transaction.handle_retransmission(out);
                 true
             }
-            Some(Transaction::ClientInvite(_) | Transaction::ClientNonInvite(_)) | None => false,
+            Some(Transaction::InviteClient(_) | Transaction::OtherClient(_)) | None => false,
         };
         self.settle(id);
         absorbed.then_some(Matched::Absorbed)
@@ -161,9 +161,9 @@ impl TransactionLayer {
         }
         let id = self.new_id();
         let transaction = if request.message.method == Method::Invite {
-            Transaction::ServerInvite(ServerInviteTransaction::new(id))
+            Transaction::InviteServer(ServerInviteTransaction::new(id))
         } else {
-            Transaction::ServerNonInvite(ServerNonInviteTransaction::new(id))
+            Transaction::OtherServer(ServerNonInviteTransaction::new(id))
         };
         let key = TransactionKey::of_request(&request.essential);
         self.servers.insert(key.clone(), id);
@@ -183,13 +183,13 @@ impl TransactionLayer {
         let transmit = Transmit { destination: entry.source?, payload: write(&Message::Response(response)) };
         let (values, out) = (&self.values, &mut self.out);
         match &mut entry.transaction {
-            Transaction::ServerInvite(transaction) => {
+            Transaction::InviteServer(transaction) => {
                 transaction.respond(now, values, status, transmit.clone(), out);
             }
-            Transaction::ServerNonInvite(transaction) => {
+            Transaction::OtherServer(transaction) => {
                 transaction.respond(now, values, status, transmit.clone(), out);
             }
-            Transaction::ClientInvite(_) | Transaction::ClientNonInvite(_) => return None,
+            Transaction::InviteClient(_) | Transaction::OtherClient(_) => return None,
         }
         self.settle(id);
         Some(transmit)
@@ -205,12 +205,10 @@ impl TransactionLayer {
         while let Some(id) = self.deadlines.take_due(now) {
             let (values, out) = (&self.values, &mut self.out);
             match self.entries.get_mut(&id).map(|entry| &mut entry.transaction) {
-                Some(Transaction::ClientInvite(transaction)) => transaction.handle_timeout(now, out),
-                Some(Transaction::ClientNonInvite(transaction)) => {
-                    transaction.handle_timeout(now, values, out)
-                }
-                Some(Transaction::ServerInvite(transaction)) => transaction.handle_timeout(now, values, out),
-                Some(Transaction::ServerNonInvite(transaction)) => transaction.handle_timeout(now, out),
+                Some(Transaction::InviteClient(transaction)) => transaction.handle_timeout(now, out),
+                Some(Transaction::OtherClient(transaction)) => transaction.handle_timeout(now, values, out),
+                Some(Transaction::InviteServer(transaction)) => transaction.handle_timeout(now, values, out),
+                Some(Transaction::OtherServer(transaction)) => transaction.handle_timeout(now, out),
                 None => {}
             }
             self.settle(id);
@@ -246,16 +244,12 @@ impl TransactionLayer {
     fn settle(&mut self, id: TransactionId) {
         let Some(entry) = self.entries.get(&id) else { return };
         let (state, next, client) = match &entry.transaction {
-            Transaction::ClientInvite(transaction) => (transaction.state(), transaction.next_timeout(), true),
-            Transaction::ClientNonInvite(transaction) => {
-                (transaction.state(), transaction.next_timeout(), true)
-            }
-            Transaction::ServerInvite(transaction) => {
+            Transaction::InviteClient(transaction) => (transaction.state(), transaction.next_timeout(), true),
+            Transaction::OtherClient(transaction) => (transaction.state(), transaction.next_timeout(), true),
+            Transaction::InviteServer(transaction) => {
                 (transaction.state(), transaction.next_timeout(), false)
             }
-            Transaction::ServerNonInvite(transaction) => {
-                (transaction.state(), transaction.next_timeout(), false)
-            }
+            Transaction::OtherServer(transaction) => (transaction.state(), transaction.next_timeout(), false),
         };
         self.deadlines.set(&id, next);
         if state == State::Terminated {

@@ -1,6 +1,6 @@
 //! What goes into the user agent and what comes out of it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -111,7 +111,7 @@ pub struct Trunk {
     pub peer: SocketAddr,
     /// The host part of URIs towards it.
     pub host: String,
-    /// Where its requests may come from, beside the peer's own address.
+    /// Addresses its requests may come from, whatever the port, beside exactly [`Trunk::peer`].
     pub sources: Vec<IpNetwork>,
     /// For its challenges.
     pub credentials: Option<Credentials>,
@@ -120,10 +120,12 @@ pub struct Trunk {
 }
 
 impl Trunk {
-    /// Whether this address belongs to the trunk.
-    pub fn owns(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.peer.ip().to_canonical() == address || self.sources.iter().any(|range| range.contains(address))
+    /// Whether a request from this address is the trunk's. The peer counts with its port, so that a phone on
+    /// the same host is not taken for the trunk; list the host in `sources` if the trunk uses other ports.
+    pub fn owns(&self, source: SocketAddr) -> bool {
+        let same_host = self.peer.ip().to_canonical() == source.ip().to_canonical();
+        let listed = self.sources.iter().any(|range| range.contains(source.ip()));
+        listed || (same_host && self.peer.port() == source.port())
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::UserAgent;
 use super::api::CallerIdentity;
 use crate::auth::hmac_sha256;
-use crate::message::header::{From, NameAddr, PAssertedIdentity};
+use crate::message::header::{From, NameAddr, PAssertedIdentity, Via};
 use crate::message::{HeaderName, Host, Message, Received, Rejection, Request, Response, SipUri, Uri, write};
 use crate::transaction::Transmit;
 
@@ -128,6 +128,11 @@ impl UserAgent {
     pub(super) fn answer_rejection(&mut self, rejection: Rejection, source: SocketAddr, words: String) {
         let mut response = Response::new(rejection.status);
         response.headers = rejection.headers;
+        let vias = response.headers.typed_list::<Via>().unwrap_or_default();
+        if let Some(mut via) = vias.into_iter().next() {
+            via.stamp(source);
+            response.headers.replace_first_value(&HeaderName::Via, &via.to_string());
+        }
         // RFC 3261 section 21.4.1: the reason phrase should name the problem.
         response.reason =
             if rejection.status == 400 { format!("Bad Request: {words}") } else { response.reason };

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::UserAgent;
 use super::api::{EndCause, Event, SessionId};
+use super::incoming::readable_body;
 use super::session::{PendingOffer, SessionState};
 use crate::dialog::Dialog;
 use crate::message::{HeaderName, Method, Received, Request};
@@ -91,6 +92,7 @@ impl UserAgent {
         source: SocketAddr,
     ) {
         let refusal = match self.sessions.get(&id).map(|session| &session.state) {
+            Some(_) if !readable_body(&request.message) => Some(415),
             Some(SessionState::Established(established)) if established.release => Some(481),
             // Section 14.2: a second re-INVITE before the first one is answered.
             Some(SessionState::Established(established)) if established.offer.is_some() => Some(500),
@@ -209,6 +211,9 @@ impl UserAgent {
         status: u16,
     ) {
         let mut response = self.response_to(request, status, None);
+        if status == 415 {
+            response.headers.push(HeaderName::Accept, "application/sdp");
+        }
         if status == 500 {
             // Section 14.2 asks for a random value of 0 to 10 seconds.
             response.headers.push(HeaderName::RetryAfter, self.random.up_to(10).to_string());

@@ -10,9 +10,23 @@ use super::api::{EndCause, Event, IncomingInvite, Origin, SessionId};
 use super::compose::ALLOW;
 use super::register::Authentication;
 use super::session::{Established, Incoming, Session, SessionState, Unacknowledged};
-use crate::dialog::{Dialog, DialogState};
+use crate::dialog::{Dialog, DialogId, DialogState};
 use crate::message::{HeaderName, Received, Request, Response};
 use crate::transaction::{TransactionId, Transmit};
+
+/// Whether the body is a plain session description, or absent (RFC 3261 section 8.2.3). A body without
+/// Content-Type is taken for one.
+pub(super) fn readable_body(request: &Request) -> bool {
+    let plain = |name: &HeaderName, expected: &str| {
+        request.headers.first(name).is_none_or(|value| {
+            let text = value.text();
+            text.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(expected))
+        })
+    };
+    request.body.is_empty()
+        || (plain(&HeaderName::ContentType, "application/sdp")
+            && plain(&HeaderName::ContentEncoding, "identity"))
+}
 
 impl UserAgent {
     pub(super) fn receive_invite(&mut self, now: Instant, request: Received<Request>, source: SocketAddr) {
@@ -23,6 +37,14 @@ impl UserAgent {
                 return;
             }
         };
+        if !readable_body(&request.message) {
+            self.refuse(&request, source, 415);
+            return;
+        }
+        if self.is_merged(&request) {
+            self.refuse(&request, source, 482);
+            return;
+        }
         let full = self.sessions.len() >= self.config.limits.sessions || self.shutting_down;
         let transaction = if full { None } else { self.transactions.accept_request(&request, source) };
         let Some(transaction) = transaction else {
@@ -32,6 +54,24 @@ impl UserAgent {
         let trying = self.response_to(&request, 100, None);
         self.transactions.respond(now, transaction, trying);
         self.open_incoming(transaction, origin, request, source);
+    }
+
+    /// Whether this INVITE has come before on another way, e.g. through a forking proxy (section 8.2.2.2).
+    fn is_merged(&self, request: &Received<Request>) -> bool {
+        let essential = &request.essential;
+        let remote_tag = essential.from.tag().unwrap_or_default();
+        let first = DialogId {
+            call_id: essential.call_id.clone(),
+            local_tag: String::new(),
+            remote_tag: String::new(),
+        };
+        let same_call = self.dialogs.range(first..).take_while(|(id, _)| id.call_id == essential.call_id);
+        let mut sessions = same_call.filter(|(id, _)| id.remote_tag == remote_tag);
+        sessions.any(|(_, session)| match self.sessions.get(session).map(|session| &session.state) {
+            Some(SessionState::Incoming(incoming)) => incoming.request.essential.cseq == essential.cseq,
+            Some(SessionState::Calling(_) | SessionState::Established(_) | SessionState::Releasing(_))
+            | None => false,
+        })
     }
 
     fn open_incoming(
@@ -75,7 +115,7 @@ impl UserAgent {
         request: &Received<Request>,
         source: SocketAddr,
     ) -> Result<Origin, Response> {
-        let trunk = self.trunks.values().find(|entry| entry.trunk.owns(source.ip()));
+        let trunk = self.trunks.values().find(|entry| entry.trunk.owns(source));
         let trusted = self.config.trusted_peers.iter().any(|range| range.contains(source.ip()));
         let has_credentials = request.message.headers.first(&HeaderName::Authorization).is_some();
         // A device may share an address with a trunk or trusted peer; then its credentials say who it is.
@@ -85,8 +125,9 @@ impl UserAgent {
         if !has_credentials && trusted {
             return Ok(Origin::TrustedPeer);
         }
-        let fallback =
-            trunk.map(|entry| Origin::Trunk(entry.trunk.id)).or(trusted.then_some(Origin::TrustedPeer));
+        let fallback = trunk
+            .map(|entry| Origin::Trunk(entry.trunk.id))
+            .or_else(|| trusted.then_some(Origin::TrustedPeer));
         let claimed = request.essential.from.0.uri.clone();
         match (self.authenticate(now, request, &claimed, source), fallback) {
             (Authentication::Device(device), _) => Ok(Origin::Device(device)),

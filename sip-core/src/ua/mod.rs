@@ -3,6 +3,16 @@
 //! [`UserAgent`] takes datagrams, commands and the passing of time, and gives back datagrams, events and the
 //! next instant it wants to be called at. After [`Event::Ended`] nothing more is said about a session, though
 //! the user agent may still be busy releasing it; [`UserAgent::counts`] shows when all is forgotten.
+//!
+//! Deviations from the RFCs, and why:
+//!
+//! | section | what we do | why |
+//! |---|---|---|
+//! | 3261 18.2.2, 3581 4 | responses go to the source address even without `rport`; `maddr` is ignored | phones behind NAT, and nobody can make us send elsewhere |
+//! | 3261 12.2.1.1 | requests in a dialog keep their Route but are sent to where the peer's signalling comes from | the same |
+//! | 3261 8.2.7 | challenges, refusals and OPTIONS are answered without a transaction | a flood of strangers leaves nothing behind |
+//! | 3261 19.1.4 | contacts are compared as written, not by the rules of URI equivalence | a phone repeats its own contact; a stranger cannot get here |
+//! | 3261 22.4 | `qop=auth` is required | without it a response can be replayed |
 
 mod agent;
 mod api;

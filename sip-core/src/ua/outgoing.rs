@@ -93,7 +93,11 @@ impl UserAgent {
         let trusted = located.trunk.is_some();
         self.identify(&mut request, &order.caller, located.from_host.clone(), trusted);
         request.headers.push_typed(&To(NameAddr::new(located.to.clone())));
-        request.headers.push(HeaderName::CallId, order.call_id.clone());
+        // A Call-ID is one word (RFC 3261 section 25.1); ours must be one the peer can read.
+        let call_id: String = order.call_id.chars().filter(char::is_ascii_graphic).collect();
+        request
+            .headers
+            .push(HeaderName::CallId, if call_id.is_empty() { self.random.token() } else { call_id });
         request.headers.push_typed(&CSeq { number: 1, method: Method::Invite });
         request.headers.push(HeaderName::Contact, self.contact(None));
         request.headers.push(HeaderName::Allow, ALLOW);

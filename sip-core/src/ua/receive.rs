@@ -43,23 +43,27 @@ impl UserAgent {
         if self.transactions.handle_request(now, &request).is_some() {
             return;
         }
-        match &request.message.method {
-            Method::Ack => self.receive_ack(now, &request),
-            Method::Cancel => self.receive_cancel(now, &request, source),
-            method => {
-                let in_dialog = request.essential.to.tag().is_some();
-                if let Some(status) = self.refusal(&request, in_dialog) {
-                    self.refuse(&request, source, status);
-                } else if in_dialog {
-                    self.receive_in_dialog(now, request, source);
-                } else if *method == Method::Invite {
-                    self.receive_invite(now, request, source);
-                } else if *method == Method::Register {
-                    self.receive_register(now, &request, source);
-                } else {
-                    self.receive_options(&request, source);
-                }
-            }
+        if request.message.method == Method::Ack {
+            self.receive_ack(now, &request);
+        } else if request.message.method == Method::Cancel {
+            self.receive_cancel(now, &request, source);
+        } else {
+            self.receive_new(now, request, source);
+        }
+    }
+
+    fn receive_new(&mut self, now: Instant, request: Received<Request>, source: SocketAddr) {
+        let in_dialog = request.essential.to.tag().is_some();
+        if let Some(status) = self.refusal(&request, in_dialog) {
+            self.refuse(&request, source, status);
+        } else if in_dialog {
+            self.receive_in_dialog(now, request, source);
+        } else if request.message.method == Method::Invite {
+            self.receive_invite(now, request, source);
+        } else if request.message.method == Method::Register {
+            self.receive_register(now, &request, source);
+        } else {
+            self.receive_options(&request, source);
         }
     }
 
@@ -98,11 +102,12 @@ impl UserAgent {
         required.then_some(420)
     }
 
-    fn refuse(&mut self, request: &Received<Request>, source: SocketAddr, status: u16) {
+    pub(super) fn refuse(&mut self, request: &Received<Request>, source: SocketAddr, status: u16) {
         let tag = self.stateless_tag(request);
         let mut response = self.response_to(request, status, Some(&tag));
         match status {
             405 | 501 => response.headers.push(HeaderName::Allow, ALLOW),
+            415 => response.headers.push(HeaderName::Accept, "application/sdp"),
             420 => {
                 let required = request.message.headers.tokens(&HeaderName::Require).join(", ");
                 response.headers.push(HeaderName::Unsupported, required);

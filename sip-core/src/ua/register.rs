@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::UserAgent;
 use crate::auth::{Account, Verdict};
-use crate::message::header::{Authorization, NameAddr};
+use crate::message::header::Authorization;
 use crate::message::{HeaderName, Received, Request, Response, TypedHeader, Uri};
 use crate::registrar::{AddressOfRecord, RegisterRefusal};
 
@@ -119,19 +119,20 @@ impl UserAgent {
     /// The domain of ours that an address belongs to; phones configured with our address instead of a domain
     /// belong to the first one.
     fn domain_of(&self, claimed: &Uri, request_uri: &Uri) -> String {
-        let ours = |uri: &Uri| {
-            let host = uri.host_text();
-            self.config.domains.iter().any(|domain| domain.eq_ignore_ascii_case(&host)).then_some(host)
-        };
+        let ours = |uri: &Uri| Some(uri.host_text()).filter(|host| self.is_own_domain(host));
         let first = || self.config.domains.first().map(|domain| domain.to_ascii_lowercase());
         ours(claimed).or_else(|| ours(request_uri)).or_else(first).unwrap_or_default()
     }
 
+    /// Configured, or the domain of a device that was put in later.
+    fn is_own_domain(&self, host: &str) -> bool {
+        let configured = self.config.domains.iter().any(|domain| domain.eq_ignore_ascii_case(host));
+        configured || self.realms.contains_key(host)
+    }
+
     /// A device speaks for its own address only (D13: never for one in another tenant's domain).
     fn may_claim(&self, device: &AddressOfRecord, claimed: &Uri) -> bool {
-        let NameAddr { uri, .. } = NameAddr::new(claimed.clone());
-        let host = uri.host_text();
-        let foreign = self.config.domains.iter().any(|domain| domain.eq_ignore_ascii_case(&host));
-        uri.user_text() == device.user && (host == device.domain || !foreign)
+        let host = claimed.host_text();
+        claimed.user_text() == device.user && (host == device.domain || !self.is_own_domain(&host))
     }
 }

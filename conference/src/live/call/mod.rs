@@ -186,7 +186,7 @@ impl Call {
         self.cause
     }
 
-    /// The SIP status behind the cause.
+    /// The SIP status that led to the present state, if one did.
     pub fn sip_code(&self) -> Option<u16> {
         self.sip_code
     }
@@ -247,7 +247,7 @@ impl Call {
             state,
             cause: self.cause,
             sip_code: self.sip_code,
-            words: self.cause.map_or(state.words(), Cause::words).to_owned(),
+            words: self.cause.map_or_else(|| state.words(), Cause::words).to_owned(),
             target,
             display_name: self.spec.person.display_name.clone(),
             role: self.spec.person.role,
@@ -335,18 +335,14 @@ impl Call {
         match self.state {
             CallState::Queued | CallState::Dialling | CallState::Ringing => self.over_unanswered(end),
             // Whoever hangs up at the gate, a machine at the end of its greeting included, did not press 1.
-            CallState::Answered | CallState::Confirming => match end {
-                EndCause::RemoteBye => {
-                    self.fail(Cause::NotConfirmed, Some("hung up without pressing 1".into()))
-                }
-                _ => self.fail(Cause::Lost, None),
-            },
+            CallState::Answered | CallState::Confirming if *end == EndCause::RemoteBye => {
+                self.fail(Cause::NotConfirmed, Some("hung up without pressing 1".into()))
+            }
+            CallState::Answered | CallState::Confirming => self.fail(Cause::Lost, Some(reason_of(end))),
             CallState::Joined => {
-                let cause = match end {
-                    EndCause::RemoteBye | EndCause::LocalHangUp => Cause::HungUp,
-                    _ => Cause::Lost,
-                };
-                self.finish(CallState::Ended, cause, None)
+                let hung_up = matches!(end, EndCause::RemoteBye | EndCause::LocalHangUp);
+                let cause = if hung_up { Cause::HungUp } else { Cause::Lost };
+                self.finish(CallState::Ended, cause, Some(reason_of(end)))
             }
             CallState::Ended | CallState::Failed | CallState::Refused | CallState::Cancelled => Vec::new(),
         }
@@ -364,9 +360,10 @@ impl Call {
             DialTarget::Number { .. } => FarEnd::Trunk,
         };
         let (cause, status) = cause::cause_of_end(far_end, end, self.rang);
-        self.sip_code = status.or(self.sip_code);
         let state = if cause == Cause::Cancelled { CallState::Cancelled } else { CallState::Failed };
-        self.finish(state, cause, Some(reason))
+        let actions = self.finish(state, cause, Some(reason));
+        self.sip_code = status;
+        actions
     }
 
     fn has_next_trunk(&self) -> bool {
@@ -412,6 +409,7 @@ impl Call {
     fn finish(&mut self, state: CallState, cause: Cause, detail: Option<String>) -> Vec<Action> {
         self.state = state;
         self.cause = Some(cause);
+        self.sip_code = None;
         self.detail = detail;
         vec![Action::Announce(state), Action::Release]
     }
@@ -430,3 +428,7 @@ fn reason_of(end: &EndCause) -> String {
         EndCause::ProtocolError => "the far end broke the protocol".to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/call.rs"]
+mod tests;

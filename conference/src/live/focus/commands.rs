@@ -110,20 +110,23 @@ impl Focus {
         Ok(Reply::Done)
     }
 
-    fn join_webrtc(&mut self, at: At, id: &MeetingId, person: PersonSpec) -> Result<Reply, Refusal> {
+    fn join_webrtc(&mut self, at: At, id: &MeetingId, mut person: PersonSpec) -> Result<Reply, Refusal> {
         self.check_open()?;
         policy::check_standing(person.role, person.access)?;
         self.check_leg_room(id)?;
         let limit = self.config.limits.people_per_meeting;
         let meeting = self.meeting_mut(id)?;
         check_roster(meeting, &person.person, limit)?;
-        check_last_host(meeting, &person.person, person.role)?;
         if meeting.people.get(&person.person).is_some_and(|row| row.removed) {
             return Err(Refusal::new(RefusalKind::Forbidden, "a Host has removed you from this meeting")
                 .mend("Ask a Host to invite you again"));
         }
+        if meeting.is_last_host(&person.person) {
+            // Reloading the page is no way to lose the last Host.
+            (person.role, person.access) = (Role::Host, Access::Collaborate);
+        }
         let (person_id, room) = (person.person.clone(), meeting.room);
-        meeting.put_person(person);
+        meeting.put_person(person).walk_in = false;
         let leg = self.new_leg_id();
         self.legs.insert(leg, Leg::new(id.clone(), room, person_id, Carrier::Webrtc));
         self.effect(Effect::AttachPeer { leg, room });
@@ -256,7 +259,7 @@ impl Focus {
     }
 }
 
-fn check_roster(meeting: &Meeting, person: &PersonId, limit: usize) -> Result<(), Refusal> {
+pub(super) fn check_roster(meeting: &Meeting, person: &PersonId, limit: usize) -> Result<(), Refusal> {
     if meeting.people.len() >= limit && !meeting.people.contains_key(person) {
         return Err(Refusal::new(RefusalKind::Overload, "the meeting's list of people is full")
             .field("people")

@@ -1,5 +1,6 @@
 //! Dial-outs: from CALL to the call's own machine and back.
 
+use super::commands::check_roster;
 use super::legs::{Carrier, Leg, SipLeg};
 use super::{At, DialSpec, DialTarget, Focus, Refusal, RefusalKind, Reply, Timer};
 use crate::ids::{CallId, MeetingId};
@@ -32,6 +33,7 @@ impl Focus {
         let person = spec.person.person.clone();
         let meeting = self.meeting_mut(&id)?;
         let row = meeting.put_person(spec.person.clone());
+        row.walk_in = false;
         if let DialTarget::Number { e164, .. } = &spec.target {
             row.number = Some(e164.clone());
         }
@@ -80,6 +82,7 @@ impl Focus {
             }
         }
         self.check_duplicate(spec)?;
+        check_roster(meeting, &spec.person.person, self.config.limits.people_per_meeting)?;
         if meeting.live_calls().count() >= self.config.limits.calls_per_meeting {
             return Err(Refusal::call(RefusalKind::Overload, Cause::RateLimited)
                 .mend("Wait until some of the calls are over"));

@@ -112,7 +112,7 @@ impl Focus {
                 self.sip(SipCommand::Accept { session, body: Bytes::from(body) });
                 self.admit(at, leg);
             }
-            Err(_) => self.reject_incoming(at, leg, 488),
+            Err(error) => self.reject_incoming(at, leg, error.status()),
         }
     }
 

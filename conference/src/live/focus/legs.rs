@@ -50,6 +50,8 @@ pub(super) struct SipLeg {
     pub(super) port_asked: bool,
     /// Our side of the session description, once the port is bound. The media worker knows the leg from then on.
     pub(super) local: Option<LocalDescription>,
+    /// How often our description has changed: the version in `o=` grows with it (RFC 3264 section 8).
+    pub(super) version: u64,
     /// The offer of an incoming call that waits for the port.
     pub(super) offer: Option<Bytes>,
     /// The description of a provisional answer, in case the final one has none.
@@ -118,8 +120,8 @@ impl Focus {
     }
 
     pub(super) fn port_result(&mut self, at: At, leg: LegId, result: Result<SocketAddr, String>) {
-        // RFC 8866 section 5.2 asks for a session id that is unique; half the range suits every parser.
-        let session_id = self.rng.next_u64() >> 1;
+        // RFC 8866 section 5.2 asks for a unique session id; 31 bits are what every phone can read.
+        let session_id = self.rng.next_u64() >> 33;
         let codecs = self.config.codecs.clone();
         let Some(room) = self.legs.get(&leg).map(|leg| leg.room) else { return };
         let Some(sip) = self.sip_leg_mut(leg).filter(|sip| sip.port_asked && sip.local.is_none()) else {

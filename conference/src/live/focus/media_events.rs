@@ -2,6 +2,7 @@
 
 use super::{At, Focus, Timer};
 use crate::live::call::{CONFIRM_KEY, Input};
+use crate::vocabulary::LegKind;
 use media::worker::{Event, LegId, RoomId};
 use serde_json::json;
 
@@ -16,7 +17,7 @@ impl Focus {
             Event::ActiveSpeaker { room, leg } => self.active_speaker(at, room, leg),
             Event::Levels { leg, dbov } => self.level(at, leg, dbov),
             Event::WebrtcConnected { leg } => self.timers.disarm(&Timer::Connect(leg)),
-            Event::WebrtcClosed { leg } => self.drop_leg(at, leg),
+            Event::WebrtcClosed { leg } => self.browser_gone(at, leg),
             Event::VideoSlots { leg, slots } => self.video_slots(at, leg, slots),
             // Keys that mean nothing stay with whoever pressed them.
             Event::Digit { .. } | Event::MediaStarted { .. } => {}
@@ -27,6 +28,12 @@ impl Focus {
         let call = self.legs.get(&leg).and_then(super::legs::Leg::call).cloned();
         if let Some(call) = call {
             self.drive_call(at, &call, input);
+        }
+    }
+
+    fn browser_gone(&mut self, at: At, leg: LegId) {
+        if self.legs.get(&leg).is_some_and(|entry| entry.kind() == LegKind::Webrtc) {
+            self.drop_leg(at, leg);
         }
     }
 

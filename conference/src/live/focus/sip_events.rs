@@ -73,14 +73,19 @@ impl Focus {
         self.sip(SipCommand::AnswerOffer { session, body });
     }
 
-    fn answer_offer(&self, leg: LegId, body: &[u8]) -> Result<(LegId, Option<Negotiated>, Bytes), u16> {
-        let sip = self.legs.get(&leg).and_then(super::legs::Leg::sip);
-        let local = sip.and_then(|sip| sip.local.as_ref()).ok_or(481_u16)?;
-        if body.is_empty() {
-            return Ok((leg, None, sdp::offer(local).into()));
-        }
-        let (negotiated, answer) = sdp::answer(local, body).map_err(|_| 488_u16)?;
-        Ok((leg, Some(negotiated), answer.into()))
+    fn answer_offer(&mut self, leg: LegId, body: &[u8]) -> Result<(LegId, Option<Negotiated>, Bytes), u16> {
+        let sip = self.sip_leg_mut(leg).ok_or(481_u16)?;
+        let local = sip.local.as_ref().ok_or(481_u16)?;
+        let version = local.session_id.saturating_add(sip.version + 1);
+        let answer = if body.is_empty() {
+            (leg, None, sdp::offer_with_version(local, version).into())
+        } else {
+            let (negotiated, answer) =
+                sdp::answer_with_version(local, body, version).map_err(|error| error.status())?;
+            (leg, Some(negotiated), answer.into())
+        };
+        sip.version += 1;
+        Ok(answer)
     }
 
     fn ended(&mut self, at: At, session: SessionId, cause: EndCause) {

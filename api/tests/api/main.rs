@@ -1,0 +1,23 @@
+//! The API from outside: requests in, answers out, with a fake in place of the running meetings. Tests that prove a
+//! row of the mission carry its id in their names.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests may stop at the first surprise"
+)]
+
+mod calls;
+mod events;
+mod input;
+mod join;
+mod login;
+mod meetings;
+mod openapi;
+mod page;
+mod people;
+mod resolve;
+mod support;
+mod users;

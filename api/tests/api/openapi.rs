@@ -1,0 +1,36 @@
+use crate::support::App;
+use serde_json::Value;
+
+/// The reviewed description. After a wanted change: `UPDATE_SNAPSHOTS=1 cargo test -p api`, then read the difference.
+const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+
+#[tokio::test]
+async fn d60_the_description_is_the_reviewed_one() {
+    let app = App::new().await;
+    let served = app.anonymous().get("/v1/openapi.json").await.body;
+    let text = format!("{}\n", serde_json::to_string_pretty(&served).unwrap());
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(SNAPSHOT, &text).unwrap();
+    }
+    let reviewed = std::fs::read_to_string(SNAPSHOT).unwrap_or_default();
+    assert!(reviewed == text, "api/openapi.json differs: run with UPDATE_SNAPSHOTS=1 and review the difference");
+}
+
+#[tokio::test]
+async fn d60_every_route_is_described() {
+    let app = App::new().await;
+    let served = app.anonymous().get("/v1/openapi.json").await.body;
+    let described = served["paths"].as_object().unwrap();
+    let source = include_str!("../../src/routes/mod.rs");
+    for line in source.lines().filter_map(|line| line.trim().strip_prefix(".route(\"")) {
+        let (path, handlers) = line.split_once('"').unwrap();
+        let operations = described.get(path).unwrap_or_else(|| panic!("{path} is not described"));
+        for method in ["get", "post", "patch", "delete"] {
+            let wanted = handlers.contains(&format!("{method}("));
+            assert_eq!(operations.get(method).is_some(), wanted, "{method} {path}");
+        }
+    }
+    let schemas: &Value = &served["components"]["schemas"];
+    let roles = &schemas["Role"];
+    assert!(roles.to_string().contains("presenter"), "{roles}");
+}

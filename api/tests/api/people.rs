@@ -1,0 +1,128 @@
+use crate::support::{App, person};
+use axum::http::StatusCode;
+use serde_json::json;
+
+#[tokio::test]
+async fn i78_a_host_cannot_be_view_only() {
+    let app = App::new().await;
+    let hana = app.login("hana").await;
+    let meeting = hana.meeting("conference").await;
+    let people = format!("/v1/meetings/{}/people", meeting["id"].as_str().unwrap());
+    let both = json!({"people": [{"email": "x@else.test", "role": "host", "access": "view_only"}]});
+    hana.post(&people, both).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, Some("people[0].access"));
+    let ari = person(&meeting, "Ari")["id"].as_str().unwrap();
+    let change = hana.patch(&format!("{people}/{ari}"), json!({"role": "host", "access": "view_only"})).await;
+    change.is_problem(StatusCode::UNPROCESSABLE_ENTITY, Some("access"));
+    let reply = hana.patch(&format!("{people}/{ari}"), json!({"access": "view_only"})).await;
+    assert_eq!((reply.status, &reply.body["access"]), (StatusCode::OK, &json!("view_only")));
+    let reply = hana.patch(&format!("{people}/{ari}"), json!({"role": "host"})).await;
+    reply.is_problem(StatusCode::UNPROCESSABLE_ENTITY, Some("access"));
+}
+
+#[tokio::test]
+async fn i76_the_latest_invitation_counts() {
+    let app = App::new().await;
+    let hana = app.login("hana").await;
+    let meeting = hana.meeting("conference").await;
+    let id = meeting["id"].as_str().unwrap();
+    let ari = hana.user("Ari").await;
+    let body = json!({"people": [{"user": ari, "role": "attendee"}, {"user": ari, "role": "presenter"}]});
+    let reply = hana.post(&format!("/v1/meetings/{id}/people"), body).await;
+    assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
+    let now = hana.get(&format!("/v1/meetings/{id}")).await.body;
+    assert_eq!(person(&now, "Ari")["role"], "presenter");
+    assert_eq!(now["people"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a32_only_hosts_invite_and_change_people() {
+    let app = App::new().await;
+    let hana = app.login("hana").await;
+    let meeting = hana.meeting("conference").await;
+    let people = format!("/v1/meetings/{}/people", meeting["id"].as_str().unwrap());
+    let pia_row = format!("{people}/{}", person(&meeting, "Pia")["id"].as_str().unwrap());
+    for login in ["pia", "ari"] {
+        let client = app.login(login).await;
+        let new = json!({"people": [{"email": "x@else.test"}]});
+        client.post(&people, new).await.is_problem(StatusCode::FORBIDDEN, None);
+        client.patch(&pia_row, json!({"role": "host"})).await.is_problem(StatusCode::FORBIDDEN, None);
+        client.delete(&pia_row).await.is_problem(StatusCode::FORBIDDEN, None);
+    }
+}
+
+#[tokio::test]
+async fn b48_view_only_is_turned_by_the_owner_and_tenant_admins_only() {
+    let app = App::new().await;
+    let hana = app.login("hana").await;
+    let meeting = hana.meeting("conference").await;
+    let people = format!("/v1/meetings/{}/people", meeting["id"].as_str().unwrap());
+    let row = |name| format!("{people}/{}", person(&meeting, name)["id"].as_str().unwrap());
+    let made_host = hana.patch(&row("Pia"), json!({"role": "host"})).await;
+    assert_eq!(made_host.status, StatusCode::OK, "{made_host:?}");
+    let change = json!({"access": "view_only"});
+    for login in ["pia", "sam"] {
+        let reply = app.login(login).await.patch(&row("Ari"), change.clone()).await;
+        reply.is_problem(StatusCode::FORBIDDEN, None);
+    }
+    assert_eq!(app.login("tia").await.patch(&row("Ari"), change).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn i72_the_owner_stays_host_and_cannot_be_removed() {
+    let app = App::new().await;
+    let hana = app.login("hana").await;
+    let meeting = hana.meeting("conference").await;
+    let id = meeting["id"].as_str().unwrap();
+    let row = format!("/v1/meetings/{id}/people/{}", person(&meeting, "Hana")["id"].as_str().unwrap());
+    hana.patch(&row, json!({"role": "attendee"})).await.is_problem(StatusCode::CONFLICT, None);
+    hana.delete(&row).await.is_problem(StatusCode::CONFLICT, None);
+}
+
+#[tokio::test]
+async fn i74_a_removed_person_is_out_until_invited_again() {
+    let app = App::new().await;
+    let hana = app.login("hana").await;
+    let meeting = hana.meeting("conference").await;
+    let id = meeting["id"].as_str().unwrap();
+    let ari_row = person(&meeting, "Ari");
+    let link = ari_row["link"].as_str().unwrap().rsplit('/').next().unwrap();
+    let reply = hana.delete(&format!("/v1/meetings/{id}/people/{}", ari_row["id"].as_str().unwrap())).await;
+    assert_eq!(reply.status, StatusCode::NO_CONTENT, "{reply:?}");
+    let ari = app.login("ari").await;
+    ari.get(&format!("/v1/meetings/{id}")).await.is_problem(StatusCode::NOT_FOUND, None);
+    app.anonymous().get(&format!("/v1/join/{link}")).await.is_problem(StatusCode::FORBIDDEN, None);
+    let body = json!({"people": [{"user": hana.user("Ari").await}]});
+    assert_eq!(hana.post(&format!("/v1/meetings/{id}/people"), body).await.status, StatusCode::CREATED);
+    assert_eq!(ari.get(&format!("/v1/meetings/{id}")).await.status, StatusCode::OK);
+    assert_eq!(app.anonymous().get(&format!("/v1/join/{link}")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn i60_numbers_and_links_of_others_are_for_hosts() {
+    let app = App::new().await;
+    let hana = app.login("hana").await;
+    let meeting = hana.meeting("conference").await;
+    let id = meeting["id"].as_str().unwrap();
+    let body = json!({"people": [{"number": "5550177", "name": "Kim"}, {"email": "x@else.test", "name": "Lee"}]});
+    hana.post(&format!("/v1/meetings/{id}/people"), body).await;
+    let seen = app.login("ari").await.get(&format!("/v1/meetings/{id}")).await;
+    assert!(person(&seen.body, "Kim")["number"].as_str().unwrap().ends_with("0177"));
+    assert!(!seen.text.contains("+1202555") && !seen.text.contains("x@else.test"), "{}", seen.text);
+    assert!(seen.body["people"].as_array().unwrap().iter().all(|person| person["link"].is_null()));
+}
+
+#[tokio::test]
+async fn muting_others_is_for_hosts_and_oneself_for_everybody() {
+    let app = App::new().await;
+    let hana = app.login("hana").await;
+    let meeting = hana.meeting("conference").await;
+    let id = meeting["id"].as_str().unwrap();
+    let path = |name: &str, verb: &str| {
+        format!("/v1/meetings/{id}/people/{}/{verb}", person(&meeting, name)["id"].as_str().unwrap())
+    };
+    let ari = app.login("ari").await;
+    ari.post(&path("Pia", "mute"), json!({})).await.is_problem(StatusCode::FORBIDDEN, None);
+    assert_eq!(ari.post(&path("Ari", "mute"), json!({})).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(hana.post(&path("Pia", "mute"), json!({})).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(hana.post(&path("Pia", "unmute"), json!({})).await.status, StatusCode::NO_CONTENT);
+}

@@ -1,0 +1,428 @@
+//! Drives a focus alone: scripted SIP and media events in, a model of the world that the effects build.
+
+use crate::ids::{CallId, MeetingId, PersonId};
+use crate::live::call::{DialSpec, DialTarget, RING_TIMEOUT};
+use crate::live::event::{PublicEvent, Record};
+use crate::live::focus::{
+    Command, Effect, Focus, FocusConfig, MeetingSpec, Output, PersonSpec, Refusal, Reply,
+};
+use crate::vocabulary::{Access, CallState, Cause, MeetingKind, Role, UnixMillis};
+use bytes::Bytes;
+use media::sdp::{self, Codec, LocalDescription};
+use media::worker::{Command as MediaCommand, LegId, LegPlan};
+use serde_json::Value;
+use sip_core::ua::{
+    AddressOfRecord, CallerIdentity, Command as SipCommand, Event as SipEvent, IncomingInvite, Origin,
+    OutgoingInvite, SessionId, TrunkId,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+pub(crate) const SEED: [u8; 32] = [7; 32];
+pub(crate) const WALL: u64 = 1_800_000_000_000;
+
+/// The focus, its clock, and what its effects have done to the world.
+pub(crate) struct Stage {
+    pub(crate) focus: Focus,
+    base: Instant,
+    pub(crate) now: Instant,
+    next_timeout: Option<Instant>,
+    /// Ports are refused while this is set.
+    pub(crate) no_ports: bool,
+    /// Ports are answered only when the test says so.
+    pub(crate) hold_ports: bool,
+    pub(crate) waiting_ports: Vec<LegId>,
+    pub(crate) open_ports: BTreeSet<LegId>,
+    pub(crate) worker_legs: BTreeSet<LegId>,
+    pub(crate) plans: BTreeMap<LegId, LegPlan>,
+    pub(crate) media: Vec<String>,
+    pub(crate) invites: Vec<OutgoingInvite>,
+    /// Sessions that the user agent would hold.
+    pub(crate) sessions: BTreeSet<SessionId>,
+    pub(crate) hung_up: Vec<SessionId>,
+    pub(crate) rejected: Vec<(SessionId, u16)>,
+    pub(crate) accepted: Vec<SessionId>,
+    pub(crate) answers: Vec<(SessionId, Result<Bytes, u16>)>,
+    pub(crate) events: Vec<PublicEvent>,
+    pub(crate) records: Vec<Record>,
+    /// Every effect with its time: what must be the same for the same seed.
+    pub(crate) log: Vec<String>,
+}
+
+pub(crate) fn at_ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+pub(crate) fn meeting_id() -> MeetingId {
+    "m1".into()
+}
+
+pub(crate) fn spec(kind: MeetingKind) -> MeetingSpec {
+    MeetingSpec {
+        meeting: meeting_id(),
+        tenant: "acme".into(),
+        number: "900000001".into(),
+        alias: Some("Room1".into()),
+        title: "Budget".into(),
+        kind,
+        direct_join_role: Role::Attendee,
+        owner: Some("u-hana".into()),
+    }
+}
+
+pub(crate) fn person(name: &str, role: Role) -> PersonSpec {
+    PersonSpec {
+        person: PersonId::new(format!("p-{name}")),
+        user: Some(format!("u-{name}").as_str().into()),
+        display_name: name.to_owned(),
+        role,
+        access: Access::Collaborate,
+    }
+}
+
+pub(crate) fn outsider(name: &str, role: Role) -> PersonSpec {
+    PersonSpec { user: None, ..person(name, role) }
+}
+
+pub(crate) fn aor(device: &str) -> AddressOfRecord {
+    AddressOfRecord { user: device.into(), domain: "acme.test".into() }
+}
+
+pub(crate) fn hanas_caller_id() -> CallerIdentity {
+    CallerIdentity { number: "+12025550100".into(), display_name: "Hana".into(), hidden: false }
+}
+
+/// A call to an outside number who must press 1.
+pub(crate) fn to_number(call: &str, name: &str, number: &str) -> DialSpec {
+    DialSpec {
+        call: call.into(),
+        meeting: meeting_id(),
+        tenant: "acme".into(),
+        person: outsider(name, Role::Attendee),
+        acting_host: "u-hana".into(),
+        target: DialTarget::Number { e164: number.into(), trunks: vec![TrunkId(1)] },
+        caller: hanas_caller_id(),
+        press_one: true,
+        ring_timeout: RING_TIMEOUT,
+        sip_call_id: format!("{call}@acme.test"),
+    }
+}
+
+/// A call to a registered device.
+pub(crate) fn to_device(call: &str, name: &str, device: &str) -> DialSpec {
+    DialSpec {
+        person: person(name, Role::Presenter),
+        target: DialTarget::Device { aor: aor(device), label: format!("Desk phone {device}") },
+        press_one: false,
+        ..to_number(call, name, "+12025550177")
+    }
+}
+
+pub(crate) fn far_end() -> LocalDescription {
+    LocalDescription {
+        address: SocketAddr::from(([127, 0, 0, 1], 40_000)),
+        session_id: 1,
+        codecs: vec![Codec::Pcmu, Codec::Pcma],
+    }
+}
+
+/// A description that no call can use: G.729 alone.
+pub(crate) fn g729() -> Bytes {
+    Bytes::from_static(
+        b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 18\r\n\
+          a=rtpmap:18 G729/8000\r\n",
+    )
+}
+
+impl Stage {
+    /// A meeting of this kind with nobody in it.
+    pub(crate) fn empty(kind: MeetingKind) -> Self {
+        Self::with_config(kind, FocusConfig::default())
+    }
+
+    pub(crate) fn with_config(kind: MeetingKind, config: FocusConfig) -> Self {
+        let base = Instant::now();
+        let mut stage = Self {
+            focus: Focus::new(config, SEED),
+            base,
+            now: base,
+            next_timeout: None,
+            no_ports: false,
+            hold_ports: false,
+            waiting_ports: Vec::new(),
+            open_ports: BTreeSet::new(),
+            worker_legs: BTreeSet::new(),
+            plans: BTreeMap::new(),
+            media: Vec::new(),
+            invites: Vec::new(),
+            sessions: BTreeSet::new(),
+            hung_up: Vec::new(),
+            rejected: Vec::new(),
+            accepted: Vec::new(),
+            answers: Vec::new(),
+            events: Vec::new(),
+            records: Vec::new(),
+            log: Vec::new(),
+        };
+        stage.ok(Command::PutMeeting(spec(kind)));
+        stage
+    }
+
+    /// The same with Hana in it, as Host, by browser.
+    pub(crate) fn hosted(kind: MeetingKind) -> Self {
+        let mut stage = Self::empty(kind);
+        stage.join("hana", Role::Host);
+        stage
+    }
+
+    pub(crate) fn wall(&self) -> UnixMillis {
+        let past = self.now.duration_since(self.base).as_millis();
+        UnixMillis(WALL + u64::try_from(past).unwrap())
+    }
+
+    pub(crate) fn command(&mut self, command: Command) -> Result<Reply, Refusal> {
+        let reply = self.focus.handle_command(self.now, self.wall(), command);
+        self.drain();
+        reply
+    }
+
+    pub(crate) fn ok(&mut self, command: Command) -> Reply {
+        match self.command(command) {
+            Ok(reply) => reply,
+            Err(refusal) => panic!("refused: {refusal}"),
+        }
+    }
+
+    pub(crate) fn join(&mut self, name: &str, role: Role) -> LegId {
+        let command = Command::JoinWebrtc { meeting: meeting_id(), person: person(name, role) };
+        let Reply::Leg(leg) = self.ok(command) else { panic!("no leg") };
+        self.media(media::worker::Event::WebrtcConnected { leg });
+        leg
+    }
+
+    pub(crate) fn dial(&mut self, spec: DialSpec) -> Result<Reply, Refusal> {
+        self.command(Command::Dial(Box::new(spec)))
+    }
+
+    pub(crate) fn sip(&mut self, event: SipEvent) {
+        if let SipEvent::Ended { session, .. } = &event {
+            self.sessions.remove(session);
+        }
+        if let SipEvent::Incoming(invite) = &event {
+            self.sessions.insert(invite.session);
+        }
+        self.focus.handle_sip(self.now, self.wall(), event);
+        self.drain();
+    }
+
+    pub(crate) fn media(&mut self, event: media::worker::Event) {
+        self.focus.handle_media(self.now, self.wall(), event);
+        self.drain();
+    }
+
+    pub(crate) fn port(&mut self, leg: LegId, result: Result<SocketAddr, String>) {
+        self.focus.handle_port(self.now, self.wall(), leg, result);
+        self.drain();
+    }
+
+    pub(crate) fn ring(&mut self, session: SessionId) {
+        self.sip(SipEvent::Provisional { session, status: 180, body: None });
+    }
+
+    /// The far end picks up with a usable answer.
+    pub(crate) fn pick_up(&mut self, session: SessionId) {
+        let offer = self.invites.iter().find(|invite| invite.session == session).unwrap().offer.clone();
+        let (_, answer) = sdp::answer(&far_end(), &offer).unwrap();
+        self.sip(SipEvent::Answered { session, body: answer.into() });
+    }
+
+    pub(crate) fn over(&mut self, session: SessionId, cause: sip_core::ua::EndCause) {
+        self.sip(SipEvent::Ended { session, cause });
+    }
+
+    pub(crate) fn refuse(&mut self, session: SessionId, status: u16) {
+        self.over(session, sip_core::ua::EndCause::Refused { status, reason: "No".into() });
+    }
+
+    pub(crate) fn press(&mut self, leg: LegId, digit: char) {
+        self.media(media::worker::Event::Digit { leg, digit });
+    }
+
+    /// Somebody calls the meeting.
+    pub(crate) fn call_in(&mut self, number: u64, origin: Origin, to: &str, from: &str) -> SessionId {
+        let session = SessionId::Incoming(number);
+        self.sip(SipEvent::Incoming(Box::new(IncomingInvite {
+            session,
+            origin,
+            source: SocketAddr::from(([127, 0, 0, 1], 5070)),
+            request_user: to.into(),
+            request_domain: "acme.test".into(),
+            from_user: from.into(),
+            from_display: String::new(),
+            body: sdp::offer(&far_end()).into(),
+            call_id: format!("in-{number}"),
+        })));
+        session
+    }
+
+    /// Lets time pass, deadline by deadline.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(next) = self.next_timeout.filter(|next| *next <= end) {
+            self.now = self.now.max(next);
+            self.focus.handle_timeout(self.now, self.wall());
+            self.drain();
+        }
+        self.now = end;
+    }
+
+    pub(crate) fn last_session(&self) -> SessionId {
+        self.invites.last().unwrap().session
+    }
+
+    pub(crate) fn leg_of_call(&self, call: &str) -> LegId {
+        let meeting = self.focus.snapshot(&meeting_id()).unwrap();
+        assert!(meeting.calls.iter().any(|view| view.call.as_str() == call));
+        // Legs are handed out in order and ports name them; the last one asked for is the call's.
+        *self.open_ports.iter().next_back().unwrap()
+    }
+
+    pub(crate) fn state(&self, call: &str) -> (CallState, Option<Cause>) {
+        let meeting = self.focus.snapshot(&meeting_id()).unwrap();
+        let view = meeting.calls.iter().find(|view| view.call.as_str() == call).unwrap();
+        (view.state, view.cause)
+    }
+
+    /// The states of a call as published, in order.
+    pub(crate) fn states(&self, call: &str) -> Vec<String> {
+        let of_call = |event: &&PublicEvent| event.kind.starts_with("call.") && event.data["call"] == call;
+        self.events.iter().filter(of_call).map(|event| event.kind["call.".len()..].to_owned()).collect()
+    }
+
+    pub(crate) fn last_event(&self, kind: &str) -> &Value {
+        &self.events.iter().rev().find(|event| event.kind == kind).unwrap().data
+    }
+
+    pub(crate) fn count_events(&self, kind: &str) -> usize {
+        self.events.iter().filter(|event| event.kind == kind).count()
+    }
+
+    pub(crate) fn plan(&self, leg: LegId) -> LegPlan {
+        self.plans.get(&leg).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn end_call(&mut self, call: &str) -> Result<Reply, Refusal> {
+        self.command(Command::EndCall { call: CallId::new(call) })
+    }
+
+    /// Nothing is left anywhere: no leg, port, session, call or deadline.
+    pub(crate) fn assert_nothing_left(&self) {
+        assert_eq!(self.focus.counts(), crate::live::focus::Counts::default());
+        assert!(self.worker_legs.is_empty(), "legs left at the worker: {:?}", self.worker_legs);
+        assert!(self.open_ports.is_empty(), "ports left open: {:?}", self.open_ports);
+        assert!(self.sessions.is_empty(), "sessions left: {:?}", self.sessions);
+        assert!(self.plans.is_empty());
+    }
+
+    pub(crate) fn drain(&mut self) {
+        loop {
+            match self.focus.poll_output() {
+                Output::Timeout(next) => {
+                    self.next_timeout = next;
+                    if self.answer_a_port() {
+                        continue;
+                    }
+                    return;
+                }
+                Output::Effect(effect) => {
+                    let past = self.now.duration_since(self.base).as_millis();
+                    self.log.push(format!("{past} {effect:?}"));
+                    self.note(effect);
+                }
+            }
+        }
+    }
+
+    /// The gateway's part: binds the port that was asked for.
+    fn answer_a_port(&mut self) -> bool {
+        if self.hold_ports || self.waiting_ports.is_empty() {
+            return false;
+        }
+        let leg = self.waiting_ports.remove(0);
+        let port = 20_000 + u16::try_from(leg.0).unwrap() * 2;
+        let result = if self.no_ports {
+            self.open_ports.remove(&leg);
+            Err("all ports are in use".to_owned())
+        } else {
+            Ok(SocketAddr::from(([127, 0, 0, 1], port)))
+        };
+        self.focus.handle_port(self.now, self.wall(), leg, result);
+        true
+    }
+
+    fn note(&mut self, effect: Effect) {
+        match effect {
+            Effect::Sip(command) => self.note_sip(command),
+            Effect::OpenPort { leg, .. } => {
+                assert!(self.open_ports.insert(leg), "{leg:?} has a port already");
+                self.waiting_ports.push(leg);
+            }
+            Effect::ClosePort { leg } => {
+                assert!(self.open_ports.remove(&leg), "{leg:?} has no port");
+                self.waiting_ports.retain(|waiting| *waiting != leg);
+            }
+            Effect::Media { command, .. } => self.note_media(command),
+            Effect::AttachPeer { leg, .. } => assert!(self.worker_legs.insert(leg)),
+            Effect::Publish(event) => self.events.push(event),
+            Effect::Record(record) => self.records.push(record),
+        }
+    }
+
+    fn note_sip(&mut self, command: SipCommand) {
+        match command {
+            SipCommand::Invite(invite) => {
+                assert!(self.sessions.insert(invite.session), "a session id was used twice");
+                self.invites.push(*invite);
+            }
+            SipCommand::HangUp { session } => {
+                self.sessions.remove(&session);
+                self.hung_up.push(session);
+            }
+            SipCommand::Reject { session, status } => {
+                self.sessions.remove(&session);
+                self.rejected.push((session, status));
+            }
+            SipCommand::Accept { session, .. } => self.accepted.push(session),
+            SipCommand::AnswerOffer { session, body } => self.answers.push((session, body)),
+            _ => {}
+        }
+    }
+
+    fn note_media(&mut self, command: MediaCommand) {
+        self.media.push(format!("{command:?}"));
+        match command {
+            MediaCommand::AddSipLeg { leg, .. } => assert!(self.worker_legs.insert(leg)),
+            MediaCommand::RemoveLeg { leg } => {
+                assert!(self.worker_legs.remove(&leg), "{leg:?} was not at the worker");
+                self.plans.remove(&leg);
+            }
+            MediaCommand::SetPlan { leg, plan } => {
+                assert!(
+                    self.worker_legs.contains(&leg),
+                    "a plan for {leg:?}, which the worker does not have"
+                );
+                self.plans.insert(leg, plan);
+            }
+            MediaCommand::SetSipRemote { leg, .. }
+            | MediaCommand::Play { leg, .. }
+            | MediaCommand::StopPlaying { leg } => {
+                assert!(
+                    self.worker_legs.contains(&leg),
+                    "an order for {leg:?}, which the worker does not have"
+                );
+            }
+            MediaCommand::AddWebrtcLeg { .. } => panic!("the gateway adds browsers"),
+        }
+    }
+}

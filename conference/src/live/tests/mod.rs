@@ -1,0 +1,9 @@
+//! The focus on a virtual clock, without sockets.
+
+mod dial_out;
+pub(crate) mod harness;
+mod incoming;
+mod life;
+mod property;
+mod roles;
+mod whole_call;

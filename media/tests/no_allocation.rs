@@ -1,0 +1,215 @@
+//! Proves that the packet path of phones allocates nothing, by counting in the allocator.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use media::codec::Codec;
+use media::prompt::PromptId;
+use media::rtp::RtpPacket;
+use media::sdp::{Direction, Negotiated};
+use media::webrtc::{OutgoingRtp, PeerEvent, PeerTransmit, Slot, WebrtcPeer};
+use media::worker::{Command, LegId, LegPlan, RoomId, Source, Worker, WorkerConfig};
+
+/// Counts this thread's allocations; other threads (the test harness) do not disturb it.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    // While a thread ends its cell is gone already; nothing is measured then.
+    let _ = ALLOCATIONS.try_with(|cell| cell.set(cell.get() + 1));
+}
+
+#[expect(unsafe_code, reason = "the trait is unsafe; every call is handed to the system allocator unchanged")]
+// SAFETY: forwards to `System`, which upholds the contract; counting touches no allocated memory.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's obligations are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's obligations are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's obligations are passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const LEGS: u64 = 20;
+const TALKERS: u64 = 4;
+const ALL: LegPlan = LegPlan { send_audio: true, receive_audio: true, send_video: true, receive_video: true };
+
+fn address(leg: u64) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], 4_000 + u16::try_from(leg).unwrap()))
+}
+
+fn codec(leg: u64) -> Codec {
+    if leg.is_multiple_of(2) { Codec::Pcmu } else { Codec::Pcma }
+}
+
+fn room(now: Instant) -> Worker {
+    let mut worker = Worker::new(WorkerConfig::default(), [3; 32]);
+    for id in 0..LEGS {
+        let leg = LegId(id);
+        worker.handle_command(now, Command::AddSipLeg { leg, room: RoomId(id % 2), symmetric: id < 3 });
+        let negotiated = Negotiated {
+            remote: address(id),
+            codec: codec(id),
+            payload_type: codec(id).payload_type(),
+            telephone_event: Some(101),
+            ptime_ms: 20,
+            direction: Direction::SendRecv,
+        };
+        worker.handle_command(now, Command::SetSipRemote { leg, negotiated });
+        worker.handle_command(now, Command::SetPlan { leg, plan: ALL });
+    }
+    worker
+}
+
+/// Every kind of packet a phone may send: speech, keys, RTCP, garbage, reordered, a new SSRC.
+fn datagram(leg: u64, tick: u16, buffer: &mut [u8; 200]) -> usize {
+    let talks = leg < TALKERS;
+    let payload = [if talks { 0x23 ^ u8::try_from(tick % 100).unwrap() } else { codec(leg).silence() }; 160];
+    let swapped = if tick.is_multiple_of(10) {
+        tick + 1
+    } else if tick % 10 == 1 {
+        tick - 1
+    } else {
+        tick
+    };
+    let (payload_type, payload): (u8, &[u8]) = match tick % 50 {
+        17 => (101, &[1, 0x8A, 3, 0x20]),
+        18 => (13, &[40]),
+        19 => (99, &payload),
+        _ => (codec(leg).payload_type(), &payload),
+    };
+    let packet = RtpPacket {
+        marker: false,
+        payload_type,
+        sequence_number: swapped,
+        timestamp: u32::from(swapped) * 160,
+        ssrc: u32::from(tick / 100),
+        payload,
+    };
+    packet.write(buffer).unwrap()
+}
+
+/// One tick with everything a driver does; returns how many datagrams were sent and how many events came.
+fn tick(worker: &mut Worker, now: Instant, n: u16) -> (usize, usize) {
+    let mut buffer = [0; 200];
+    for leg in 0..LEGS {
+        if (u64::from(n) + leg).is_multiple_of(23) {
+            continue; // lost
+        }
+        let length = datagram(leg, n, &mut buffer);
+        worker.handle_sip_datagram(now, LegId(leg), address(leg), &buffer[..length]);
+        worker.handle_sip_datagram(now, LegId(leg), address(leg + 100), &buffer[..length]);
+        worker.handle_sip_datagram(now, LegId(leg), address(leg), &[0x80, 200, 0, 1, 0, 0, 0, 0]);
+    }
+    worker.handle_tick(now);
+    let (mut sent, mut events) = (0, 0);
+    while worker.poll_transmit().is_some() {
+        sent += 1;
+    }
+    while worker.poll_event().is_some() {
+        events += 1;
+    }
+    (sent, events)
+}
+
+#[test]
+fn d42_the_mix_tick_allocates_nothing() {
+    let mut now = Instant::now();
+    let mut worker = room(now);
+    let source = Source::Prompt(PromptId::Joining);
+    worker.handle_command(now, Command::Play { leg: LegId(9), source, repeat: false });
+    worker.handle_command(
+        now,
+        Command::Play { leg: LegId(10), source: Source::Tone { hz: 440 }, repeat: true },
+    );
+    let (mut sent, mut events) = (0, 0);
+    let before = ALLOCATIONS.get();
+    for n in 0..500 {
+        now += Duration::from_millis(20);
+        let plan = if n % 7 == 0 { LegPlan::default() } else { ALL };
+        worker.handle_command(now, Command::SetPlan { leg: LegId(2), plan });
+        let (s, e) = tick(&mut worker, now, n);
+        sent += s;
+        events += e;
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(sent, 500 * usize::try_from(LEGS).unwrap(), "one packet per leg and tick");
+    assert!(events > 40, "{events} events");
+    assert!(worker.load().encodes > 500, "something was really mixed");
+}
+
+/// A browser that is connected, says nothing and costs nothing.
+#[derive(Default)]
+struct QuietPeer {
+    told: bool,
+}
+
+impl WebrtcPeer for QuietPeer {
+    fn handle_datagram(&mut self, _now: Instant, _source: SocketAddr, _payload: &[u8]) {}
+
+    fn handle_timeout(&mut self, _now: Instant) {}
+
+    fn poll_timeout(&mut self) -> Option<Instant> {
+        None
+    }
+
+    fn poll_transmit(&mut self) -> Option<PeerTransmit> {
+        None
+    }
+
+    fn poll_event(&mut self) -> Option<PeerEvent> {
+        (!std::mem::replace(&mut self.told, true)).then_some(PeerEvent::Connected)
+    }
+
+    fn write_rtp(&mut self, _now: Instant, _slot: Slot, _packet: OutgoingRtp<'_>) {}
+
+    fn request_key_frame(&mut self, _now: Instant) {}
+}
+
+#[test]
+fn d42_converting_and_encoding_for_browsers_allocates_nothing() {
+    let mut now = Instant::now();
+    let mut worker = room(now);
+    for id in 100..106 {
+        let (leg, ufrag) = (LegId(id), format!("ufrag{id}"));
+        let peer = Box::new(QuietPeer::default());
+        worker
+            .handle_command(now, Command::AddWebrtcLeg { leg, room: RoomId(0), peer, ufrag, video_slots: 2 });
+        worker.handle_command(now, Command::SetPlan { leg, plan: ALL });
+    }
+    now += Duration::from_millis(20);
+    tick(&mut worker, now, 0); // browsers get their video rights here, and tables of slots are made
+    let before = ALLOCATIONS.get();
+    for n in 1..300 {
+        now += Duration::from_millis(20);
+        tick(&mut worker, now, n);
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert!(worker.load().conversions > 300, "voices were really converted");
+}
+
+#[test]
+fn the_counter_counts() {
+    let before = ALLOCATIONS.get();
+    drop(vec![1_u8; 100]);
+    assert_eq!(ALLOCATIONS.get() - before, 1);
+}
