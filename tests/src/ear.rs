@@ -11,8 +11,12 @@ use crate::tone::{HEARD_DBFS, KNOWN, WINDOW_MS, level_dbfs};
 const HOP_MS: u32 = 5;
 /// Measurements kept per tone: five minutes.
 const KEPT_HOPS: usize = 60_000;
-/// A tone counts once it filled a whole window: at the edges of a burst a half-filled window leaks into all tones.
-const SUSTAINED_HOPS: usize = (WINDOW_MS / HOP_MS) as usize;
+/// A tone counts when it lasts longer than the edge of another tone's burst, whose half-filled windows leak everywhere.
+const HEARD_HOPS: usize = 6;
+/// A trace of a tone must last this long: speech passes over every frequency, but does not stay on it.
+const TRACE_HOPS: usize = 20;
+/// A tone stands this far out of the frequencies one window's resolution beside it; speech and noise do not.
+const STANDS_OUT_DB: f64 = 6.0;
 /// Levels below this one are not kept at all.
 const FLOOR_DBFS: f64 = -90.0;
 
@@ -35,6 +39,7 @@ struct Measurement {
     hop: u64,
     at: Instant,
     level_dbfs: f32,
+    stands_out: bool,
 }
 
 #[derive(Debug)]
@@ -114,12 +119,12 @@ impl Ear {
         lock(&self.0).peaks.iter().filter(|(at, _)| *at >= from).map(|(_, peak)| *peak).max().unwrap_or(0)
     }
 
-    /// The highest level of `hz` since `from`, however faint; -120 when there was nothing.
+    /// The highest level of `hz` since `from` that was steady for 100 ms, however faint; -120 when there was none.
     pub fn faintest_trace(&self, hz: u32, from: Instant) -> f64 {
         let state = lock(&self.0);
         let Some(all) = state.measurements.get(&hz) else { return -120.0 };
         let since: Vec<Measurement> = all.iter().filter(|one| one.at >= from).copied().collect();
-        let sustained = since.windows(SUSTAINED_HOPS).filter(|window| are_neighbours(window));
+        let sustained = since.windows(TRACE_HOPS).filter(|window| is_steady(window));
         let lowest =
             sustained.map(|window| window.iter().map(|one| f64::from(one.level_dbfs)).fold(0.0, f64::min));
         lowest.fold(-120.0, f64::max)
@@ -167,8 +172,11 @@ impl State {
         for hz in KNOWN {
             let level = level_dbfs(samples, rate, hz);
             if level > FLOOR_DBFS {
+                let beside = 1000 / WINDOW_MS;
+                let neighbours = [hz - beside, hz + beside].map(|near| level_dbfs(samples, rate, near));
+                let stands_out = neighbours.into_iter().all(|near| level - near >= STANDS_OUT_DB);
                 let kept = self.measurements.entry(hz).or_default();
-                kept.push_back(Measurement { hop, at, level_dbfs: level as f32 });
+                kept.push_back(Measurement { hop, at, level_dbfs: level as f32, stands_out });
                 if kept.len() > KEPT_HOPS {
                     kept.pop_front();
                 }
@@ -177,9 +185,14 @@ impl State {
     }
 }
 
-/// Whether these measurements follow each other without a gap.
-fn are_neighbours(window: &[Measurement]) -> bool {
-    window.windows(2).all(|pair| pair[0].hop + 1 == pair[1].hop)
+/// Whether these measurements follow each other without a gap and are of a tone, not of speech.
+fn is_steady(window: &[Measurement]) -> bool {
+    window.iter().all(|one| one.stands_out) && window.windows(2).all(|pair| pair[0].hop + 1 == pair[1].hop)
+}
+
+/// Whether a run of loud measurements is a tone: long enough, and mostly standing out (its first windows fill up).
+fn is_tone(run: &[Measurement]) -> bool {
+    run.len() >= HEARD_HOPS && run.iter().filter(|one| one.stands_out).count() * 2 >= run.len()
 }
 
 fn summary(hz: u32, all: &VecDeque<Measurement>, from: Instant, to: Instant) -> Option<Heard> {
@@ -188,7 +201,7 @@ fn summary(hz: u32, all: &VecDeque<Measurement>, from: Instant, to: Instant) -> 
         .filter(|one| one.at >= from && one.at < to && f64::from(one.level_dbfs) >= HEARD_DBFS)
         .copied()
         .collect();
-    let runs = loud.chunk_by(|a, b| a.hop + 1 == b.hop).filter(|run| run.len() >= SUSTAINED_HOPS);
+    let runs = loud.chunk_by(|a, b| a.hop + 1 == b.hop).filter(|run| is_tone(run));
     let heard: Vec<&Measurement> = runs.flatten().collect();
     let first = heard.first()?.at;
     let mut levels: Vec<f32> = heard.iter().map(|one| one.level_dbfs).collect();

@@ -40,7 +40,9 @@ impl StageConfig {
     pub fn demo_on_free_ports() -> LabResult<Self> {
         let ports = Ports::free()?;
         let configuration = ports.apply(&gateway::demo_configuration()?);
-        Ok(Self { binary: gateway::find_binary()?, configuration, ports, foreign_trunk: false })
+        let config = Self { binary: gateway::find_binary()?, configuration, ports, foreign_trunk: false };
+        // Further media threads would take further ports.
+        config.set("threads", "1")
     }
 
     /// Sets a key that the demonstration shows as a comment with its default.

@@ -30,6 +30,8 @@ pub const KNOWN: [u32; 8] = [HANA, UMA, PIA, OUTSIDE, GREETING, BEEP, BYSTANDER,
 pub const SPEAKING_DBFS: f64 = -15.0;
 /// From this level on a tone counts as heard.
 pub const HEARD_DBFS: f64 = -40.0;
+/// Below this a steady trace is the noise of the codecs; a leg that leaks is at its speaking level or near it.
+pub const SILENT_DBFS: f64 = -50.0;
 /// Length of a measurement window.
 pub const WINDOW_MS: u32 = 20;
 

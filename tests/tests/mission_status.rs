@@ -36,7 +36,10 @@ fn rows(text: &str) -> Vec<[String; 3]> {
         let mut cells = line.trim_matches('|').splitn(3, '|').map(|cell| cell.trim().to_owned());
         Some([cells.next()?, cells.next()?, cells.next()?])
     };
-    text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| id")).filter_map(cells).collect()
+    text.lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| id"))
+        .filter_map(cells)
+        .collect()
 }
 
 #[test]
@@ -48,12 +51,18 @@ fn every_row_is_listed_once_and_every_named_test_exists() {
     for [id, _, proof] in rows(&text) {
         assert!(listed.insert(id.clone()), "{id} is listed twice");
         let named: Vec<_> = proof.split('`').skip(1).step_by(2).collect();
-        assert!(!named.is_empty() || proof.starts_with("not yet") || proof.starts_with("none"), "{id}: {proof}");
+        assert!(
+            !named.is_empty() || proof.starts_with("not yet") || proof.starts_with("none"),
+            "{id}: {proof}"
+        );
         for test in named {
             let exists = code.contains(&format!("fn {test}(")) || code.contains(&format!("\"{test}"));
             assert!(exists, "{id} names the test {test}, which does not exist");
             let lower = id.to_lowercase();
-            assert!(test.split('_').any(|part| part == lower), "{id}: the test {test} does not bear the row's id");
+            assert!(
+                test.split('_').any(|part| part == lower),
+                "{id}: the test {test} does not bear the row's id"
+            );
         }
     }
     for (letter, runs) in ROWS {

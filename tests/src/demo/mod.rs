@@ -6,7 +6,7 @@ mod sound;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::carrier;
 use crate::error::{LabError, LabResult};
@@ -98,7 +98,6 @@ fn read(path: &Path) -> LabResult<String> {
 async fn scripted(house: &House, out: &mut (impl Write + Send)) -> LabResult<bool> {
     let mut findings = Findings::default();
     let stage = &house.stage;
-    let start = Instant::now();
     let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
     say(
         out,
@@ -111,7 +110,7 @@ async fn scripted(house: &House, out: &mut (impl Write + Send)) -> LabResult<boo
     calls::wait_over(&room, &placed).await?;
     calls::report(&room, &placed, &mut findings, out)?;
     caller_ids(&uma, &outside, &mut findings, out)?;
-    voicemail(&room, &uma, &outside, stage, start, &mut findings, out)?;
+    voicemail(&room, &uma, &outside, stage, &mut findings, out)?;
     let rung = house.pia.counts().invites;
     findings.check(rung == 0, || format!("Pia's phone rang {rung} times, nobody called her"));
     finish(room, house, &uma, &mut findings).await?;
@@ -137,23 +136,21 @@ fn voicemail(
     uma: &Call,
     outside: &Call,
     stage: &Stage,
-    start: Instant,
     findings: &mut Findings,
     out: &mut impl Write,
 ) -> LabResult<()> {
-    let spoke = stage
-        .carrier
-        .calls_to(carrier::VOICEMAIL)
-        .first()
-        .is_some_and(|call| call.times().confirmed.is_some());
-    findings.check(spoke, || "the voicemail was never reached".to_owned());
+    let called = stage.carrier.calls_to(carrier::VOICEMAIL);
+    let Some(start) = called.first().and_then(|call| call.times().confirmed) else {
+        findings.check(false, || "the voicemail was never reached".to_owned());
+        return Ok(());
+    };
     let ears = [("Hana", room.host.ear()), ("Uma", uma.ear()), ("the outside person", outside.ear())];
     let mut loudest = -120.0f64;
     for (name, ear) in ears {
         for hz in [tone::GREETING, tone::BEEP] {
             let level = ear.faintest_trace(hz, start);
             loudest = loudest.max(level);
-            findings.check(level < sound::SILENT_DBFS, || {
+            findings.check(level < tone::SILENT_DBFS, || {
                 format!("{name} heard the {} at {level:.0} dB", tone::owner(hz))
             });
         }

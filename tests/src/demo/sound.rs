@@ -12,8 +12,6 @@ use crate::sip::call::Call;
 use crate::stage::Room;
 use crate::tone;
 
-/// Below this nothing was heard of a tone, not even a trace above the codec's own noise.
-pub(super) const SILENT_DBFS: f64 = -60.0;
 /// How long everybody speaks for the table.
 const LISTENING: Duration = Duration::from_secs(2);
 /// A conversation is uneasy above this (ITU-T G.114).
