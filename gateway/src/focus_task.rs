@@ -12,10 +12,13 @@ use media::worker::{self, LegId, RoomId};
 use sip_core::ua::{self, AddressOfRecord, BindingInfo, Datagram, UserAgent};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 
+/// How long a stop goes on answering after the last call is over: a carrier may challenge the BYE or the
+/// de-registration, or have missed it.
+const LINGER: Duration = Duration::from_millis(500);
 /// Largest SIP datagram read.
 const DATAGRAM: usize = 65_535;
 
@@ -68,10 +71,11 @@ impl FocusTask {
     pub(crate) async fn run(mut self) {
         let mut buffer = vec![0; DATAGRAM];
         let mut goodbye: Option<oneshot::Sender<()>> = None;
+        let mut linger = None;
         loop {
             let deadline = self.settle();
-            if goodbye.is_some() && self.user_agent.counts().sessions == 0 {
-                break;
+            if goodbye.is_some() && linger.is_none() && self.user_agent.counts().sessions == 0 {
+                linger = Some(Instant::now() + LINGER);
             }
             tokio::select! {
                 received = self.socket.recv_from(&mut buffer) => self.receive(received, &buffer),
@@ -85,6 +89,7 @@ impl FocusTask {
                     None => break,
                 },
                 () = until(deadline) => self.tick(),
+                () = until(linger) => break,
             }
         }
         for thread in &self.media {

@@ -9,7 +9,9 @@ use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
 use crate::ports::RtpPorts;
 use crate::recorder;
 use crate::sockets::Sockets;
+use conference::live::emergency;
 use conference::live::focus::{Focus, FocusConfig};
+use conference::live::number::{self, Home};
 use conference::services::{EventHub, Parts, Services, ServicesConfig};
 use conference::store::Store;
 use conference::store::records::RecordWriter;
@@ -46,12 +48,21 @@ const LAST_REQUESTS: Duration = Duration::from_secs(2);
 pub async fn run(config: Config, data: &Path) -> Result<(), StartError> {
     let sockets = Sockets::bind(&config)?;
     let (store, links) = open_store(&config, data).await?;
+    warm_up();
     let gateway = Gateway::start(&config, sockets, store, links).await?;
     announce(&config)?;
     stop_signal().await?;
     tracing::info!("stopping: calls are hung up, trunks de-registered");
     gateway.stop().await;
     Ok(())
+}
+
+/// Reads the numbering plans of the world once, which takes tenths of a second: no Host's first CALL shall wait for it.
+fn warm_up() {
+    let home = Home { country: "US", area_code: None };
+    let known = number::normalise("+12025550100", &home).is_ok();
+    let emergency = emergency::might_reach("+12025550100");
+    tracing::debug!(known, emergency, "numbering plans are loaded");
 }
 
 /// The one line on standard output, for whoever waits for it.
