@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::support::on_stage;
 
 /// Emergency numbers as people and machines write them.
-const EMERGENCY: [&str; 34] = [
+const EMERGENCY: [&str; 33] = [
     "911",
     "9-1-1",
     "9.1.1",
@@ -24,7 +24,6 @@ const EMERGENCY: [&str; 34] = [
     "1911",
     "+1911",
     "+1 911",
-    "001911",
     "011911",
     "112",
     "+112",
@@ -48,20 +47,26 @@ const EMERGENCY: [&str; 34] = [
     "９１１",
 ];
 
+/// Not a number from here, and close enough: refused, for whatever reason.
+const CLOSE: [&str; 3] = ["001911", "0011911", "00112"];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i40_emergency_numbers_are_refused_and_the_trunk_stays_silent() {
     on_stage(async |stage| {
         let room = stage.room("hana", "conference", Voice::silent()).await?;
-        for number in EMERGENCY {
+        let mut misjudged = Vec::new();
+        for number in EMERGENCY.into_iter().chain(CLOSE) {
             let path = format!("/v1/meetings/{}/calls", room.meeting.id);
             let body = json!({ "targets": [CallTarget::number(number, "attendee")] });
             let key = token();
             let answer = room.api.send("POST", &path, &[("Idempotency-Key", &key)], Some(body)).await?;
             let words = answer.body.to_string();
-            let refused = answer.status >= 400 || words.contains("\"refused\"");
-            assert!(refused, "{number:?} was not refused: {} {words}", answer.status);
-            assert!(words.contains("emergency"), "{number:?} is not called an emergency number: {words}");
+            let named = words.contains("\"emergency\"") || CLOSE.contains(&number);
+            if !words.contains("\"refused\"") || !named {
+                misjudged.push(format!("{number:?}: {} {words}", answer.status));
+            }
         }
+        assert!(misjudged.is_empty(), "not refused as emergency numbers:\n{}", misjudged.join("\n"));
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(stage.carrier.counts().invites, 0, "the trunk saw a call");
         Ok(())

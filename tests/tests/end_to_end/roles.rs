@@ -101,7 +101,8 @@ async fn b47_a_view_only_browser_is_not_heard() {
         let room = stage.room("hana", "conference", Voice::silent()).await?;
         let pia = room.api.user("pia").await?;
         let path = format!("/v1/meetings/{}/people", room.meeting.id);
-        let body = json!({ "user": pia.id, "role": "presenter", "access": "view_only" });
+        let person = json!({ "user": pia.id, "role": "presenter", "access": "view_only" });
+        let body = json!({ "people": [person] });
         let added = room.api.send("POST", &path, &[], Some(body)).await?;
         assert!(added.status < 300, "{} {}", added.status, added.body);
         let (pia, _) = stage.login("pia").await?;
