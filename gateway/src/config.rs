@@ -132,7 +132,9 @@ impl Default for Dialling {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read the configuration file {path}: {source}. Name an existing, readable file with --config")]
+    #[error(
+        "cannot read the configuration file {path}: {source}. Name an existing, readable file with --config"
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -186,7 +188,9 @@ impl Config {
     }
 
     fn check(&self, path: &Path) -> Result<(), ConfigError> {
-        let value = |key, problem: String, mend| Err(ConfigError::Value { path: path.to_owned(), key, problem, mend });
+        let value = |key, problem: String, mend| {
+            Err(ConfigError::Value { path: path.to_owned(), key, problem, mend })
+        };
         let [first, last] = self.media.rtp_ports;
         if first >= last || first < 1024 {
             return value(
@@ -196,7 +200,11 @@ impl Config {
             );
         }
         if matches!(self.media.threads, Some(n) if n == 0 || n > 256) {
-            return value("media.threads", "must be 1 to 256".to_owned(), "Leave it out for one less than the cores");
+            return value(
+                "media.threads",
+                "must be 1 to 256".to_owned(),
+                "Leave it out for one less than the cores",
+            );
         }
         for peer in &self.sip.trusted_peers {
             if peer.parse::<sip_core::ua::IpNetwork>().is_err() {
@@ -208,17 +216,21 @@ impl Config {
             }
         }
         if !(5..=300).contains(&self.dialling.ring_timeout_s) {
-            return value("dialling.ring_timeout_s", "must be 5 to 300".to_owned(), "Leave it out for 45 seconds");
+            return value(
+                "dialling.ring_timeout_s",
+                "must be 5 to 300".to_owned(),
+                "Leave it out for 45 seconds",
+            );
         }
         Ok(())
     }
 
     /// The start of every link, without a slash at its end.
     pub fn base_url(&self) -> String {
-        self.api.base_url.as_ref().map_or_else(
-            || format!("http://{}", self.api.listen),
-            |url| url.trim_end_matches('/').to_owned(),
-        )
+        self.api
+            .base_url
+            .as_ref()
+            .map_or_else(|| format!("http://{}", self.api.listen), |url| url.trim_end_matches('/').to_owned())
     }
 
     /// Number of media threads: what the file says, else one less than there are cores.

@@ -57,7 +57,9 @@ impl MediaHandle {
     /// # Errors
     /// When the queue is full or the thread has ended: the caller treats the leg as failed.
     pub(crate) fn send(&self, input: Input) -> io::Result<()> {
-        self.queue.try_send(input).map_err(|_| io::Error::other("the media thread does not take commands"))?;
+        self.queue
+            .try_send(input)
+            .map_err(|_| io::Error::other("the media thread does not take commands"))?;
         self.waker.wake()
     }
 }
@@ -115,7 +117,10 @@ pub(crate) fn start(
 fn pin(core: Option<usize>) {
     let Some(id) = core else { return };
     if !core_affinity::set_for_current(core_affinity::CoreId { id }) {
-        tracing::warn!(core = id, "media.cores names a core this machine does not give: the thread is not pinned");
+        tracing::warn!(
+            core = id,
+            "media.cores names a core this machine does not give: the thread is not pinned"
+        );
     }
 }
 

@@ -28,6 +28,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 /// Requests waiting for the focus task.
@@ -46,12 +47,13 @@ const LAST_REQUESTS: Duration = Duration::from_secs(2);
 /// # Errors
 /// A [`StartError`] when it cannot start: nothing is left running then.
 pub async fn run(config: Config, data: &Path) -> Result<(), StartError> {
+    let mut stop = StopSignal::new()?;
     let sockets = Sockets::bind(&config)?;
     let (store, links) = open_store(&config, data).await?;
     warm_up();
     let gateway = Gateway::start(&config, sockets, store, links).await?;
     announce(&config)?;
-    stop_signal().await?;
+    stop.wait().await;
     tracing::info!("stopping: calls are hung up, trunks de-registered");
     gateway.stop().await;
     Ok(())
@@ -73,14 +75,23 @@ fn announce(config: &Config) -> Result<(), StartError> {
     Ok(std::io::stdout().flush()?)
 }
 
-async fn stop_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, caught from the start on: whoever waits for the ready line may send one right behind it.
+struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 async fn open_store(config: &Config, data: &Path) -> Result<(Store, LinkKey), StartError> {
@@ -108,7 +119,12 @@ struct Gateway {
 }
 
 impl Gateway {
-    async fn start(config: &Config, sockets: Sockets, store: Store, links: LinkKey) -> Result<Self, StartError> {
+    async fn start(
+        config: &Config,
+        sockets: Sockets,
+        store: Store,
+        links: LinkKey,
+    ) -> Result<Self, StartError> {
         let events = EventHub::new(edge::wall());
         let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS);
         let (handles, media) = start_media(config, sockets.webrtc, &media_sender)?;
@@ -129,9 +145,11 @@ impl Gateway {
             media_events,
             peers: BTreeMap::new(),
             threads: BTreeMap::new(),
+            listening: false,
         };
         let focus = tokio::spawn(task.run());
         let services = services(config, store.clone(), links, live.clone(), events).await?;
+        live.listen().await;
         let (stop_api, stopping) = watch::channel(false);
         let api = tokio::spawn(serve(sockets.api, services, stopping));
         Ok(Self { api, stop_api, live, focus, media, recorder, store })
@@ -224,7 +242,11 @@ async fn services(
     Ok(Arc::new(services))
 }
 
-async fn serve(listener: std::net::TcpListener, services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
+async fn serve(
+    listener: std::net::TcpListener,
+    services: Arc<Services>,
+    mut stopping: watch::Receiver<bool>,
+) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the HTTP listener cannot be used"),
