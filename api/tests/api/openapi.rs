@@ -13,7 +13,10 @@ async fn d60_the_description_is_the_reviewed_one() {
         std::fs::write(SNAPSHOT, &text).unwrap();
     }
     let reviewed = std::fs::read_to_string(SNAPSHOT).unwrap_or_default();
-    assert!(reviewed == text, "api/openapi.json differs: run with UPDATE_SNAPSHOTS=1 and review the difference");
+    assert!(
+        reviewed == text,
+        "api/openapi.json differs: run with UPDATE_SNAPSHOTS=1 and review the difference"
+    );
 }
 
 #[tokio::test]

@@ -103,7 +103,8 @@ async fn i60_numbers_and_links_of_others_are_for_hosts() {
     let hana = app.login("hana").await;
     let meeting = hana.meeting("conference").await;
     let id = meeting["id"].as_str().unwrap();
-    let body = json!({"people": [{"number": "5550177", "name": "Kim"}, {"email": "x@else.test", "name": "Lee"}]});
+    let body =
+        json!({"people": [{"number": "5550177", "name": "Kim"}, {"email": "x@else.test", "name": "Lee"}]});
     hana.post(&format!("/v1/meetings/{id}/people"), body).await;
     let seen = app.login("ari").await.get(&format!("/v1/meetings/{id}")).await;
     assert!(person(&seen.body, "Kim")["number"].as_str().unwrap().ends_with("0177"));

@@ -50,7 +50,8 @@ impl Services {
 
     async fn door(&self, token: &str) -> Result<Door, ServiceError> {
         let none = || {
-            ServiceError::not_found("join link").mend("Check the link, or ask the person who sent it for a new one")
+            ServiceError::not_found("join link")
+                .mend("Check the link, or ask the person who sent it for a new one")
         };
         if token.len() != 32 {
             return Err(none());

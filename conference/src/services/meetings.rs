@@ -251,7 +251,13 @@ impl Services {
             meeting.title,
             in_groups_of_three(&meeting.number),
         );
-        Ok(JoinInfo { text, link, meeting_number: meeting.number.clone(), title: meeting.title.clone(), sip_uri })
+        Ok(JoinInfo {
+            text,
+            link,
+            meeting_number: meeting.number.clone(),
+            title: meeting.title.clone(),
+            sip_uri,
+        })
     }
 
     /// Opens a meeting for its people, also one that has ended.
@@ -330,7 +336,10 @@ fn in_groups_of_three(number: &str) -> String {
 fn is_obvious(number: &str) -> bool {
     let digits = number.as_bytes();
     let steps = |step: i16| {
-        digits.windows(2).filter(|pair| matches!(pair, [a, b] if i16::from(*b) - i16::from(*a) == step)).count()
+        digits
+            .windows(2)
+            .filter(|pair| matches!(pair, [a, b] if i16::from(*b) - i16::from(*a) == step))
+            .count()
     };
     let different = digits.iter().collect::<std::collections::BTreeSet<_>>().len();
     let repeated = digits.chunks(3).collect::<std::collections::BTreeSet<_>>().len() == 1;
@@ -358,7 +367,10 @@ mod tests {
 
     #[test]
     fn i60_others_see_the_last_digits_only() {
-        assert_eq!(masked("+12025550177"), "\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}0177");
+        assert_eq!(
+            masked("+12025550177"),
+            "\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}0177"
+        );
         assert_eq!(masked("17"), "17");
     }
 

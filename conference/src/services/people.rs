@@ -121,7 +121,8 @@ impl Services {
         source: &str,
     ) -> Result<PersonRow, ServiceError> {
         let meeting = &reach.meeting;
-        let Some(mut row) = Store::person_by_identity(connection, &meeting.id, &invitee.identity).await? else {
+        let Some(mut row) = Store::person_by_identity(connection, &meeting.id, &invitee.identity).await?
+        else {
             let row = self.new_person(inviter, meeting, invitee, source);
             let hash = token_hash(&self.links.token(row.id.as_str()));
             Store::insert_person(connection, &row, &hash).await?;
@@ -197,7 +198,11 @@ impl Services {
     }
 
     /// An address of a user of this tenant is that user (A13, A15).
-    async fn invited_mail(&self, inviter: &UserActor, mail: &str) -> Result<(Identity, String), ServiceError> {
+    async fn invited_mail(
+        &self,
+        inviter: &UserActor,
+        mail: &str,
+    ) -> Result<(Identity, String), ServiceError> {
         let mail = input::mail("email", mail)?;
         let users = self.store.users(&inviter.tenant).await?;
         let owner = users.into_iter().find(|user| user.mail.as_deref() == Some(mail.as_str()));
@@ -221,7 +226,9 @@ impl Services {
     ) -> Result<Person, ServiceError> {
         let reach = self.reach(actor, meeting).await?;
         if change.role.is_none() && change.access.is_none() {
-            return Err(ServiceError::invalid("role", "Nothing is to be changed").mend("Send role, access or both"));
+            return Err(
+                ServiceError::invalid("role", "Nothing is to be changed").mend("Send role, access or both")
+            );
         }
         if change.role.is_some() {
             reach.require_moderate()?;
@@ -232,7 +239,9 @@ impl Services {
         let mut row = listed(&reach, person)?;
         let role = change.role.unwrap_or(row.role);
         if row.user().is_some() && row.user() == reach.meeting.owner.as_ref() && role != Role::Host {
-            return Err(conflict("The owner of the meeting stays Host").mend("Make somebody else Host as well"));
+            return Err(
+                conflict("The owner of the meeting stays Host").mend("Make somebody else Host as well")
+            );
         }
         row.role = role;
         row.access = change.access.unwrap_or(row.access);

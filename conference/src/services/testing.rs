@@ -120,7 +120,8 @@ impl FakeLive {
     /// Puts a person in the meeting, or takes them out.
     pub fn set_present(&self, meeting: &MeetingId, person: &PersonId, present: bool) {
         let mut state = self.state();
-        let people = state.meetings.get_mut(meeting).into_iter().flat_map(|meeting| meeting.people.iter_mut());
+        let people =
+            state.meetings.get_mut(meeting).into_iter().flat_map(|meeting| meeting.people.iter_mut());
         for row in people.filter(|row| row.id == *person) {
             row.present = present;
             row.leg_kind = present.then_some(LegKind::Webrtc);

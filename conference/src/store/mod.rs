@@ -68,5 +68,5 @@ impl Store {
     }
 }
 
-//#[cfg(test)]
-//mod tests;
+#[cfg(test)]
+mod tests;

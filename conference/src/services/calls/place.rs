@@ -4,11 +4,11 @@ use super::plan::{CallTarget, Desk, Destination, Plan};
 use crate::ids::{CallId, MeetingId};
 use crate::live::event::PublicEvent;
 use crate::live::focus::{Command, DialSpec, DialTarget, Refusal};
+use crate::services::Services;
 use crate::services::actor::Actor;
 use crate::services::error::ServiceError;
 use crate::services::meetings::conflict;
 use crate::services::views::CallAnswer;
-use crate::services::Services;
 use crate::store::secrets::token_hash;
 use crate::store::{CallStep, NewCall, PersonRow, Store, StoreError, StoredAnswer};
 use crate::vocabulary::{CallState, Cause};
@@ -110,8 +110,7 @@ impl Services {
             calls.push(self.write(&mut transaction, desk, plan, retry_of).await?);
         }
         if let Some((key, request_hash)) = key {
-            let answer =
-                StoredAnswer { request_hash: request_hash.to_owned(), response: response(&calls)? };
+            let answer = StoredAnswer { request_hash: request_hash.to_owned(), response: response(&calls)? };
             let owner = (&desk.host.tenant, &desk.host.user, key);
             Store::insert_answer(&mut transaction, owner, &answer, self.now()).await?;
         }
@@ -165,7 +164,10 @@ impl Services {
             person: person.map(|person| person.id.clone()),
             acting_host: desk.host.user.clone(),
             retry_of: retry_of.cloned(),
-            target: device.map(|d| d.label()).or_else(|| number.map(|n| n.e164.clone())).unwrap_or_else(asked),
+            target: device
+                .map(|d| d.label())
+                .or_else(|| number.map(|n| n.e164.clone()))
+                .unwrap_or_else(asked),
             user: plan.user().cloned(),
             device: device.map(|device| device.name.clone()),
             number: number.map(|number| number.e164.clone()),
@@ -193,7 +195,8 @@ impl Services {
     }
 
     fn dial_spec(&self, desk: &Desk, call: &Written) -> Option<DialSpec> {
-        let (person, destination, caller) = (call.person.as_ref()?, call.destination.as_ref()?, desk.caller.as_ref()?);
+        let (person, destination, caller) =
+            (call.person.as_ref()?, call.destination.as_ref()?, desk.caller.as_ref()?);
         let (target, press_one) = match destination {
             Destination::Device(device) => {
                 (DialTarget::Device { aor: device.aor(), label: device.label() }, false)
