@@ -10,6 +10,7 @@ use media::codec::Codec;
 use media::prompt::PromptId;
 use media::rtp::RtpPacket;
 use media::sdp::{Direction, Negotiated};
+use media::webrtc::{OutgoingRtp, PeerEvent, PeerTransmit, Slot, WebrtcPeer};
 use media::worker::{Command, LegId, LegPlan, RoomId, Source, Worker, WorkerConfig};
 
 /// Counts this thread's allocations; other threads (the test harness) do not disturb it.
@@ -154,6 +155,56 @@ fn d42_the_mix_tick_allocates_nothing() {
     assert_eq!(sent, 500 * usize::try_from(LEGS).unwrap(), "one packet per leg and tick");
     assert!(events > 40, "{events} events");
     assert!(worker.load().encodes > 500, "something was really mixed");
+}
+
+/// A browser that is connected, says nothing and costs nothing.
+#[derive(Default)]
+struct QuietPeer {
+    told: bool,
+}
+
+impl WebrtcPeer for QuietPeer {
+    fn handle_datagram(&mut self, _now: Instant, _source: SocketAddr, _payload: &[u8]) {}
+
+    fn handle_timeout(&mut self, _now: Instant) {}
+
+    fn poll_timeout(&mut self) -> Option<Instant> {
+        None
+    }
+
+    fn poll_transmit(&mut self) -> Option<PeerTransmit> {
+        None
+    }
+
+    fn poll_event(&mut self) -> Option<PeerEvent> {
+        (!std::mem::replace(&mut self.told, true)).then_some(PeerEvent::Connected)
+    }
+
+    fn write_rtp(&mut self, _now: Instant, _slot: Slot, _packet: OutgoingRtp<'_>) {}
+
+    fn request_key_frame(&mut self, _now: Instant) {}
+}
+
+#[test]
+fn d42_converting_and_encoding_for_browsers_allocates_nothing() {
+    let mut now = Instant::now();
+    let mut worker = room(now);
+    for id in 100..106 {
+        let (leg, ufrag) = (LegId(id), format!("ufrag{id}"));
+        let peer = Box::new(QuietPeer::default());
+        worker
+            .handle_command(now, Command::AddWebrtcLeg { leg, room: RoomId(0), peer, ufrag, video_slots: 2 });
+        worker.handle_command(now, Command::SetPlan { leg, plan: ALL });
+    }
+    now += Duration::from_millis(20);
+    tick(&mut worker, now, 0); // browsers get their video rights here, and tables of slots are made
+    let before = ALLOCATIONS.get();
+    for n in 1..300 {
+        now += Duration::from_millis(20);
+        tick(&mut worker, now, n);
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert!(worker.load().conversions > 300, "voices were really converted");
 }
 
 #[test]

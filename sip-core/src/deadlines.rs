@@ -41,3 +41,29 @@ impl<K: Ord + Clone> Deadlines<K> {
         Some(due)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn deadlines_move_clear_and_come_in_order() {
+        let base = Instant::now();
+        let at = |seconds| base + Duration::from_secs(seconds);
+        let mut deadlines = Deadlines::new();
+        deadlines.set(&1, Some(at(3)));
+        deadlines.set(&2, Some(at(2)));
+        deadlines.set(&3, Some(at(1)));
+        deadlines.set(&3, None);
+        deadlines.set(&1, Some(at(2)));
+        assert_eq!(deadlines.next(), Some(at(2)));
+        assert_eq!(deadlines.take_due(at(1)), None);
+        assert_eq!(
+            [deadlines.take_due(at(2)), deadlines.take_due(at(2)), deadlines.take_due(at(9))],
+            [Some(1), Some(2), None]
+        );
+        assert_eq!(deadlines.next(), None);
+    }
+}

@@ -170,3 +170,81 @@ fn target(headers: &Headers) -> Option<Uri> {
     let contacts = headers.typed_list::<Contact>().ok()?;
     contacts.first()?.address().map(|address| address.uri.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::message::{Limits, Message, read};
+
+    fn message(first: &str, more: &str, cseq: u32) -> Received<Message> {
+        let method = if first.starts_with("BYE") { "BYE" } else { "INVITE" };
+        let text = format!(
+            "{first}\r\nVia: SIP/2.0/UDP h\r\nFrom: \"A\" <sip:a@h>;tag=a\r\nTo: <sip:b@h>;tag=b\r\nCall-ID: c\r\n\
+             CSeq: {cseq} {method}\r\n{more}\r\n"
+        );
+        read(&Bytes::from(text), &Limits::default()).unwrap()
+    }
+
+    fn response(more: &str) -> Received<Response> {
+        let received = message("SIP/2.0 200 OK", more, 7);
+        let Message::Response(message) = received.message else { panic!() };
+        Received { message, essential: received.essential }
+    }
+
+    fn request(more: &str) -> Received<Request> {
+        let received = message("INVITE sip:b@h SIP/2.0", more, 7);
+        let Message::Request(message) = received.message else { panic!() };
+        Received { message, essential: received.essential }
+    }
+
+    fn routes(request: &Request) -> Vec<String> {
+        request.headers.all(&HeaderName::Route).map(|value| value.text().into_owned()).collect()
+    }
+
+    const ROUTES: &str =
+        "Record-Route: <sip:p1;lr>\r\nRecord-Route: <sip:p2;lr>\r\nContact: <sip:b@host>\r\n";
+
+    #[test]
+    fn the_caller_reverses_the_route_and_the_called_side_does_not() {
+        let mut caller = Dialog::from_response(&response(ROUTES));
+        let bye = caller.request(Method::Bye);
+        assert_eq!(bye.uri.to_string(), "sip:b@host");
+        assert_eq!(routes(&bye), ["<sip:p2;lr>", "<sip:p1;lr>"]);
+        assert_eq!(bye.headers.first(&HeaderName::CSeq).unwrap().text(), "8 BYE");
+        assert_eq!(caller.ack(7).headers.first(&HeaderName::CSeq).unwrap().text(), "7 ACK");
+        let mut called = Dialog::from_request(&request(ROUTES), "mine");
+        let bye = called.request(Method::Bye);
+        assert_eq!(routes(&bye), ["<sip:p1;lr>", "<sip:p2;lr>"]);
+        assert_eq!(bye.headers.first(&HeaderName::From).unwrap().text(), "<sip:b@h>;tag=mine");
+        assert_eq!(bye.headers.first(&HeaderName::To).unwrap().text(), "\"A\" <sip:a@h>;tag=a");
+    }
+
+    #[test]
+    fn a_strict_router_gets_its_own_address_as_request_uri() {
+        let dialog = Dialog::from_request(&request(&ROUTES.replace("p1;lr", "p1")), "mine");
+        let ack = dialog.ack(1);
+        assert_eq!(ack.uri.to_string(), "sip:p1");
+        assert_eq!(routes(&ack), ["<sip:p2;lr>", "<sip:b@host>"]);
+    }
+
+    #[test]
+    fn the_peers_numbers_must_grow_and_its_target_may_move() {
+        let mut dialog = Dialog::from_request(&request(ROUTES), "mine");
+        assert_eq!(
+            (dialog.accept(7), dialog.accept(6), dialog.accept(9)),
+            (Err(OutOfOrder), Err(OutOfOrder), Ok(()))
+        );
+        dialog.refresh_target(&request("Contact: <sip:new@host>\r\n").message.headers);
+        assert_eq!(dialog.remote_target().to_string(), "sip:new@host");
+        dialog.refresh_target(&request("Contact: <broken\r\n").message.headers);
+        assert_eq!(dialog.remote_target().to_string(), "sip:new@host");
+    }
+
+    #[test]
+    fn without_contact_the_address_itself_is_the_target() {
+        let dialog = Dialog::from_response(&response(""));
+        assert_eq!(dialog.remote_target().to_string(), "sip:b@h");
+    }
+}

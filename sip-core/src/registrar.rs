@@ -3,19 +3,47 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use crate::deadlines::Deadlines;
 use crate::message::header::{Contact, Expires};
 use crate::message::{HeaderName, Received, Request, Uri};
 
+/// How many characters of a phone's own description are kept.
+const LONGEST_USER_AGENT: usize = 200;
+
 /// The address of a device: `sip:user@domain`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressOfRecord {
     /// The user part, unescaped.
     pub user: String,
     /// The domain, in lower case.
     pub domain: String,
+}
+
+/// A text that is no `sip:user@domain`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no address of record; write sip:user@domain")]
+pub struct AddressOfRecordError(String);
+
+impl AddressOfRecord {
+    /// An address; the domain is put into lower case.
+    pub fn new(user: impl Into<String>, domain: &str) -> Self {
+        Self { user: user.into(), domain: domain.to_ascii_lowercase() }
+    }
+}
+
+impl FromStr for AddressOfRecord {
+    type Err = AddressOfRecordError;
+
+    /// Reads `sip:user@domain`; URI parameters are left out.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let uri = Uri::parse(text).ok();
+        let uri = uri.as_ref().and_then(Uri::as_sip).filter(|uri| uri.user.is_some());
+        let uri = uri.ok_or_else(|| AddressOfRecordError(text.to_owned()))?;
+        Ok(Self::new(uri.user_text(), &uri.host.to_string()))
+    }
 }
 
 impl fmt::Display for AddressOfRecord {
@@ -211,7 +239,9 @@ impl Registrar {
     ) -> Vec<BindingChange> {
         let had_any = self.devices.contains_key(device);
         let user_agent = request.message.headers.first(&HeaderName::UserAgent);
-        let user_agent = user_agent.map(|value| value.text().into_owned()).unwrap_or_default();
+        let user_agent: String = user_agent
+            .map(|value| value.text().chars().take(LONGEST_USER_AGENT).collect())
+            .unwrap_or_default();
         let mut changes = Vec::new();
         for (uri, seconds) in wishes {
             let bindings = self.devices.entry(device.clone()).or_default();
@@ -329,5 +359,20 @@ impl Registrar {
             self.devices.remove(device);
         }
         self.deadlines.set(device, next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_record_read_and_write() {
+        let address: AddressOfRecord = "sip:103a@ACME.test;x=y".parse().unwrap();
+        assert_eq!(address, AddressOfRecord::new("103a", "Acme.Test"));
+        assert_eq!(address.to_string(), "sip:103a@acme.test");
+        for text in ["103a@acme.test", "sip:acme.test", "tel:+1", ""] {
+            assert!(text.parse::<AddressOfRecord>().is_err(), "{text}");
+        }
     }
 }

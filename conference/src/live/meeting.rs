@@ -49,7 +49,7 @@ pub struct Meeting {
     order: VecDeque<CallId>,
     /// Who speaks, and how loud (negative dBov, 0 is the loudest).
     pub active_speaker: Option<LegId>,
-    /// It is being ended: nobody starts it again meanwhile.
+    /// It is being ended: no waiting call starts meanwhile.
     pub ending: bool,
     /// Which leg each video slot of a listening leg carries.
     pub slots: BTreeMap<LegId, Vec<Option<LegId>>>,

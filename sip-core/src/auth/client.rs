@@ -62,3 +62,48 @@ pub fn answer(
 fn offers_auth(challenge: &Challenge) -> bool {
     challenge.qop.iter().any(|qop| qop.eq_ignore_ascii_case("auth"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn challenge(realm: &str, algorithm: Option<&str>, qop: &[&str]) -> Challenge {
+        Challenge {
+            realm: realm.into(),
+            nonce: "n".into(),
+            algorithm: algorithm.map(str::to_owned),
+            qop: qop.iter().map(|qop| (*qop).to_owned()).collect(),
+            ..Challenge::default()
+        }
+    }
+
+    fn answered(challenges: &[Challenge], realm: Option<&str>) -> Option<DigestCredentials> {
+        let credentials =
+            Credentials { user: "u".into(), realm: realm.map(str::to_owned), password: "p".into() };
+        answer(challenges, &credentials, &Method::Register, "sip:r", "c".into())
+    }
+
+    #[test]
+    fn the_first_usable_challenge_of_our_realm_is_answered() {
+        let challenges = [
+            challenge("r", Some("SHA-512-256"), &["auth"]),
+            challenge("other", None, &["auth"]),
+            challenge("r", Some("SHA-256"), &["auth-int"]),
+            challenge("r", Some("SHA-256"), &["auth-int", "auth"]),
+            challenge("r", None, &[]),
+        ];
+        let chosen = answered(&challenges, Some("r")).unwrap();
+        assert_eq!((chosen.algorithm.as_deref(), chosen.qop.as_deref()), (Some("SHA-256"), Some("auth")));
+        assert_eq!(chosen.nc.as_deref(), Some("00000001"));
+        let plain = answered(&challenges[4..], None).unwrap();
+        assert_eq!((plain.algorithm, plain.qop, plain.nc, plain.cnonce), (None, None, None, None));
+        assert_eq!(answered(&challenges[..3], Some("r")), None);
+        assert_eq!(answered(&challenges, Some("elsewhere")), None);
+    }
+
+    #[test]
+    fn the_password_does_not_show() {
+        let credentials = Credentials { user: "u".into(), realm: None, password: "hush".into() };
+        assert!(!format!("{credentials:?}").contains("hush"));
+    }
+}

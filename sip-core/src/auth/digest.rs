@@ -47,6 +47,16 @@ pub fn ha1(algorithm: DigestAlgorithm, user: &str, realm: &str, password: &str) 
     algorithm.hex(&format!("{user}:{realm}:{password}"))
 }
 
+/// [`ha1`] with MD5 as bytes, as it is stored.
+pub fn ha1_md5(user: &str, realm: &str, password: &str) -> [u8; 16] {
+    Md5::digest(format!("{user}:{realm}:{password}").as_bytes()).into()
+}
+
+/// [`ha1`] with SHA-256 as bytes, as it is stored.
+pub fn ha1_sha256(user: &str, realm: &str, password: &str) -> [u8; 32] {
+    Sha256::digest(format!("{user}:{realm}:{password}").as_bytes()).into()
+}
+
 /// Everything a digest response depends on beside HA1.
 #[derive(Debug, Clone, Copy)]
 pub struct DigestInput<'a> {
@@ -96,5 +106,11 @@ mod tests {
             };
             assert_eq!(input.response(algorithm, &ha1), expected);
         }
+    }
+
+    #[test]
+    fn the_stored_hashes_are_those_of_the_digest() {
+        assert_eq!(to_hex(&ha1_md5("u", "r", "p")), ha1(DigestAlgorithm::Md5, "u", "r", "p"));
+        assert_eq!(to_hex(&ha1_sha256("u", "r", "p")), ha1(DigestAlgorithm::Sha256, "u", "r", "p"));
     }
 }

@@ -7,7 +7,7 @@ mod nonce;
 mod server;
 
 pub use client::{Credentials, answer};
-pub use digest::{DigestAlgorithm, DigestInput, ha1};
+pub use digest::{DigestAlgorithm, DigestInput, ha1, ha1_md5, ha1_sha256};
 pub use server::{Account, DigestServer, Verdict};
 
 pub(crate) use hmac::hmac_sha256;

@@ -201,7 +201,8 @@ impl Host {
     /// The host from an operator's text; anything that is no address is taken as a name, unsafe characters
     /// left out.
     pub fn from_config(text: &str) -> Self {
-        if let Ok(address) = text.parse::<IpAddr>() {
+        let bare = text.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = bare.parse::<IpAddr>() {
             return Self::Address(address);
         }
         Self::parse(text).unwrap_or_else(|_| {

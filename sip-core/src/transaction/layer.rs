@@ -13,15 +13,6 @@ use crate::deadlines::Deadlines;
 use crate::message::header::Via;
 use crate::message::{Essential, Message, Method, Received, Request, Response, write};
 
-/// What became of a received request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Matched {
-    /// A new server transaction; the user must answer it.
-    New(TransactionId),
-    /// A retransmission, or the ACK of a non-2xx: dealt with.
-    Absorbed,
-}
-
 #[derive(Debug)]
 enum Transaction {
     InviteClient(ClientInviteTransaction),
@@ -127,10 +118,11 @@ impl TransactionLayer {
         true
     }
 
-    /// Looks for the transaction of a received request. `None` means that it is new: the user may answer it
-    /// without state, or take it on with [`Self::accept_request`]. ACK for a 2xx is `None`, too.
-    pub fn handle_request(&mut self, now: Instant, request: &Received<Request>) -> Option<Matched> {
-        let id = self.servers.get(&TransactionKey::of_request(&request.essential)).copied()?;
+    /// Takes a retransmission, or the ACK of a non-2xx. `false` means that the request is new: the user may
+    /// answer it without state, or take it on with [`Self::accept_request`]. An ACK for a 2xx is `false`, too.
+    pub fn handle_request(&mut self, now: Instant, request: &Received<Request>) -> bool {
+        let key = TransactionKey::of_request(&request.essential);
+        let Some(id) = self.servers.get(&key).copied() else { return false };
         let (values, out) = (&self.values, &mut self.out);
         let absorbed = match self.entries.get_mut(&id).map(|entry| &mut entry.transaction) {
             Some(Transaction::InviteServer(transaction)) if request.message.method == Method::Ack => {
@@ -147,16 +139,18 @@ impl TransactionLayer {
             Some(Transaction::InviteClient(_) | Transaction::OtherClient(_)) | None => false,
         };
         self.settle(id);
-        absorbed.then_some(Matched::Absorbed)
+        absorbed
     }
 
-    /// Takes a new request on; `None` if there are too many transactions already.
+    /// Takes a new request on; `None` if there are too many transactions already. What ends a call (CANCEL, any
+    /// request within a dialog) is always taken: there can be no more of it than there are calls.
     pub fn accept_request(
         &mut self,
         request: &Received<Request>,
         source: SocketAddr,
     ) -> Option<TransactionId> {
-        if self.entries.len() >= self.limit {
+        let begins = request.message.method != Method::Cancel && request.essential.to.tag().is_none();
+        if begins && self.entries.len() >= self.limit {
             return None;
         }
         let id = self.new_id();

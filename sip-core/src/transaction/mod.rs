@@ -15,7 +15,7 @@ mod timer;
 pub use client_invite::ClientInviteTransaction;
 pub use client_non_invite::ClientNonInviteTransaction;
 pub use key::TransactionKey;
-pub use layer::{Matched, TransactionLayer};
+pub use layer::TransactionLayer;
 pub use server_invite::ServerInviteTransaction;
 pub use server_non_invite::ServerNonInviteTransaction;
 pub use timer::{Timer, TimerValues};

@@ -366,20 +366,20 @@ fn received_request(method: &str, via: &str) -> Received<Request> {
 fn requests_match_by_branch_sent_by_and_method() {
     let (now, mut layer) = layer();
     let first = received_request("INVITE", "SIP/2.0/UDP h:5060;branch=z9hG4bKx");
-    assert_eq!(layer.handle_request(now, &first), None);
+    assert!(!layer.handle_request(now, &first));
     let id = layer.accept_request(&first, peer()).unwrap();
-    assert_eq!(layer.handle_request(now, &first), Some(Matched::Absorbed));
+    assert!(layer.handle_request(now, &first));
     for other in [
         received_request("INVITE", "SIP/2.0/UDP h:5061;branch=z9hG4bKx"),
         received_request("INVITE", "SIP/2.0/UDP h:5060;branch=z9hG4bKy"),
         received_request("CANCEL", "SIP/2.0/UDP h:5060;branch=z9hG4bKx"),
     ] {
-        assert_eq!(layer.handle_request(now, &other), None);
+        assert!(!layer.handle_request(now, &other));
     }
     let cancel = received_request("CANCEL", "SIP/2.0/UDP H:5060;branch=z9hG4bKx");
     assert_eq!(layer.cancelled(&cancel.essential), Some(id));
     let ack = received_request("ACK", "SIP/2.0/UDP h:5060;branch=z9hG4bKx");
-    assert_eq!(layer.handle_request(now, &ack), Some(Matched::Absorbed));
+    assert!(layer.handle_request(now, &ack));
 }
 
 #[test]
@@ -388,13 +388,13 @@ fn requests_of_old_peers_match_by_the_fields_of_17_2_3() {
         let (now, mut layer) = layer();
         let first = received_request("INVITE", via);
         layer.accept_request(&first, peer()).unwrap();
-        assert_eq!(layer.handle_request(now, &first), Some(Matched::Absorbed));
+        assert!(layer.handle_request(now, &first));
         let mut other = first.clone();
         other.essential.call_id = "d".into();
-        assert_eq!(layer.handle_request(now, &other), None);
+        assert!(!layer.handle_request(now, &other));
         other = first.clone();
         other.essential.cseq.number = 2;
-        assert_eq!(layer.handle_request(now, &other), None);
+        assert!(!layer.handle_request(now, &other));
     }
 }
 

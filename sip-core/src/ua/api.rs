@@ -67,7 +67,7 @@ pub struct Counts {
 }
 
 /// Names a session; chosen by whoever creates it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SessionId {
     /// Chosen by the user, in [`OutgoingInvite`].
     Outgoing(u64),
@@ -76,7 +76,7 @@ pub enum SessionId {
 }
 
 /// Names a trunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrunkId(pub u64);
 
 /// A device that may register.
@@ -130,7 +130,7 @@ impl Trunk {
 }
 
 /// An order to the user agent. Orders about unknown sessions, devices or trunks are without effect.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Adds or changes a device.
     PutDevice(DeviceAccount),

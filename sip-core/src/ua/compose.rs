@@ -41,7 +41,7 @@ impl UserAgent {
         let advertised =
             self.config.advertised.rsplit_once(':').map_or(self.config.advertised.as_str(), |it| it.0);
         let text = self.config.domains.first().map_or(advertised, String::as_str);
-        Host::from_config(text.trim_start_matches('[').trim_end_matches(']'))
+        Host::from_config(text)
     }
 
     /// From and, where the peer may know it, P-Asserted-Identity and Privacy (RFC 3323, RFC 3325).
@@ -115,7 +115,10 @@ impl UserAgent {
         status: u16,
     ) {
         let tag = self.stateless_tag(request);
-        let response = self.response_to(request, status, Some(&tag));
+        let mut response = self.response_to(request, status, Some(&tag));
+        if status == 503 {
+            response.headers.push(HeaderName::RetryAfter, "10");
+        }
         self.send_statelessly(response, source);
     }
 

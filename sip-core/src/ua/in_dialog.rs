@@ -22,13 +22,13 @@ impl UserAgent {
         match request.message.method {
             Method::Options => self.receive_options(&request, source),
             Method::Bye | Method::Invite => {
-                let Some(transaction) = self.transactions.accept_request(&request, source) else {
-                    self.answer_statelessly(&request, source, 503);
-                    return;
-                };
+                // Section 12.2.2; without a transaction, so that repeating it costs us nothing.
                 if self.note_cseq(id, &request).is_none() {
-                    self.answer_in_dialog(now, transaction, &request, 500);
-                } else if request.message.method == Method::Bye {
+                    self.answer_statelessly(&request, source, 500);
+                    return;
+                }
+                let Some(transaction) = self.transactions.accept_request(&request, source) else { return };
+                if request.message.method == Method::Bye {
                     self.receive_bye(now, id, transaction, &request);
                 } else {
                     self.receive_reinvite(now, id, transaction, request, source);

@@ -33,6 +33,8 @@ pub use api::{
 
 pub use crate::IpNetwork;
 pub use crate::auth::Credentials;
-pub use crate::registrar::{AddressOfRecord, BindingInfo, RegistrarConfig, StoredBinding};
+pub use crate::registrar::{
+    AddressOfRecord, AddressOfRecordError, BindingInfo, RegistrarConfig, StoredBinding,
+};
 pub use crate::registration::TrunkRegistration;
 pub use crate::transaction::{TimerValues, Transmit};

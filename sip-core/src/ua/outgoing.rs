@@ -38,6 +38,11 @@ impl UserAgent {
         if self.sessions.contains_key(&id) {
             return;
         }
+        if matches!(id, SessionId::Incoming(_)) {
+            // These names are ours to give.
+            self.emit(Event::Ended { session: id, cause: EndCause::ProtocolError });
+            return;
+        }
         let full = self.sessions.len() >= self.config.limits.sessions || self.shutting_down;
         let busy = EndCause::Refused { status: 503, reason: "Too many calls here".to_owned() };
         let located = if full { Err(busy) } else { self.locate(now, &order.target) };

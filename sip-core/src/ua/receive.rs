@@ -40,7 +40,7 @@ impl UserAgent {
         request.essential.via.stamp(source);
         let via = request.essential.via.to_string();
         request.message.headers.replace_first_value(&HeaderName::Via, &via);
-        if self.transactions.handle_request(now, &request).is_some() {
+        if self.transactions.handle_request(now, &request) {
             return;
         }
         if request.message.method == Method::Ack {

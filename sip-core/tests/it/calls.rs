@@ -149,3 +149,55 @@ fn an_unknown_trunk_or_device_ends_at_once() {
     assert_eq!(network.events(GATEWAY), [ended(EndCause::TrunkUnknown), ended(EndCause::NotRegistered)]);
     network.run_until_idle();
 }
+
+#[test]
+fn the_names_of_incoming_sessions_are_not_for_the_user() {
+    let mut network = Network::gateway();
+    let session = SessionId::Incoming(9);
+    let Command::Invite(mut order) = call(to_number()) else { panic!() };
+    order.session = session;
+    network.command(GATEWAY, Command::Invite(order));
+    assert_eq!(network.events(GATEWAY), [Event::Ended { session, cause: EndCause::ProtocolError }]);
+}
+
+#[test]
+fn orders_about_unknown_things_do_nothing() {
+    let mut network = Network::gateway();
+    for session in [CALL, SessionId::Incoming(1)] {
+        let body = bytes::Bytes::from_static(b"v=0\r\n");
+        for command in [
+            Command::Provisional { session, status: 180, body: None },
+            Command::Accept { session, body: body.clone() },
+            Command::Reject { session, status: 486 },
+            Command::HangUp { session },
+            Command::AnswerOffer { session, body: Ok(body) },
+            Command::RemoveTrunk(sip_core::ua::TrunkId(9)),
+            Command::RemoveDevice(device("nobody", "acme.test")),
+        ] {
+            network.command(GATEWAY, command);
+        }
+    }
+    assert!(network.log.is_empty());
+    network.run_until_idle();
+}
+
+#[test]
+fn calls_run_over_ipv6() {
+    let (ours, theirs) = ("[2001:db8::1]:5060", "[2001:db8::2]:5070");
+    let mut network = Network::new(1, Loss::EveryThird(0));
+    network.add(ours, config(ours), Behaviour::Nothing);
+    let mut carrier = config(theirs);
+    carrier.trusted_peers = vec!["2001:db8::/32".parse().unwrap()];
+    network.add(theirs, carrier, Behaviour::RingThenAnswer(SECOND));
+    let trunk = sip_core::ua::Trunk { peer: addr(theirs), host: "[2001:db8::2]".into(), ..carrier_trunk() };
+    network.command(ours, Command::PutTrunk(trunk));
+    network.command(ours, call(to_number()));
+    network.command_at(SECOND * 60, ours, Command::HangUp { session: CALL });
+    network.run_until_idle();
+    assert!(network.log.contains("INVITE sip:+12025550177@[2001:db8::2] SIP/2.0\r\n"));
+    assert!(network.log.contains(";rport=5060;received=2001:db8::1\r\n"));
+    assert_eq!(
+        network.events(ours).last(),
+        Some(&Event::Ended { session: CALL, cause: EndCause::LocalHangUp })
+    );
+}

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sip_core::auth::{DigestAlgorithm, DigestInput, ha1};
+use sip_core::auth::{DigestAlgorithm, DigestInput, ha1, ha1_md5};
 use sip_core::message::header::{Challenge, WwwAuthenticate};
 use sip_core::message::{Limits, Method, TypedHeader, read};
 use sip_core::ua::{
@@ -97,11 +97,7 @@ pub(crate) fn device(user: &str, domain: &str) -> AddressOfRecord {
 }
 
 pub(crate) fn account(user: &str, domain: &str, password: &str) -> DeviceAccount {
-    let hex = ha1(DigestAlgorithm::Md5, user, domain, password);
-    let mut ha1_md5 = [0; 16];
-    for (slot, at) in ha1_md5.iter_mut().zip((0..32).step_by(2)) {
-        *slot = u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-    }
+    let ha1_md5 = ha1_md5(user, domain, password);
     DeviceAccount { aor: device(user, domain), realm: domain.into(), ha1_md5, ha1_sha256: None }
 }
 

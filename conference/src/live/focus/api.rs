@@ -10,7 +10,7 @@ pub use crate::live::snapshot::{CallView, MeetingSnapshot, PersonView};
 use crate::vocabulary::{Access, Role};
 use media::sdp::Codec;
 use media::worker::{LegId, RoomId};
-use sip_core::ua::AddressOfRecord;
+use sip_core::ua::{AddressOfRecord, TrunkId};
 use std::time::{Duration, Instant};
 
 /// What an installation may set.
@@ -100,6 +100,13 @@ pub enum Command {
     DropDevice {
         /// Which.
         aor: AddressOfRecord,
+    },
+    /// Whose trunk it is: its calls reach only that tenant's meetings. Calls of a trunk nobody owns reach all.
+    PutTrunk {
+        /// The trunk.
+        trunk: TrunkId,
+        /// Its tenant.
+        tenant: TenantId,
     },
     /// A person was invited (again): role and access for when they come, by whatever way. Those who are in change
     /// at once.

@@ -20,11 +20,15 @@ impl Focus {
             Command::DropMeeting { meeting } => self.drop_meeting(at, &meeting),
             Command::PutDevice { aor, user, tenant, display_name, role_hint } => {
                 let owner = DeviceOwner { user, tenant, display_name, role_hint };
-                self.devices.insert(aor.to_string(), owner);
+                self.devices.insert(aor, owner);
                 Ok(Reply::Done)
             }
             Command::DropDevice { aor } => {
-                self.devices.remove(&aor.to_string());
+                self.devices.remove(&aor);
+                Ok(Reply::Done)
+            }
+            Command::PutTrunk { trunk, tenant } => {
+                self.trunks.insert(trunk, tenant);
                 Ok(Reply::Done)
             }
             Command::PutPerson { meeting, person } => self.put_person(at, &meeting, person),

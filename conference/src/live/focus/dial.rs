@@ -3,7 +3,7 @@
 use super::commands::check_roster;
 use super::legs::{Carrier, Leg, SipLeg};
 use super::{At, DialSpec, DialTarget, Focus, Refusal, RefusalKind, Reply, Timer};
-use crate::ids::{CallId, MeetingId};
+use crate::ids::{CallId, MeetingId, TenantId};
 use crate::live::call::{Action, Call, CallTimer, Input};
 use crate::live::event::{PublicEvent, Record};
 use crate::live::number;
@@ -61,6 +61,7 @@ impl Focus {
         self.check_open()?;
         policy::check_standing(spec.person.role, spec.person.access)?;
         let meeting = self.meeting(&spec.meeting)?;
+        self.check_tenant(spec, &meeting.spec.tenant)?;
         policy::check_host_present(meeting.has_host())?;
         if meeting.person_of_user(&spec.acting_host).is_some_and(|row| {
             row.is_present()
@@ -88,6 +89,29 @@ impl Focus {
                 .mend("Wait until some of the calls are over"));
         }
         self.check_leg_room(&spec.meeting)
+    }
+
+    /// Nothing crosses from one tenant to another: not the meeting, not the device, not the trunk.
+    fn check_tenant(&self, spec: &DialSpec, tenant: &TenantId) -> Result<(), Refusal> {
+        if spec.tenant != *tenant {
+            return Err(super::unknown_meeting(&spec.meeting));
+        }
+        match &spec.target {
+            DialTarget::Device { aor, .. }
+                if self.devices.get(aor).is_some_and(|owner| owner.tenant != *tenant) =>
+            {
+                Err(Refusal::call(RefusalKind::NotFound, Cause::NoDevice)
+                    .field("device")
+                    .mend("Choose one of the user's registered devices"))
+            }
+            DialTarget::Number { trunks, .. }
+                if trunks.iter().any(|trunk| self.trunks.get(trunk).is_some_and(|owner| owner != tenant)) =>
+            {
+                Err(Refusal::call(RefusalKind::Conflict, Cause::TrunkDown)
+                    .detail("the trunk is another tenant's"))
+            }
+            DialTarget::Device { .. } | DialTarget::Number { .. } => Ok(()),
+        }
     }
 
     /// Whoever is in, or is being called, is not rung twice.

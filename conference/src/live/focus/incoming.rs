@@ -9,7 +9,7 @@ use crate::vocabulary::{Access, Role};
 use bytes::Bytes;
 use media::sdp;
 use media::worker::LegId;
-use sip_core::ua::{Command as SipCommand, IncomingInvite, Origin};
+use sip_core::ua::{AddressOfRecord, Command as SipCommand, IncomingInvite, Origin, TrunkId};
 
 /// The longest display name taken from a caller.
 const NAME_LIMIT: usize = 64;
@@ -51,14 +51,18 @@ impl Focus {
         }
         self.check_leg_room(&id).map_err(|_| 503_u16)?;
         let entrant = match &invite.origin {
-            Origin::Device(aor) => self.device_entrant(&id, &aor.to_string())?,
-            Origin::Trunk(_) | Origin::TrustedPeer => self.walk_in(&id, invite)?,
+            Origin::Device(aor) => self.device_entrant(&id, aor)?,
+            Origin::Trunk(trunk) => {
+                self.check_trunk(&id, *trunk)?;
+                self.walk_in(&id, invite)?
+            }
+            Origin::TrustedPeer => self.walk_in(&id, invite)?,
         };
         Ok((id, entrant))
     }
 
     /// A registered device is its user: with the row the user has, or as Host of an own meeting, or as a guest.
-    fn device_entrant(&mut self, id: &MeetingId, aor: &str) -> Result<Entrant, u16> {
+    fn device_entrant(&mut self, id: &MeetingId, aor: &AddressOfRecord) -> Result<Entrant, u16> {
         let owner = self.devices.get(aor).ok_or(403_u16)?.clone();
         let meeting =
             self.meetings.get(id).filter(|meeting| meeting.spec.tenant == owner.tenant).ok_or(404_u16)?;
@@ -82,6 +86,15 @@ impl Focus {
             access: Access::Collaborate,
         };
         Ok(Entrant { spec, number: None, walk_in: true })
+    }
+
+    /// Another tenant's meeting does not exist for a trunk.
+    fn check_trunk(&self, id: &MeetingId, trunk: TrunkId) -> Result<(), u16> {
+        let tenant = self.meetings.get(id).map(|meeting| &meeting.spec.tenant);
+        match self.trunks.get(&trunk) {
+            Some(owner) if Some(owner) != tenant => Err(404),
+            _ => Ok(()),
+        }
     }
 
     fn walk_in(&mut self, id: &MeetingId, invite: &IncomingInvite) -> Result<Entrant, u16> {

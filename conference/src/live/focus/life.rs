@@ -46,9 +46,6 @@ impl Focus {
     /// Brings the meeting's state and its two graces in line with who is in.
     pub(super) fn settle(&mut self, at: At, id: &MeetingId) {
         let Some(meeting) = self.meetings.get(id) else { return };
-        if meeting.ending {
-            return;
-        }
         let (empty, has_host, state) = (meeting.present() == 0, meeting.has_host(), meeting.state);
         let running = matches!(state, MeetingState::Started | MeetingState::Active);
         if empty {

@@ -4,7 +4,12 @@
 //! whoever drives it. What is to be done comes out as [`Effect`]s, in the order in which it must be done. Contract:
 //! after each `handle_*` drain [`Focus::poll_output`] until [`Output::Timeout`].
 //!
-//! The same seed and the same inputs give the same effects.
+//! The same seed and the same inputs give the same effects. What the seed is used for:
+//!
+//! | random value | purpose |
+//! |---|---|
+//! | ids of people who dial in | must not be guessable: they are names in the API |
+//! | session ids in SDP | RFC 8866 section 5.2 wants them unique |
 
 mod api;
 mod commands;
@@ -27,7 +32,7 @@ use legs::Leg;
 use media::worker::{LegId, RoomId};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use sip_core::ua::SessionId;
+use sip_core::ua::{AddressOfRecord, SessionId, TrunkId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
@@ -69,9 +74,9 @@ pub struct Focus {
     /// Numbers and aliases, in lower case.
     addresses: BTreeMap<String, MeetingId>,
     rooms: BTreeMap<RoomId, MeetingId>,
-    /// By address of record.
-    devices: BTreeMap<String, DeviceOwner>,
-    registered: BTreeSet<String>,
+    devices: BTreeMap<AddressOfRecord, DeviceOwner>,
+    registered: BTreeSet<AddressOfRecord>,
+    trunks: BTreeMap<TrunkId, TenantId>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
     /// The calls that are not over.
@@ -96,6 +101,7 @@ impl Focus {
             rooms: BTreeMap::new(),
             devices: BTreeMap::new(),
             registered: BTreeSet::new(),
+            trunks: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
             calls: BTreeMap::new(),

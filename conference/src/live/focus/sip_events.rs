@@ -102,20 +102,19 @@ impl Focus {
         let device = binding.device.clone();
         self.effect(Effect::Record(Record::Binding { binding, at: at.wall }));
         // A refresh is no news.
-        if self.registered.insert(device.to_string()) {
+        if self.registered.insert(device.clone()) {
             self.publish_device(at, &device, "device.registered");
         }
     }
 
     fn unregistered(&mut self, at: At, device: AddressOfRecord, kind: &'static str) {
         self.effect(Effect::Record(Record::BindingGone { device: device.clone(), at: at.wall }));
-        if self.registered.remove(&device.to_string()) {
-            self.publish_device(at, &device, kind);
-        }
+        self.registered.remove(&device);
+        self.publish_device(at, &device, kind);
     }
 
     fn publish_device(&mut self, at: At, device: &AddressOfRecord, kind: &'static str) {
-        let Some(owner) = self.devices.get(&device.to_string()) else { return };
+        let Some(owner) = self.devices.get(device) else { return };
         let data = json!({ "user": owner.user, "device": device.user });
         let event = PublicEvent { tenant: owner.tenant.clone(), meeting: None, kind, at: at.wall, data };
         self.effect(Effect::Publish(event));

@@ -437,6 +437,23 @@ fn d30_d37_fifty_targets_at_once_each_with_its_own_result() {
 }
 
 #[test]
+fn d37_a_waiting_call_is_not_started_by_the_end_of_the_meeting() {
+    let config = FocusConfig {
+        limits: FocusLimits { dialling_per_meeting: 1, ..FocusLimits::default() },
+        ..FocusConfig::default()
+    };
+    let mut stage = Stage::with_config(MeetingKind::Conference, config);
+    stage.join("hana", Role::Host);
+    stage.dial(to_number("c1", "tom", NUMBER)).unwrap();
+    stage.dial(to_device("c2", "uma", "103a")).unwrap();
+    assert_eq!((stage.state("c1").0, stage.state("c2").0), (CallState::Dialling, CallState::Queued));
+    stage.ok(Command::EndMeeting { meeting: meeting_id() });
+    assert_eq!(stage.states("c2"), ["queued", "cancelled"]);
+    assert_eq!(stage.log.iter().filter(|line| line.contains("OpenPort")).count(), 1);
+    stage.assert_nothing_left();
+}
+
+#[test]
 fn d38_an_answer_that_crosses_the_cancel_leaves_no_ghost() {
     let mut stage = hosted();
     stage.dial(to_device("c1", "uma", "103a")).unwrap();
@@ -495,4 +512,25 @@ fn same_seed_same_log() {
         stage.log.join("\n")
     };
     assert_eq!(run(), run());
+}
+
+#[test]
+fn nothing_crosses_from_one_tenant_to_another() {
+    let mut stage = hosted();
+    stage.ok(Command::PutDevice {
+        aor: aor("200a"),
+        user: "u-zed".into(),
+        tenant: "zeta".into(),
+        display_name: "Zed".into(),
+        role_hint: None,
+    });
+    stage.ok(Command::PutTrunk { trunk: TrunkId(1), tenant: "zeta".into() });
+    assert_eq!(stage.dial(to_device("c1", "zed", "200a")).unwrap_err().cause, Some(Cause::NoDevice));
+    assert_eq!(stage.dial(to_number("c2", "tom", NUMBER)).unwrap_err().cause, Some(Cause::TrunkDown));
+    let mut foreign = to_device("c3", "uma", "103a");
+    foreign.tenant = "zeta".into();
+    assert_eq!(stage.dial(foreign).unwrap_err().kind, RefusalKind::NotFound);
+    assert!(stage.invites.is_empty());
+    let session = stage.call_in(1, sip_core::ua::Origin::Trunk(TrunkId(1)), "900000001", "+12025550177");
+    assert_eq!(stage.rejected, [(session, 404)]);
 }

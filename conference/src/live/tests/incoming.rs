@@ -5,7 +5,7 @@ use crate::live::focus::{Command, PersonSpec};
 use crate::vocabulary::{Access, MeetingKind, Role};
 use bytes::Bytes;
 use media::sdp::{self, Direction};
-use sip_core::ua::{EndCause, Event as SipEvent, IncomingInvite, Origin, SessionId, TrunkId};
+use sip_core::ua::{BindingInfo, EndCause, Event as SipEvent, IncomingInvite, Origin, SessionId, TrunkId};
 
 fn device(stage: &mut Stage, device: &str, name: &str, role_hint: Option<Role>) {
     stage.ok(Command::PutDevice {
@@ -180,4 +180,30 @@ fn a_guest_spec_without_user_is_its_own_person() {
     let guest = PersonSpec { user: None, access: Access::ViewOnly, ..person("gus", Role::Attendee) };
     stage.ok(Command::JoinWebrtc { meeting: meeting_id(), person: guest });
     assert!(stage.last_event("person.joined")["person"]["user"].is_null());
+}
+
+#[test]
+fn d15_registrations_are_told_once_and_ends_always() {
+    let mut stage = Stage::empty(MeetingKind::Conference);
+    device(&mut stage, "103a", "uma", None);
+    let binding = BindingInfo {
+        device: aor("103a"),
+        contact: "sip:103a@198.51.100.3".into(),
+        source: far_end().address,
+        user_agent: "Phone".into(),
+        call_id: "r1".into(),
+        cseq: 1,
+        last_seen: stage.now,
+        expires_at: stage.now + at_ms(60_000),
+    };
+    stage.sip(SipEvent::Registered(binding.clone()));
+    stage.sip(SipEvent::Registered(binding));
+    assert_eq!(stage.count_events("device.registered"), 1, "a refresh is no news");
+    assert_eq!(stage.last_event("device.registered")["user"], "u-uma");
+    assert_eq!(stage.last_event("device.registered")["device"], "103a");
+    stage.sip(SipEvent::RegistrationExpired { device: aor("103a") });
+    assert_eq!(stage.count_events("device.expired"), 1);
+    stage.sip(SipEvent::Unregistered { device: aor("103a") });
+    assert_eq!(stage.count_events("device.unregistered"), 1, "it may have been registered before a restart");
+    assert_eq!(stage.records.len(), 4);
 }
