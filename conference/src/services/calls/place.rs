@@ -88,10 +88,7 @@ impl Services {
         let stored = Store::stored_answer(&mut transaction, &user.tenant, &user.user, key).await?;
         let Some(stored) = stored else { return Ok(None) };
         if stored.request_hash != request {
-            return Err(ServiceError {
-                field: Some("Idempotency-Key".to_owned()),
-                ..conflict("This key was used for another request").mend("Use a new key for a new request")
-            });
+            return Err(key_was_used());
         }
         let answers = serde_json::from_str(&stored.response);
         answers.map(Some).map_err(|error| ServiceError::internal(error.to_string()))
@@ -112,7 +109,11 @@ impl Services {
         if let Some((key, request_hash)) = key {
             let answer = StoredAnswer { request_hash: request_hash.to_owned(), response: response(&calls)? };
             let owner = (&desk.host.tenant, &desk.host.user, key);
-            Store::insert_answer(&mut transaction, owner, &answer, self.now()).await?;
+            match Store::insert_answer(&mut transaction, owner, &answer, self.now()).await {
+                // The lock is per meeting: the same key came in for another one at the same time.
+                Err(error) if error.is_unique_violation() => return Err(key_was_used()),
+                written => written?,
+            }
         }
         transaction.commit().await.map_err(StoreError::from)?;
 
@@ -265,6 +266,13 @@ impl Services {
 fn response(calls: &[Written]) -> Result<String, ServiceError> {
     let answers: Vec<&CallAnswer> = calls.iter().map(|call| &call.answer).collect();
     serde_json::to_string(&answers).map_err(|error| ServiceError::internal(error.to_string()))
+}
+
+fn key_was_used() -> ServiceError {
+    ServiceError {
+        field: Some("Idempotency-Key".to_owned()),
+        ..conflict("This key was used for another request").mend("Use a new key for a new request")
+    }
 }
 
 fn check_key(key: &str) -> Result<&str, ServiceError> {
