@@ -131,7 +131,8 @@ impl Reader {
         let data = match &self.meeting {
             Some(meeting) => {
                 let snapshot = self.state.services.watch(&self.actor, meeting).await;
-                let snapshot = snapshot.map_err(|_| Some((close::FORBIDDEN, "the meeting is out of reach")))?;
+                let snapshot =
+                    snapshot.map_err(|_| Some((close::FORBIDDEN, "the meeting is out of reach")))?;
                 serde_json::to_value(snapshot).unwrap_or_default()
             }
             None => json!({ "meeting": null, "people": [], "calls": [], "slots": {} }),

@@ -137,7 +137,8 @@ impl Services {
             host: row.host.clone(),
             sources,
             credentials,
-            registration: aor_user.map(|aor_user| TrunkRegistration { aor_user, expires: TRUNK_EXPIRES_SECONDS }),
+            registration: aor_user
+                .map(|aor_user| TrunkRegistration { aor_user, expires: TRUNK_EXPIRES_SECONDS }),
         })
     }
 }
