@@ -29,7 +29,7 @@ const causes: Readonly<Record<string, string>> = {
   no_such_extension: "No such extension",
   no_caller_id: "You have no Caller ID set",
   caller_id_not_owned: "Your Caller ID is not one of your numbers",
-  emergency: "Emergency numbers are not dialled from a meeting. Use a phone",
+  emergency: "Emergency numbers are not dialled from a meeting",
   destination_denied: "Calls to this destination are not allowed",
   do_not_call: "This number asked not to be called",
   quiet_hours: "It is outside calling hours there",

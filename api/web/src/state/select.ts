@@ -12,6 +12,12 @@ export const isPending = (phase: CallPhase): boolean => !isFinal(phase) && phase
 
 export const isPhone = (person: Person): boolean => person.leg_kind === "sip" || person.leg_kind === "phone";
 
+/** Known by a phone number and nothing else. */
+export const isBareNumber = (person: Person): boolean => !person.user && !person.email && Boolean(person.number);
+
+/** Known by an e-mail address and nothing else. */
+export const isBareMail = (person: Person): boolean => !person.user && Boolean(person.email);
+
 export function myself(state: RoomState): Person | null {
   return state.me === null ? null : (state.people[state.me] ?? null);
 }
