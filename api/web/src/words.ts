@@ -135,6 +135,7 @@ export const words = {
     sip: "SIP address",
     people: "PEOPLE",
     peopleEmpty: "Nobody has been added.",
+    called: "Called from the meeting",
     start: "Start",
     join: "Join",
   },

@@ -39,7 +39,7 @@ export function PersonRow({ person, call, host }: PersonRowProps) {
           <RoleTag role={person.role} />
           {person.access === "view_only" && <ViewOnlyTag />}
         </span>
-        {!person.present && call && (
+        {!person.present && call && (host || isPending(call.state)) && (
           <span class="row-line">
             <CallLine call={call} />
             {host && <CallActions call={call} name={name} />}

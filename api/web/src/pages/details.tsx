@@ -108,7 +108,13 @@ function SavedRow({ person }: { person: Person }) {
           {person.role !== "attendee" && <RoleTag role={person.role} />}
           {person.access === "view_only" && <ViewOnlyTag />}
         </span>
-        <span class="row-detail">{numberOnly ? words.create.noEmail : reach.filter(Boolean).join(" · ")}</span>
+        <span class="row-detail">
+          {person.source === "call"
+            ? words.details.called
+            : numberOnly
+              ? words.create.noEmail
+              : reach.filter(Boolean).join(" · ")}
+        </span>
       </span>
       {person.link && (
         <span class="row-actions">

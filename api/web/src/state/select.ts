@@ -58,6 +58,12 @@ export function strayCalls(state: RoomState): Call[] {
   );
 }
 
+/** On the list only because of a call that is over: the Hosts' business, nobody else's. */
+export function calledInVain(state: RoomState, person: Person): boolean {
+  const call = latestCall(state, person.id);
+  return person.source === "call" && call !== null && !isPending(call.state);
+}
+
 /** Which slot carries this person's camera, if one does. */
 export function slotOf(state: RoomState, person: string): number | null {
   const slot = state.slots.indexOf(person);
