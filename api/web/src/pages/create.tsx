@@ -48,7 +48,10 @@ export function CreatePage() {
               placeholder={words.create.titlePlaceholder}
               data-testid="meeting-title"
               value={title}
-              onInput={(event) => setTitle(event.currentTarget.value)}
+              onInput={(event) => {
+                setTitle(event.currentTarget.value);
+                setProblem(null);
+              }}
             />
           </label>
           <TypeChoice type={type} onType={setType} />

@@ -26,12 +26,15 @@ export function PeopleEditor({ api, people, onPeople }: PeopleEditorProps) {
   const add = (who: Who) => {
     const key = keyOf(who);
     if (people.some((person) => person.key === key)) return setMessage(words.common.alreadyInList(nameOf(who)));
+    change([...people, { key, who, role: "attendee" }]);
+  };
+  const change = (next: readonly DraftPerson[]) => {
     setMessage("");
-    onPeople([...people, { key, who, role: "attendee" }]);
+    onPeople(next);
   };
   const setRole = (key: string, role: Role) =>
-    onPeople(people.map((person) => (person.key === key ? { ...person, role } : person)));
-  const remove = (key: string) => onPeople(people.filter((person) => person.key !== key));
+    change(people.map((person) => (person.key === key ? { ...person, role } : person)));
+  const remove = (key: string) => change(people.filter((person) => person.key !== key));
 
   return (
     <>
