@@ -120,6 +120,7 @@ export const words = {
     people: "PEOPLE",
     peoplePrompt: "Select or type a name, extension, number, or email",
     peopleEmpty: "Nobody added yet. You can also invite people while the meeting is active.",
+    yourself: "You are the Host already",
     noEmail: "no e-mail, will not be sent an invitation",
     next: "NEXT",
     created: "Meeting created",
