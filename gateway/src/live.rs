@@ -125,7 +125,11 @@ impl Live for LiveHandle {
                 self.user_agent(ua::Command::PutDevice(account)).await;
                 self.tell(Command::PutDevice { aor, user, tenant, display_name, role_hint: None }).await;
             }
-            Provision::Trunk(trunk) => self.user_agent(ua::Command::PutTrunk(*trunk)).await,
+            Provision::Trunk(trunk, tenant) => {
+                let id = trunk.id;
+                self.user_agent(ua::Command::PutTrunk(*trunk)).await;
+                self.tell(Command::PutTrunk { trunk: id, tenant }).await;
+            }
             Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(*binding)).await,
         }
     }
