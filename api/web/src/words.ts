@@ -196,6 +196,7 @@ export const words = {
     left: "You have left the meeting",
     lost: "The connection to the meeting was lost",
     removed: "You have been removed from the meeting",
+    replaced: "You have joined from another window",
     rejoin: "Join again",
     nowRole: (role: string) => `You are now ${role}`,
     nowViewOnly: "A Host has set you to VIEW ONLY",

@@ -6,7 +6,7 @@ import { type Dialler, type DiallerAction, emptyDialler, reduceDialler } from ".
 import { isPending } from "./select";
 
 /** Why the meeting is over for this browser. */
-export type Over = "ended" | "removed" | "left" | "lost";
+export type Over = "ended" | "removed" | "left" | "lost" | "replaced";
 
 /** This browser's own devices and connection. */
 export interface Local {
