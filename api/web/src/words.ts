@@ -255,7 +255,6 @@ export const words = {
     again: "Call again",
     againWho: (name: string) => `Call again: ${name}`,
     useInvite: "To reach an e-mail address, share JOIN INFO",
-    placed: (count: number) => (count === 1 ? "1 call placed" : `${count} calls placed`),
   },
 } as const;
 

@@ -205,8 +205,6 @@ export class Controller {
         type: "dialler",
         action: { type: "answered", keys: ready.map((row) => row.key), receipts },
       });
-      const placed = receipts.filter((receipt) => receipt.state !== "refused").length;
-      if (placed > 0) toast(words.call.placed(placed));
     } catch (error) {
       const answered = error instanceof ApiError && error.status > 0 && error.status < 500;
       this.store.dispatch({ type: "dialler", action: answered ? { type: "rejected" } : { type: "unreachable" } });
