@@ -191,6 +191,8 @@ describe("what the user is told", () => {
     const joined = after(snapshot(2, [hana], [call("c1", { display_name: "Ari", state: "joined" })]));
     expect(noticesBetween(ringing, joined)).toEqual(["Ari is in the meeting"]);
     expect(noticesBetween(joined, joined)).toEqual([]);
+    const watching = { invite: "call" } as const;
+    expect(noticesBetween({ ...ringing, ...watching }, { ...joined, ...watching })).toEqual([]);
   });
 
   it("says nothing of what was so before this browser came", () => {
