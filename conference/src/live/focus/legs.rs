@@ -54,6 +54,10 @@ pub(super) struct SipLeg {
     pub(super) version: u64,
     /// The offer of an incoming call that waits for the port.
     pub(super) offer: Option<Bytes>,
+    /// What was agreed with a caller known by address alone, until the ACK proves that the address is theirs.
+    pub(super) unproven: Option<Negotiated>,
+    /// The caller has proved who they are by digest.
+    pub(super) proved: bool,
     /// The description of a provisional answer, in case the final one has none.
     pub(super) early: Option<Bytes>,
     /// The answer to an incoming INVITE has been sent.

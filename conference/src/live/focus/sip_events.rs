@@ -20,8 +20,9 @@ impl Focus {
             Event::Registered(binding) => self.registered(at, binding),
             Event::Unregistered { device } => self.unregistered(at, device, "device.unregistered"),
             Event::RegistrationExpired { device } => self.unregistered(at, device, "device.expired"),
-            // The caller has been in since our 200; a missing ACK comes as `Ended`. Trunks have no meeting.
-            Event::Established { .. } | Event::TrunkUp { .. } | Event::TrunkDown { .. } => {}
+            Event::Established { session } => self.established(at, session),
+            // Trunks have no meeting.
+            Event::TrunkUp { .. } | Event::TrunkDown { .. } => {}
         }
     }
 
