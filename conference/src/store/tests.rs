@@ -240,8 +240,8 @@ async fn provisioning_tells_the_running_part_everything() {
     }
     devices.sort();
     assert_eq!(devices, ["100a", "101a", "102a", "103a", "103b"]);
-    assert_eq!(trunks[0].credentials.as_ref().unwrap().password, "trunk-secret-demo");
-    assert!(trunks[0].registration.is_none());
+    assert_eq!(trunks[0].trunk.credentials.as_ref().unwrap().password, "trunk-secret-demo");
+    assert!(trunks[0].trunk.registration.is_none());
 }
 
 #[tokio::test]
