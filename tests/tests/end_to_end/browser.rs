@@ -12,7 +12,7 @@ use crate::support::{LONG, eventually, on_stage};
 const SLOW: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a57_a58_chromium_calls_baresip_and_both_hear_each_other() {
+async fn a57_a58_d41_chromium_calls_baresip_and_both_hear_each_other() {
     on_stage(async |stage| {
         let mut baresip = Baresip::start(&BaresipConfig {
             user: "103a".to_owned(),
@@ -47,7 +47,7 @@ async fn a57_a58_chromium_calls_baresip_and_both_hear_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_browsers_see_each_other_and_nobody_who_comes_or_goes_disturbs_them() {
+async fn d48_two_browsers_see_each_other_and_nobody_who_comes_or_goes_disturbs_them() {
     on_stage(async |stage| {
         let _uma = stage.registered_phone("103a", tone::UMA).await?;
         let mut browser = Browser::run("video.mjs", stage.api.base(), &[]).await?;
