@@ -1,7 +1,8 @@
 //! Which browser's page is still there.
 //!
 //! A browser's leg lives as long as its page: the page names the leg when it opens the event stream. When that socket
-//! closes and no new one names the leg within five seconds (a reload, a change of network), the leg leaves.
+//! closes and no new one names the leg within five seconds (a reload, a change of network), the leg leaves. A page that
+//! closes its socket with code 1000 says that it leaves on purpose: nobody waits for it.
 
 use conference::ids::PersonId;
 use conference::services::{LegId, Services};
@@ -48,10 +49,10 @@ impl Presence {
             entry.turn += 1;
             Some(())
         });
-        own.map(|()| PresenceGuard { presence: self.clone(), leg })
+        own.map(|()| PresenceGuard { presence: self.clone(), leg, grace: GRACE })
     }
 
-    fn close(&self, leg: LegId) {
+    fn close(&self, leg: LegId, grace: Duration) {
         let turn = self.with(|legs| {
             let entry = legs.get_mut(&leg.0)?;
             entry.sockets = entry.sockets.saturating_sub(1);
@@ -59,7 +60,7 @@ impl Presence {
             (entry.sockets == 0).then_some(entry.turn)
         });
         if let Some(turn) = turn {
-            self.leave_later(leg, turn, GRACE);
+            self.leave_later(leg, turn, grace);
         }
     }
 
@@ -91,10 +92,18 @@ impl Presence {
 pub(crate) struct PresenceGuard {
     presence: Presence,
     leg: LegId,
+    grace: Duration,
+}
+
+impl PresenceGuard {
+    /// The page will not come back, so its leg leaves with this socket, unless another socket names it too.
+    pub(crate) fn leave_on_purpose(&mut self) {
+        self.grace = Duration::ZERO;
+    }
 }
 
 impl Drop for PresenceGuard {
     fn drop(&mut self) {
-        self.presence.close(self.leg);
+        self.presence.close(self.leg, self.grace);
     }
 }

@@ -22,6 +22,8 @@ use utoipa::IntoParams;
 
 /// Close codes of our own (RFC 6455 section 7.4.2).
 mod close {
+    /// Sent by the page: it leaves on purpose (RFC 6455, section 7.4.1: normal closure).
+    pub(super) const ON_PURPOSE: u16 = 1000;
     /// The token is no longer valid.
     pub(super) const UNAUTHORIZED: u16 = 4401;
     /// The reader may no longer see this.
@@ -45,7 +47,8 @@ const MESSAGE_MAX: usize = 4 * 1024;
 pub(crate) struct EventsQuery {
     /// The meeting to watch.
     meeting: Option<String>,
-    /// The reader's own leg: it leaves five seconds after this socket has closed, unless a new one names it.
+    /// The reader's own leg: it leaves five seconds after this socket has closed, unless a new one names it; at once if it
+    /// was closed with code 1000.
     leg: Option<u64>,
     /// The last id seen: everything after it follows the snapshot.
     after: Option<u64>,
@@ -76,7 +79,7 @@ pub(crate) async fn events(
     })?;
     let presence = query.leg.and_then(|leg| state.presence.open(LegId(leg), viewer.person.as_ref()));
     let reader =
-        Reader { meeting: viewer.filter.meeting.clone(), state, token, actor, viewer, _presence: presence };
+        Reader { meeting: viewer.filter.meeting.clone(), state, token, actor, viewer, presence };
     let after = query.after;
     Ok(upgrade
         .max_message_size(MESSAGE_MAX)
@@ -108,7 +111,7 @@ struct Reader {
     actor: Actor,
     meeting: Option<MeetingId>,
     viewer: Viewer,
-    _presence: Option<PresenceGuard>,
+    presence: Option<PresenceGuard>,
 }
 
 impl Reader {
@@ -131,7 +134,8 @@ impl Reader {
         let data = match &self.meeting {
             Some(meeting) => {
                 let snapshot = self.state.services.watch(&self.actor, meeting).await;
-                let snapshot = snapshot.map_err(|_| Some((close::FORBIDDEN, "the meeting is out of reach")))?;
+                let snapshot =
+                    snapshot.map_err(|_| Some((close::FORBIDDEN, "the meeting is out of reach")))?;
                 serde_json::to_value(snapshot).unwrap_or_default()
             }
             None => json!({ "meeting": null, "people": [], "calls": [], "slots": {} }),
@@ -153,7 +157,11 @@ impl Reader {
                     if let Err(ended) = self.tell(socket, &event).await { return ended }
                 }
                 message = socket.recv() => match message {
-                    None | Some(Err(_) | Ok(Message::Close(_))) => return None,
+                    Some(Ok(Message::Close(frame))) => {
+                        self.closed_by_page(frame.map(|frame| frame.code));
+                        return None;
+                    }
+                    None | Some(Err(_)) => return None,
                     Some(Ok(_)) => silent = 0,
                 },
                 _ = heartbeat.tick() => {
@@ -164,6 +172,12 @@ impl Reader {
                     if !matches!(ping, Ok(Ok(()))) { return None }
                 }
             }
+        }
+    }
+
+    fn closed_by_page(&mut self, code: Option<u16>) {
+        if let (Some(presence), Some(close::ON_PURPOSE)) = (&mut self.presence, code) {
+            presence.leave_on_purpose();
         }
     }
 

@@ -83,7 +83,10 @@ async fn d62_a_snapshot_first_then_every_event_and_resume_by_the_last_id() {
     let first = ringing(&app, &id, &tenant);
     let event = frame(&mut socket).await;
     assert_eq!((&event["type"], &event["id"]), (&json!("event"), &json!(first)));
-    assert_eq!((&event["kind"], &event["at"], &event["meeting"]), (&json!("call.ringing"), &json!(5), &json!(id)));
+    assert_eq!(
+        (&event["kind"], &event["at"], &event["meeting"]),
+        (&json!("call.ringing"), &json!(5), &json!(id))
+    );
     drop(socket);
 
     let second = ringing(&app, &id, &tenant);

@@ -175,13 +175,12 @@ impl Services {
 
     pub(super) fn meeting_view(&self, reach: &Reach, snapshot: Option<&MeetingSnapshot>) -> Meeting {
         let row = &reach.meeting;
-        let live = snapshot.filter(|snapshot| snapshot.meeting.state != MeetingState::Scheduled);
         Meeting {
             id: row.id.clone(),
             number: row.number.clone(),
             title: row.title.clone(),
             kind: row.kind,
-            state: live.map_or(row.state, |snapshot| snapshot.meeting.state),
+            state: state_now(row.state, snapshot.map(|snapshot| snapshot.meeting.state)),
             owner: row.owner.clone(),
             alias: row.alias.clone(),
             link: self.link(row.id.as_str()),
@@ -251,7 +250,13 @@ impl Services {
             meeting.title,
             in_groups_of_three(&meeting.number),
         );
-        Ok(JoinInfo { text, link, meeting_number: meeting.number.clone(), title: meeting.title.clone(), sip_uri })
+        Ok(JoinInfo {
+            text,
+            link,
+            meeting_number: meeting.number.clone(),
+            title: meeting.title.clone(),
+            sip_uri,
+        })
     }
 
     /// Opens a meeting for its people, also one that has ended.
@@ -294,8 +299,18 @@ impl Services {
     }
 }
 
+/// Whoever is in, the running part knows first; what is planned, and that an ended meeting was opened again, only the
+/// database knows.
+fn state_now(stored: MeetingState, live: Option<MeetingState>) -> MeetingState {
+    let running = |state| matches!(state, MeetingState::Started | MeetingState::Active);
+    match live {
+        Some(live) if running(live) || (live == MeetingState::Ended && running(stored)) => live,
+        _ => stored,
+    }
+}
+
 /// Somebody who dialled in and is on no list.
-fn walk_in(person: &PersonView, host: bool) -> Person {
+pub(super) fn walk_in(person: &PersonView, host: bool) -> Person {
     Person {
         id: person.id.clone(),
         user: person.user.clone(),
@@ -330,7 +345,10 @@ fn in_groups_of_three(number: &str) -> String {
 fn is_obvious(number: &str) -> bool {
     let digits = number.as_bytes();
     let steps = |step: i16| {
-        digits.windows(2).filter(|pair| matches!(pair, [a, b] if i16::from(*b) - i16::from(*a) == step)).count()
+        digits
+            .windows(2)
+            .filter(|pair| matches!(pair, [a, b] if i16::from(*b) - i16::from(*a) == step))
+            .count()
     };
     let different = digits.iter().collect::<std::collections::BTreeSet<_>>().len();
     let repeated = digits.chunks(3).collect::<std::collections::BTreeSet<_>>().len() == 1;
@@ -357,8 +375,27 @@ mod tests {
     }
 
     #[test]
+    fn i01_the_running_part_knows_who_is_in_and_the_database_the_rest() {
+        use MeetingState::{Active, Ended, Scheduled, Started};
+        for (stored, live, shown) in [
+            (Scheduled, None, Scheduled),
+            (Scheduled, Some(Scheduled), Scheduled),
+            (Scheduled, Some(Active), Active),
+            (Started, Some(Active), Active),
+            (Active, Some(Ended), Ended),
+            (Ended, Some(Scheduled), Ended),
+            (Scheduled, Some(Ended), Scheduled),
+        ] {
+            assert_eq!(state_now(stored, live), shown, "{stored:?} {live:?}");
+        }
+    }
+
+    #[test]
     fn i60_others_see_the_last_digits_only() {
-        assert_eq!(masked("+12025550177"), "\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}0177");
+        assert_eq!(
+            masked("+12025550177"),
+            "\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}0177"
+        );
         assert_eq!(masked("17"), "17");
     }
 

@@ -23,8 +23,8 @@ pub enum Provision {
     Meeting(MeetingSpec),
     /// A device: its account for the user agent, its user for the focus.
     Device(Box<ProvisionedDevice>),
-    /// A trunk: for the user agent.
-    Trunk(Box<Trunk>),
+    /// A trunk: for the user agent, its tenant for the focus.
+    Trunk(Box<Trunk>, TenantId),
     /// A binding from before the restart: for the user agent.
     Binding(Box<StoredBinding>),
 }
@@ -69,7 +69,7 @@ impl Services {
             self.provision_devices(tenant).await?;
             for row in self.store.trunks(&tenant.id).await? {
                 let trunk = self.trunk(tenant, &row)?;
-                self.live.provision(Provision::Trunk(Box::new(trunk))).await;
+                self.live.provision(Provision::Trunk(Box::new(trunk), tenant.id.clone())).await;
             }
             self.provision_meetings(tenant).await?;
         }
@@ -137,7 +137,8 @@ impl Services {
             host: row.host.clone(),
             sources,
             credentials,
-            registration: aor_user.map(|aor_user| TrunkRegistration { aor_user, expires: TRUNK_EXPIRES_SECONDS }),
+            registration: aor_user
+                .map(|aor_user| TrunkRegistration { aor_user, expires: TRUNK_EXPIRES_SECONDS }),
         })
     }
 }

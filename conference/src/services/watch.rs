@@ -1,11 +1,11 @@
 //! Watching: what a reader of the event stream is shown, and the browsers that go away.
 
+use super::Services;
 use super::actor::Actor;
 use super::error::ServiceError;
 use super::events::{Event, EventFilter};
 use super::meetings::masked;
 use super::views::Snapshot;
-use super::Services;
 use crate::ids::{MeetingId, PersonId};
 use crate::live::focus::Command;
 use media::worker::LegId;

@@ -105,6 +105,22 @@ describe("the room after events", () => {
     expect(latestCall(state, "ari")?.call).toBe("c2");
   });
 
+  it("i52_somebody_called_stays_in_the_list_when_the_call_has_failed", () => {
+    const data = { person: "p9", display_name: "+12025550120", number: "+12025550120", role: "presenter" };
+    const state = after(
+      snapshot(1, [hana], []),
+      event(2, "call.queued", { ...data, call: "c1", state: "queued", at: 2 }),
+      event(3, "call.failed", { ...data, call: "c1", state: "failed", cause: "busy", at: 4 }),
+    );
+    expect(absent(state)).toMatchObject([{ id: "p9", number: "+12025550120", role: "presenter", present: false }]);
+    expect(latestCall(state, "p9")?.cause).toBe("busy");
+    const removed = after(
+      snapshot(1, [hana], []),
+      event(2, "call.ended", { ...data, call: "c1", state: "ended", at: 4 }),
+    );
+    expect(absent(removed)).toEqual([]);
+  });
+
   it("shows a running call whose person is not in the list yet", () => {
     const state = after(snapshot(1, [hana], [call("c1"), call("c2", { person: "uma", state: "failed" })]));
     expect(strayCalls(state).map((each) => each.call)).toEqual(["c1"]);

@@ -3,6 +3,7 @@
 import type { Call, Meeting, MeetingPhase, Person } from "../api/client";
 import { type Frame, readCall, readPerson, readSlots, type Snapshot } from "../api/frames";
 import { type Dialler, type DiallerAction, emptyDialler, reduceDialler } from "./dialler";
+import { isPending } from "./select";
 
 /** Why the meeting is over for this browser. */
 export type Over = "ended" | "removed" | "left" | "lost";
@@ -130,7 +131,23 @@ function takeCall(state: RoomState, data: EventData): RoomState {
   const known = state.calls[call.call];
   // After a reconnect, events from before the snapshot may be told again.
   if (known && (call.at ?? 0) < (known.at ?? 0)) return state;
-  return { ...state, calls: { ...state.calls, [call.call]: { ...known, ...call } } };
+  const calls = { ...state.calls, [call.call]: { ...known, ...call } };
+  const person = calledPerson(state, call);
+  return { ...state, calls, people: person === null ? state.people : { ...state.people, [person.id]: person } };
+}
+
+/** Calling somebody new puts them on the list of people, and no event but the call's own says so. */
+function calledPerson(state: RoomState, call: Call): Person | null {
+  if (!call.person || state.people[call.person] || !isPending(call.state)) return null;
+  return {
+    id: call.person,
+    display_name: call.display_name || call.target || "",
+    number: call.number ?? null,
+    role: call.role ?? "attendee",
+    access: "collaborate",
+    source: "call",
+    present: false,
+  };
 }
 
 function takePerson(state: RoomState, what: string, data: EventData): RoomState {

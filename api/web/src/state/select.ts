@@ -12,6 +12,12 @@ export const isPending = (phase: CallPhase): boolean => !isFinal(phase) && phase
 
 export const isPhone = (person: Person): boolean => person.leg_kind === "sip" || person.leg_kind === "phone";
 
+/** Known by a phone number and nothing else. */
+export const isBareNumber = (person: Person): boolean => !person.user && !person.email && Boolean(person.number);
+
+/** Known by an e-mail address and nothing else. */
+export const isBareMail = (person: Person): boolean => !person.user && Boolean(person.email);
+
 export function myself(state: RoomState): Person | null {
   return state.me === null ? null : (state.people[state.me] ?? null);
 }
@@ -50,6 +56,12 @@ export function strayCalls(state: RoomState): Call[] {
   return Object.values(state.calls).filter(
     (call) => isPending(call.state) && !(call.person && state.people[call.person]),
   );
+}
+
+/** On the list only because of a call that is over: the Hosts' business, nobody else's. */
+export function calledInVain(state: RoomState, person: Person): boolean {
+  const call = latestCall(state, person.id);
+  return person.source === "call" && call !== null && !isPending(call.state);
 }
 
 /** Which slot carries this person's camera, if one does. */

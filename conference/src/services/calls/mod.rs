@@ -11,7 +11,7 @@ pub use plan::CallTarget;
 
 use super::Services;
 use super::actor::Actor;
-use super::error::ServiceError;
+use super::error::{ErrorKind, ServiceError};
 use super::meetings::masked;
 use super::views::{Call, CallEvent, CallRecord};
 use crate::ids::{CallId, MeetingId};
@@ -84,10 +84,8 @@ impl Services {
     async fn reach_call(&self, actor: &Actor, id: &CallId) -> Result<(CallRow, bool), ServiceError> {
         let none = || ServiceError::not_found("call");
         let row = self.store.call(actor.tenant(), id).await?.ok_or_else(none)?;
-        let reach = self.reach(actor, &row.meeting).await.map_err(|error| match error.kind {
-            super::ErrorKind::NotFound => none(),
-            _ => error,
-        })?;
+        let reach = self.reach(actor, &row.meeting).await;
+        let reach = reach.map_err(|error| if error.kind == ErrorKind::NotFound { none() } else { error })?;
         Ok((row, reach.is_host()))
     }
 }
