@@ -204,7 +204,8 @@ impl UserAgent {
             let established = Established { dialog, unacknowledged: None, offer: None, release: false };
             session.state = SessionState::Established(Box::new(established));
             self.settle(id);
-            self.emit(Event::Answered { session: id, body: described_by(&response.message) });
+            let source = self.response_source.unwrap_or(destination);
+            self.emit(Event::Answered { session: id, body: described_by(&response.message), source });
         }
     }
 
