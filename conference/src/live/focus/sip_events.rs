@@ -14,7 +14,7 @@ impl Focus {
         match event {
             Event::Incoming(invite) => self.incoming(*invite),
             Event::Provisional { session, status, body } => self.provisional(at, session, status, body),
-            Event::Answered { session, body } => self.answered(at, session, body),
+            Event::Answered { session, body, .. } => self.answered(at, session, body),
             Event::Offer { session, body } => self.offered(session, &body),
             Event::Ended { session, cause } => self.ended(at, session, cause),
             Event::Registered(binding) => self.registered(at, binding),

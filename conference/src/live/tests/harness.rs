@@ -234,7 +234,13 @@ impl Stage {
     pub(crate) fn pick_up(&mut self, session: SessionId) {
         let offer = self.invites.iter().find(|invite| invite.session == session).unwrap().offer.clone();
         let (_, answer) = sdp::answer(&far_end(), &offer).unwrap();
-        self.sip(SipEvent::Answered { session, body: answer.into() });
+        self.answered_with(session, answer.into());
+    }
+
+    /// The far end picks up with this session description.
+    pub(crate) fn answered_with(&mut self, session: SessionId, body: Bytes) {
+        let source = SocketAddr::from(([127, 0, 0, 1], 5070));
+        self.sip(SipEvent::Answered { session, body, source });
     }
 
     pub(crate) fn over(&mut self, session: SessionId, cause: sip_core::ua::EndCause) {
