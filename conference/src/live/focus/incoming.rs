@@ -28,6 +28,7 @@ impl Focus {
                     caller: Some(entrant),
                     offer: Some(invite.body),
                     symmetric: matches!(invite.origin, Origin::Device(_)),
+                    signalled_from: Some(invite.source.ip()),
                     ..SipLeg::default()
                 };
                 self.legs.insert(leg, Leg::new(meeting, room, person, Carrier::Sip(Box::new(sip))));
