@@ -161,6 +161,9 @@ impl Worker {
     }
 
     /// One mix tick of 20 ms for every room.
+    ///
+    /// Drain [`Self::poll_transmit`] after each tick, also when several are due at once: there is room for two
+    /// packets per phone, and more are lost (counted in [`Load::dropped_transmits`]).
     pub fn handle_tick(&mut self, now: Instant) {
         self.ticks += 1;
         for room in self.rooms.values_mut() {
