@@ -234,7 +234,7 @@ async fn provisioning_tells_the_running_part_everything() {
     for provision in &state.provisions {
         match provision {
             Provision::Device(device) => devices.push(device.account.aor.user.clone()),
-            Provision::Trunk(trunk, _) => trunks.push(trunk),
+            Provision::Trunk(trunk) => trunks.push(trunk),
             _ => {}
         }
     }

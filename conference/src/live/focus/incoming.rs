@@ -29,6 +29,7 @@ impl Focus {
                     offer: Some(invite.body),
                     symmetric: matches!(invite.origin, Origin::Device(_)),
                     proved: matches!(invite.origin, Origin::Device(_)),
+                    signalled_from: Some(invite.source.ip()),
                     ..SipLeg::default()
                 };
                 self.legs.insert(leg, Leg::new(meeting, room, person, Carrier::Sip(Box::new(sip))));
