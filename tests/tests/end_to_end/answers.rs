@@ -14,7 +14,7 @@ use partyline_tests::voice::Voice;
 use crate::support::{LONG, call_and_join, call_one, on_stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a58_after_the_answer_both_sides_hear_each_other() {
+async fn a58_d40_d41_after_the_answer_both_sides_hear_each_other() {
     on_stage(async |stage| {
         let uma = stage.registered_phone("103a", tone::UMA).await?;
         let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
@@ -41,7 +41,7 @@ async fn a58_after_the_answer_both_sides_hear_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a54_calls_begin_together_and_only_when_pressed() {
+async fn a53_a54_d37_calls_begin_together_and_only_when_pressed() {
     on_stage(async |stage| {
         let uma = stage.registered_phone("103a", tone::UMA).await?;
         let room = stage.room("hana", "conference", Voice::silent()).await?;
@@ -123,7 +123,7 @@ async fn i51_before_the_key_nothing_passes_either_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i50_keys_without_a_marker_and_other_keys() {
+async fn i50_d21_keys_without_a_marker_and_other_keys() {
     on_stage(async |stage| {
         let number = "+12025550179";
         let key = |digit, marker| KeyPress { marker, ..KeyPress::new(digit) };

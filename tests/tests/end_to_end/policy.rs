@@ -5,10 +5,11 @@ use std::time::Duration;
 use partyline_tests::api::CallTarget;
 use partyline_tests::carrier;
 use partyline_tests::shared::token;
+use partyline_tests::tone;
 use partyline_tests::voice::Voice;
 use serde_json::json;
 
-use crate::support::on_stage;
+use crate::support::{call_and_join, call_one, on_stage};
 
 /// Emergency numbers as people and machines write them.
 const EMERGENCY: [&str; 33] = [
@@ -92,7 +93,7 @@ async fn i46_without_a_host_in_the_meeting_nothing_is_dialled() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i32_a_national_and_a_local_number_are_the_same() {
+async fn a50_i32_a_national_and_a_local_number_are_the_same() {
     on_stage(async |stage| {
         let room = stage.room("hana", "conference", Voice::silent()).await?;
         for typed in ["(202) 555-0110", "5550110", "+1 202-555-0110", "1 202 555 0110"] {
@@ -109,7 +110,7 @@ async fn i32_a_national_and_a_local_number_are_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i20_nobody_sees_the_other_tenant() {
+async fn a09_nobody_sees_the_other_tenant() {
     on_stage(async |stage| {
         let (hana, _) = stage.login("hana").await?;
         let meeting = hana.create_meeting("Private", "conference", &[]).await?;
@@ -118,6 +119,30 @@ async fn i20_nobody_sees_the_other_tenant() {
         let (zed, _) = stage.login("zed").await?;
         let answer = zed.send("GET", &format!("/v1/meetings/{}", meeting.id), &[], None).await?;
         assert!([403, 404].contains(&answer.status), "{} {}", answer.status, answer.body);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i36_somebody_who_is_in_is_not_rung_again() {
+    on_stage(async |stage| {
+        let uma = stage.registered_phone("103a", tone::UMA).await?;
+        let room = stage.room("hana", "conference", Voice::silent()).await?;
+        let user = room.api.user("uma").await?;
+        call_and_join(&room, CallTarget::device(&user.id, "103a", "presenter")).await?;
+        let again = call_one(&room, CallTarget::device(&user.id, "103a", "presenter")).await?;
+        assert_eq!(
+            (again.state.as_str(), again.reason.as_deref()),
+            ("refused", Some("already_in")),
+            "{again:?}"
+        );
+        let twice =
+            [CallTarget::number(carrier::BUSY, "attendee"), CallTarget::number(carrier::BUSY, "attendee")];
+        room.api.call(&room.meeting.id, &twice, &token()).await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(stage.carrier.calls_to(carrier::BUSY).len(), 1, "the same number twice in one CALL");
+        assert_eq!(uma.counts().invites, 1);
         Ok(())
     })
     .await;

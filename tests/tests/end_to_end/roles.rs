@@ -59,7 +59,7 @@ async fn call_listener(stage: &Stage, room: &Room) -> LabResult<Ear> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a59_an_attendee_of_a_presentation_is_not_heard_until_presenter() {
+async fn a59_d47_an_attendee_of_a_presentation_is_not_heard_until_presenter() {
     on_stage(async |stage| {
         unheard(stage, "presentation", |target| target, json!({ "role": "presenter" })).await
     })
@@ -67,7 +67,7 @@ async fn a59_an_attendee_of_a_presentation_is_not_heard_until_presenter() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn b47_a_view_only_phone_is_not_heard_until_collaborate() {
+async fn b47_d47_a_view_only_phone_is_not_heard_until_collaborate() {
     on_stage(async |stage| {
         unheard(stage, "conference", CallTarget::view_only, json!({ "access": "collaborate" })).await
     })
