@@ -215,7 +215,7 @@ impl Services {
         Person {
             id: row.id.clone(),
             user: row.user().cloned(),
-            display_name: row.display_name.clone(),
+            display_name: shown_name(&row.display_name, number.as_deref(), host),
             number: number.map(|number| if host { number } else { masked(&number) }),
             email: email.filter(|_| host),
             role: live.map_or(row.role, |person| person.role),
@@ -314,7 +314,7 @@ pub(super) fn walk_in(person: &PersonView, host: bool) -> Person {
     Person {
         id: person.id.clone(),
         user: person.user.clone(),
-        display_name: person.display_name.clone(),
+        display_name: shown_name(&person.display_name, person.number.as_deref(), host),
         number: person.number.as_ref().map(|number| if host { number.clone() } else { masked(number) }),
         email: None,
         role: person.role,
@@ -333,6 +333,21 @@ pub(super) fn masked(number: &str) -> String {
     let digits: Vec<char> = number.chars().collect();
     let shown = digits.len().saturating_sub(4);
     digits.iter().enumerate().map(|(at, digit)| if at < shown { '\u{2022}' } else { *digit }).collect()
+}
+
+/// Somebody known by a number alone is named by it, so the name hides what the number hides (I60).
+pub(super) fn shown_name(name: &str, number: Option<&str>, host: bool) -> String {
+    match number {
+        Some(number) if !host => masked_within(name, number),
+        _ => name.to_owned(),
+    }
+}
+
+/// A text that gives `number` away, in whatever way it is written, becomes the masked number; others stay.
+pub(super) fn masked_within(text: &str, number: &str) -> String {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let secret = digits(number);
+    if !secret.is_empty() && digits(text).contains(&secret) { masked(number) } else { text.to_owned() }
 }
 
 /// `123456789` as `123 456 789`, for reading out.
@@ -397,6 +412,11 @@ mod tests {
             "\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}0177"
         );
         assert_eq!(masked("17"), "17");
+        let number = Some("+12025550177");
+        assert_eq!(shown_name("+1 202 555 0177", number, false), masked("+12025550177"));
+        assert_eq!(shown_name("+1 202 555 0177", number, true), "+1 202 555 0177");
+        assert_eq!(shown_name("Kim", number, false), "Kim");
+        assert_eq!(shown_name("Desk phone 103a", None, false), "Desk phone 103a");
     }
 
     #[test]

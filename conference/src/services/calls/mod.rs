@@ -12,7 +12,7 @@ pub use plan::CallTarget;
 use super::Services;
 use super::actor::Actor;
 use super::error::{ErrorKind, ServiceError};
-use super::meetings::masked;
+use super::meetings::{masked, shown_name};
 use super::views::{Call, CallEvent, CallRecord};
 use crate::ids::{CallId, MeetingId};
 use crate::live::focus::{Command, RefusalKind};
@@ -97,10 +97,8 @@ fn words(state: CallState, cause: Option<Cause>) -> String {
 
 fn call_view(row: CallRow, host: bool) -> Call {
     let hide = |number: String| if host { number } else { masked(&number) };
-    let target = match &row.number {
-        Some(number) if !host => masked(number),
-        _ => row.target,
-    };
+    let target = shown_name(&row.target, row.number.as_deref(), host);
+    let display_name = shown_name(&row.display_name, row.number.as_deref(), host);
     Call {
         id: row.id,
         meeting: row.meeting,
@@ -110,7 +108,7 @@ fn call_view(row: CallRow, host: bool) -> Call {
         target,
         device: row.device,
         number: row.number.map(hide),
-        display_name: row.display_name,
+        display_name,
         role: row.role,
         access: row.access,
         caller_number: row.caller_number.map(hide),
