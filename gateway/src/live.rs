@@ -4,7 +4,7 @@ use crate::focus_task::Request;
 use async_trait::async_trait;
 use conference::ids::MeetingId;
 use conference::live::focus::{Command, MeetingSnapshot, PersonSpec, Refusal, RefusalKind, Reply};
-use conference::services::provision::ProvisionedDevice;
+use conference::services::provision::{ProvisionedDevice, ProvisionedTrunk};
 use conference::services::{Live, Provision, WebrtcAnswer};
 use conference::vocabulary::Cause;
 use media::webrtc::{AcceptedPeer, PeerConfig, PeerError, accept_offer};
@@ -125,9 +125,10 @@ impl Live for LiveHandle {
                 self.user_agent(ua::Command::PutDevice(account)).await;
                 self.tell(Command::PutDevice { aor, user, tenant, display_name, role_hint: None }).await;
             }
-            Provision::Trunk(trunk, tenant) => {
+            Provision::Trunk(provisioned) => {
+                let ProvisionedTrunk { trunk, tenant } = *provisioned;
                 let id = trunk.id;
-                self.user_agent(ua::Command::PutTrunk(*trunk)).await;
+                self.user_agent(ua::Command::PutTrunk(trunk)).await;
                 self.tell(Command::PutTrunk { trunk: id, tenant }).await;
             }
             Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(*binding)).await,

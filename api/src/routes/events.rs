@@ -78,8 +78,7 @@ pub(crate) async fn events(
         ApiError::new(StatusCode::UPGRADE_REQUIRED, "This route is a WebSocket").mend("Open it as one")
     })?;
     let presence = query.leg.and_then(|leg| state.presence.open(LegId(leg), viewer.person.as_ref()));
-    let reader =
-        Reader { meeting: viewer.filter.meeting.clone(), state, token, actor, viewer, presence };
+    let reader = Reader { meeting: viewer.filter.meeting.clone(), state, token, actor, viewer, presence };
     let after = query.after;
     Ok(upgrade
         .max_message_size(MESSAGE_MAX)

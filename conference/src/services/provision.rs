@@ -23,10 +23,19 @@ pub enum Provision {
     Meeting(MeetingSpec),
     /// A device: its account for the user agent, its user for the focus.
     Device(Box<ProvisionedDevice>),
-    /// A trunk: for the user agent, its tenant for the focus.
-    Trunk(Box<Trunk>, TenantId),
+    /// A trunk: its peer for the user agent, its tenant for the focus.
+    Trunk(Box<ProvisionedTrunk>),
     /// A binding from before the restart: for the user agent.
     Binding(Box<StoredBinding>),
+}
+
+/// A trunk with its tenant, whose calls alone it carries.
+#[derive(Clone, Debug)]
+pub struct ProvisionedTrunk {
+    /// For the user agent.
+    pub trunk: Trunk,
+    /// Whose it is.
+    pub tenant: TenantId,
 }
 
 /// A device with its user.
@@ -68,8 +77,8 @@ impl Services {
         for tenant in &tenants {
             self.provision_devices(tenant).await?;
             for row in self.store.trunks(&tenant.id).await? {
-                let trunk = self.trunk(tenant, &row)?;
-                self.live.provision(Provision::Trunk(Box::new(trunk), tenant.id.clone())).await;
+                let trunk = ProvisionedTrunk { trunk: self.trunk(tenant, &row)?, tenant: tenant.id.clone() };
+                self.live.provision(Provision::Trunk(Box::new(trunk))).await;
             }
             self.provision_meetings(tenant).await?;
         }

@@ -234,14 +234,14 @@ async fn provisioning_tells_the_running_part_everything() {
     for provision in &state.provisions {
         match provision {
             Provision::Device(device) => devices.push(device.account.aor.user.clone()),
-            Provision::Trunk(trunk, _) => trunks.push(trunk),
+            Provision::Trunk(trunk) => trunks.push(trunk),
             _ => {}
         }
     }
     devices.sort();
     assert_eq!(devices, ["100a", "101a", "102a", "103a", "103b"]);
-    assert_eq!(trunks[0].credentials.as_ref().unwrap().password, "trunk-secret-demo");
-    assert!(trunks[0].registration.is_none());
+    assert_eq!(trunks[0].trunk.credentials.as_ref().unwrap().password, "trunk-secret-demo");
+    assert!(trunks[0].trunk.registration.is_none());
 }
 
 #[tokio::test]

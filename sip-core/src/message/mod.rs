@@ -5,6 +5,7 @@
 //! views ([`header`]) are made on demand; the few fields every layer needs are read once, by the reader, into
 //! [`Essential`], so that authentication and routing never see two readings of the same bytes.
 
+mod body;
 mod essential;
 mod field;
 pub mod header;
@@ -18,6 +19,7 @@ mod text;
 mod uri;
 mod writer;
 
+pub use body::{UnreadableBody, session_description};
 pub use essential::Essential;
 pub use field::HeaderName;
 pub use header::{HeaderError, TypedHeader};

@@ -1,6 +1,7 @@
 //! The user agent itself: its state and its drive loop.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::api::{Command, Counts, Datagram, EndCause, Event, Output, SessionId, TrunkId, UserAgentConfig};
@@ -38,6 +39,8 @@ pub struct UserAgent {
     /// Incoming INVITEs not finally answered, by their transaction: what CANCEL looks for.
     pub(super) ringing: BTreeMap<TransactionId, SessionId>,
     pub(super) last_incoming: u64,
+    /// Where the response being dealt with came from.
+    pub(super) response_source: Option<SocketAddr>,
     pub(super) shutting_down: bool,
     out: VecDeque<Output>,
 }
@@ -61,6 +64,7 @@ impl UserAgent {
             dialogs: BTreeMap::new(),
             ringing: BTreeMap::new(),
             last_incoming: 0,
+            response_source: None,
             shutting_down: false,
             out: VecDeque::new(),
             config,
@@ -72,6 +76,7 @@ impl UserAgent {
     pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
         self.receive(now, datagram);
         self.drain_transactions(now);
+        self.response_source = None;
     }
 
     /// Carries out an order.

@@ -268,6 +268,8 @@ pub enum Event {
         session: SessionId,
         /// The session description.
         body: Bytes,
+        /// Where the 200 came from.
+        source: SocketAddr,
     },
     /// The ACK to our answer has come.
     Established {

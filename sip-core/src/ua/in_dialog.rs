@@ -7,10 +7,9 @@ use bytes::Bytes;
 
 use super::UserAgent;
 use super::api::{EndCause, Event, SessionId};
-use super::incoming::readable_body;
 use super::session::{PendingOffer, SessionState};
 use crate::dialog::Dialog;
-use crate::message::{HeaderName, Method, Received, Request};
+use crate::message::{HeaderName, Method, Received, Request, session_description};
 use crate::transaction::TransactionId;
 
 impl UserAgent {
@@ -91,8 +90,9 @@ impl UserAgent {
         request: Received<Request>,
         source: SocketAddr,
     ) {
+        let description = session_description(&request.message.headers, &request.message.body);
         let refusal = match self.sessions.get(&id).map(|session| &session.state) {
-            Some(_) if !readable_body(&request.message) => Some(415),
+            Some(_) if description.is_err() => Some(415),
             Some(SessionState::Established(established)) if established.release => Some(481),
             // Section 14.2: a second re-INVITE before the first one is answered.
             Some(SessionState::Established(established)) if established.offer.is_some() => Some(500),
@@ -113,7 +113,7 @@ impl UserAgent {
         session.destination = source;
         if let SessionState::Established(established) = &mut session.state {
             established.dialog.refresh_target(&request.message.headers);
-            let body = request.message.body.clone();
+            let body = description.unwrap_or_default();
             established.offer = Some(PendingOffer { transaction, request });
             self.ringing.insert(transaction, id);
             self.emit(Event::Offer { session: id, body });

@@ -11,25 +11,16 @@ use super::compose::ALLOW;
 use super::register::Authentication;
 use super::session::{Established, Incoming, Session, SessionState, Unacknowledged};
 use crate::dialog::{Dialog, DialogId, DialogState};
-use crate::message::{HeaderName, Received, Request, Response};
+use crate::message::{HeaderName, Received, Request, Response, UnreadableBody, session_description};
 use crate::transaction::{TransactionId, Transmit};
 
-/// Whether the body is a plain session description, or absent (RFC 3261 section 8.2.3). A body without
-/// Content-Type is taken for one.
-pub(super) fn readable_body(request: &Request) -> bool {
-    let plain = |name: &HeaderName, expected: &str| {
-        request.headers.first(name).is_none_or(|value| {
-            let text = value.text();
-            text.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(expected))
-        })
-    };
-    request.body.is_empty()
-        || (plain(&HeaderName::ContentType, "application/sdp")
-            && plain(&HeaderName::ContentEncoding, "identity"))
-}
-
 impl UserAgent {
-    pub(super) fn receive_invite(&mut self, now: Instant, request: Received<Request>, source: SocketAddr) {
+    pub(super) fn receive_invite(
+        &mut self,
+        now: Instant,
+        mut request: Received<Request>,
+        source: SocketAddr,
+    ) {
         let origin = match self.origin(now, &request, source) {
             Ok(origin) => origin,
             Err(answer) => {
@@ -37,9 +28,12 @@ impl UserAgent {
                 return;
             }
         };
-        if !readable_body(&request.message) {
-            self.refuse(&request, source, 415);
-            return;
+        match session_description(&request.message.headers, &request.message.body) {
+            Ok(description) => request.message.body = description,
+            Err(UnreadableBody) => {
+                self.refuse(&request, source, 415);
+                return;
+            }
         }
         if self.is_merged(&request) {
             self.refuse(&request, source, 482);

@@ -7,7 +7,7 @@ use super::UserAgent;
 use super::api::{EndCause, Event, OutgoingInvite, SessionId, Target, Trunk, TrunkId};
 use super::compose::ALLOW;
 use super::session::{
-    Calling, CancelState, Established, Owner, PendingOffer, Releasing, Session, SessionState, body_or_none,
+    Calling, CancelState, Established, Owner, PendingOffer, Releasing, Session, SessionState, described_by,
 };
 use crate::auth;
 use crate::dialog::Dialog;
@@ -145,7 +145,7 @@ impl UserAgent {
         let Some(session) = self.sessions.get(&id) else { return };
         let status = response.message.status;
         if !session.ended && status > 100 {
-            let body = body_or_none(&response.message.body);
+            let body = Some(described_by(&response.message)).filter(|body| !body.is_empty());
             self.emit(Event::Provisional { session: id, status, body });
         }
         self.cancel_if_wanted(now, id);
@@ -204,7 +204,8 @@ impl UserAgent {
             let established = Established { dialog, unacknowledged: None, offer: None, release: false };
             session.state = SessionState::Established(Box::new(established));
             self.settle(id);
-            self.emit(Event::Answered { session: id, body: response.message.body.clone() });
+            let source = self.response_source.unwrap_or(destination);
+            self.emit(Event::Answered { session: id, body: described_by(&response.message), source });
         }
     }
 

@@ -23,6 +23,7 @@ impl UserAgent {
             Ok(Received { message: Message::Response(message), essential }) => {
                 // RFC 3261 section 8.1.3.3: a response with a second Via is not for us.
                 if essential.via_count == 1 {
+                    self.response_source = Some(datagram.source);
                     self.transactions.handle_response(now, Received { message, essential });
                 }
             }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::api::{SessionId, Trunk, TrunkId};
 use crate::dialog::{Dialog, DialogId};
-use crate::message::{Received, Request};
+use crate::message::{Received, Request, Response, session_description};
 use crate::transaction::{TransactionId, Transmit};
 
 /// One session, from INVITE to the end of its BYE.
@@ -156,9 +156,10 @@ pub(super) struct Registering {
     pub(super) removing: bool,
 }
 
-/// An empty body counts as none.
-pub(super) fn body_or_none(body: &Bytes) -> Option<Bytes> {
-    Some(body.clone()).filter(|body| !body.is_empty())
+/// The session description of a response; one that cannot be read counts as none, for a response cannot be
+/// refused.
+pub(super) fn described_by(response: &Response) -> Bytes {
+    session_description(&response.headers, &response.body).unwrap_or_default()
 }
 
 impl Session {

@@ -22,7 +22,7 @@ fn assert_whole_call(network: &Network) {
     assert!(
         gateway
             .iter()
-            .any(|event| matches!(event, Event::Answered { session: CALL, body } if body == ANSWER))
+            .any(|event| matches!(event, Event::Answered { session: CALL, body, source } if body == ANSWER && *source == addr(CARRIER)))
     );
     assert_eq!(gateway.last(), Some(&Event::Ended { session: CALL, cause: EndCause::LocalHangUp }));
     let session = SessionId::Incoming(1);

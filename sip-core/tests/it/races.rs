@@ -86,7 +86,8 @@ fn d37_forked_200s_keep_one_and_release_the_rest() {
     network.send(CARRIER, &answer_to(&invite, "200 OK", "b", CONTACT, ANSWER));
     network.send(CARRIER, &answer_to(&invite, "200 OK", "a", CONTACT, ANSWER));
     assert_eq!(network.take(CARRIER), [texts[1].clone(), texts[0].clone()]);
-    let answered = Event::Answered { session: CALL, body: Bytes::from_static(ANSWER.as_bytes()) };
+    let body = Bytes::from_static(ANSWER.as_bytes());
+    let answered = Event::Answered { session: CALL, body, source: addr(CARRIER) };
     assert_eq!(network.take_events(GATEWAY), [answered]);
     network.command(GATEWAY, Command::HangUp { session: CALL });
     network.run_until_idle();

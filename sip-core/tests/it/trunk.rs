@@ -159,7 +159,10 @@ fn d16_a_challenged_invite_and_bye_are_sent_again_with_digest() {
     assert_eq!(header(&ack, "CSeq"), "3 ACK");
     assert_eq!(header(&ack, "Proxy-Authorization"), header(&third, "Proxy-Authorization"));
     let body = Bytes::from_static(ANSWER.as_bytes());
-    assert_eq!(network.take_events(GATEWAY), [Event::Answered { session: CALL, body }]);
+    assert_eq!(
+        network.take_events(GATEWAY),
+        [Event::Answered { session: CALL, body, source: addr(CARRIER) }]
+    );
     network.command(GATEWAY, Command::HangUp { session: CALL });
     network.run_for(Duration::from_millis(50));
     let bye = network.take_one(CARRIER);

@@ -383,7 +383,7 @@ fn d20_an_answer_without_a_common_codec_fails_the_call() {
     let mut stage = hosted();
     stage.dial(to_number("c1", "tom", NUMBER)).unwrap();
     let session = stage.last_session();
-    stage.sip(SipEvent::Answered { session, body: g729() });
+    stage.answered_with(session, g729());
     assert_eq!(stage.state("c1"), (CallState::Failed, Some(Cause::MediaFailed)));
     assert_eq!(stage.hung_up, [session]);
 }
@@ -396,7 +396,7 @@ fn d35_a_description_in_183_serves_for_an_empty_200() {
     let (_, early) = media::sdp::answer(&far_end(), &stage.invites[0].offer).unwrap();
     stage.sip(SipEvent::Provisional { session, status: 183, body: Some(early.into()) });
     assert_eq!(stage.state("c1").0, CallState::Ringing);
-    stage.sip(SipEvent::Answered { session, body: Bytes::new() });
+    stage.answered_with(session, Bytes::new());
     assert_eq!(stage.state("c1").0, CallState::Joined);
 }
 

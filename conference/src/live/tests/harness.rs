@@ -35,6 +35,8 @@ pub(crate) struct Stage {
     pub(crate) waiting_ports: Vec<LegId>,
     pub(crate) open_ports: BTreeSet<LegId>,
     pub(crate) worker_legs: BTreeSet<LegId>,
+    /// Legs whose packets have somewhere to go.
+    pub(crate) remotes: BTreeSet<LegId>,
     pub(crate) plans: BTreeMap<LegId, LegPlan>,
     pub(crate) media: Vec<String>,
     pub(crate) invites: Vec<OutgoingInvite>,
@@ -153,6 +155,7 @@ impl Stage {
             waiting_ports: Vec::new(),
             open_ports: BTreeSet::new(),
             worker_legs: BTreeSet::new(),
+            remotes: BTreeSet::new(),
             plans: BTreeMap::new(),
             media: Vec::new(),
             invites: Vec::new(),
@@ -234,7 +237,13 @@ impl Stage {
     pub(crate) fn pick_up(&mut self, session: SessionId) {
         let offer = self.invites.iter().find(|invite| invite.session == session).unwrap().offer.clone();
         let (_, answer) = sdp::answer(&far_end(), &offer).unwrap();
-        self.sip(SipEvent::Answered { session, body: answer.into() });
+        self.answered_with(session, answer.into());
+    }
+
+    /// The far end picks up with this session description.
+    pub(crate) fn answered_with(&mut self, session: SessionId, body: Bytes) {
+        let source = SocketAddr::from(([127, 0, 0, 1], 5070));
+        self.sip(SipEvent::Answered { session, body, source });
     }
 
     pub(crate) fn over(&mut self, session: SessionId, cause: sip_core::ua::EndCause) {
@@ -250,7 +259,7 @@ impl Stage {
     }
 
     /// Somebody calls the meeting.
-    pub(crate) fn call_in(&mut self, number: u64, origin: Origin, to: &str, from: &str) -> SessionId {
+    pub(crate) fn invite_in(&mut self, number: u64, origin: Origin, to: &str, from: &str) -> SessionId {
         let session = SessionId::Incoming(number);
         self.sip(SipEvent::Incoming(Box::new(IncomingInvite {
             session,
@@ -263,6 +272,15 @@ impl Stage {
             body: sdp::offer(&far_end()).into(),
             call_id: format!("in-{number}"),
         })));
+        session
+    }
+
+    /// A call that comes, and whose ACK comes if we answered it.
+    pub(crate) fn call_in(&mut self, number: u64, origin: Origin, to: &str, from: &str) -> SessionId {
+        let session = self.invite_in(number, origin, to, from);
+        if self.accepted.contains(&session) {
+            self.sip(SipEvent::Established { session });
+        }
         session
     }
 
@@ -421,6 +439,9 @@ impl Stage {
                     self.worker_legs.contains(&leg),
                     "an order for {leg:?}, which the worker does not have"
                 );
+                if matches!(command, MediaCommand::SetSipRemote { .. }) {
+                    self.remotes.insert(leg);
+                }
             }
             MediaCommand::AddWebrtcLeg { .. } => panic!("the gateway adds browsers"),
         }

@@ -154,7 +154,7 @@ fn do_step(stage: &mut Stage, number: usize, step: &Step) {
 fn answer(stage: &mut Stage, pick: usize, good: bool) {
     let count = stage.invites.len();
     let Some(session) = stage.invites.get(pick % count.max(1)).map(|invite| invite.session) else { return };
-    if good { stage.pick_up(session) } else { stage.sip(SipEvent::Answered { session, body: g729() }) }
+    if good { stage.pick_up(session) } else { stage.answered_with(session, g729()) }
 }
 
 /// A leg whose call has not joined has no plan but silence.
