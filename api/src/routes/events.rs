@@ -28,6 +28,8 @@ mod close {
     pub(super) const UNAUTHORIZED: u16 = 4401;
     /// The reader may no longer see this.
     pub(super) const FORBIDDEN: u16 = 4403;
+    /// The reader's person has joined anew with another leg, from another window, say.
+    pub(super) const REPLACED: u16 = 4409;
     /// The reader is too slow; it may come back and resume.
     pub(super) const TOO_SLOW: u16 = 4408;
 }
@@ -163,6 +165,7 @@ impl Reader {
                     None | Some(Err(_)) => return None,
                     Some(Ok(_)) => silent = 0,
                 },
+                () = replaced(&mut self.presence) => return Some((close::REPLACED, "joined from elsewhere")),
                 _ = heartbeat.tick() => {
                     silent += 1;
                     if silent > SILENT_HEARTBEATS { return None }
@@ -201,6 +204,14 @@ impl Reader {
             .await
             .map_err(|_| Some((close::FORBIDDEN, "the meeting is out of reach")))?;
         Ok(())
+    }
+}
+
+/// Returns once another leg has taken the place of the reader's own.
+async fn replaced(presence: &mut Option<PresenceGuard>) {
+    match presence {
+        Some(presence) => presence.replaced().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -196,6 +196,7 @@ export const words = {
     left: "You have left the meeting",
     lost: "The connection to the meeting was lost",
     removed: "You have been removed from the meeting",
+    replaced: "You have joined from another window",
     rejoin: "Join again",
     nowRole: (role: string) => `You are now ${role}`,
     nowViewOnly: "A Host has set you to VIEW ONLY",
@@ -254,7 +255,6 @@ export const words = {
     again: "Call again",
     againWho: (name: string) => `Call again: ${name}`,
     useInvite: "To reach an e-mail address, share JOIN INFO",
-    placed: (count: number) => (count === 1 ? "1 call placed" : `${count} calls placed`),
   },
 } as const;
 

@@ -1,5 +1,5 @@
 import type { Call, Person } from "../api/client";
-import { isBareMail, isBareNumber, isFinal, isMuted, isPending, isPhone, maySend } from "../state/select";
+import { isBareMail, isBareNumber, isFinal, isMuted, isPending, isPhone, maySend, roleOfCall } from "../state/select";
 import { Avatar, RoleTag, ViewOnlyTag } from "../ui/bits";
 import { shownName } from "../ui/format";
 import { Icon } from "../ui/icons";
@@ -22,6 +22,7 @@ export function PersonRow({ person, call, host }: PersonRowProps) {
   const mine = person.id === room.me;
   const phone = isPhone(person);
   const name = shownName(person);
+  const role = roleOfCall(call, person) ?? person.role;
   const muted = mine ? room.local.microphone !== "on" || person.muted_by_host === true : isMuted(person);
   const owner = room.meeting?.owner ?? null;
   const mayViewOnly =
@@ -36,7 +37,7 @@ export function PersonRow({ person, call, host }: PersonRowProps) {
             {name}
             {mine && ` (${words.common.you})`}
           </span>
-          <RoleTag role={person.role} />
+          <RoleTag role={role} />
           {person.access === "view_only" && <ViewOnlyTag />}
         </span>
         {!person.present && call && (host || isPending(call.state)) && (

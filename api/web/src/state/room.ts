@@ -6,7 +6,7 @@ import { type Dialler, type DiallerAction, emptyDialler, reduceDialler } from ".
 import { isPending } from "./select";
 
 /** Why the meeting is over for this browser. */
-export type Over = "ended" | "removed" | "left" | "lost";
+export type Over = "ended" | "removed" | "left" | "lost" | "replaced";
 
 /** This browser's own devices and connection. */
 export interface Local {
@@ -156,10 +156,17 @@ function takePerson(state: RoomState, what: string, data: EventData): RoomState 
   if (what !== "removed") {
     const merged = { ...state.people[person.id], ...person };
     const gone = !merged.present && state.speaker === person.id;
-    return { ...state, people: { ...state.people, [person.id]: merged }, speaker: gone ? null : state.speaker };
+    const calls = what === "role_changed" ? withRole(state.calls, merged) : state.calls;
+    return { ...state, calls, people: { ...state.people, [person.id]: merged }, speaker: gone ? null : state.speaker };
   }
   const { [person.id]: _removed, ...people } = state.people;
   return { ...state, people, over: person.id === state.me ? "removed" : state.over };
+}
+
+/** A role changed while the phone rings is the role that the call gives. */
+function withRole(calls: RoomState["calls"], { id, role }: Person): RoomState["calls"] {
+  const change = (call: Call) => (call.person === id && isPending(call.state) ? { ...call, role } : call);
+  return Object.fromEntries(Object.entries(calls).map(([key, call]) => [key, change(call)]));
 }
 
 function takeMeeting(state: RoomState, what: string): RoomState {

@@ -1,6 +1,6 @@
 /** Questions the page asks of the room's state. All pure. */
 
-import type { Call, CallPhase, MeetingType, Person } from "../api/client";
+import type { Call, CallPhase, MeetingType, Person, Role } from "../api/client";
 import type { RoomState } from "./room";
 
 const FINAL: readonly CallPhase[] = ["ended", "failed", "refused", "cancelled"];
@@ -49,6 +49,12 @@ export function latestCall(state: RoomState, person: string): Call | null {
     if (call.person === person && (latest === null || (call.at ?? 0) >= (latest.at ?? 0))) latest = call;
   }
   return latest;
+}
+
+/** The role in force: what the call gives while it is on its way, what the person has once they are in. */
+export function roleOfCall(call: Call | null, person: Person | undefined): Role | null {
+  if (call !== null && isPending(call.state)) return call.role ?? person?.role ?? null;
+  return person?.role ?? call?.role ?? null;
 }
 
 /** Running calls to people the list does not hold (yet). */

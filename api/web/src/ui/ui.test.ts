@@ -54,6 +54,7 @@ describe("words and numbers", () => {
     expect(initials("Hana Maria Novak")).toBe("HN");
     expect(initials("+1 202 555 0177")).toBe("");
     expect(initials("élodie")).toBe("É");
+    expect(initials("Greta Novak (guest)")).toBe("GN");
   });
 });
 
