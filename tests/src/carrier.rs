@@ -332,6 +332,6 @@ mod tests {
         let heard = callee.ear().wait_for(tone::UMA, before, LONG).await.unwrap();
         let delay = heard.saturating_duration_since(call.voice().spoken_at().unwrap());
         // Twenty milliseconds of packet, the meter's step, and a busy machine.
-        assert!((15..80).contains(&delay.as_millis()), "{delay:?}");
+        assert!((15..150).contains(&delay.as_millis()), "{delay:?}");
     }
 }

@@ -32,9 +32,9 @@ async fn a58_d40_d41_after_the_answer_both_sides_hear_each_other() {
         assert_eq!(room.host.ear().tones_since(joined, Duration::from_millis(100)), [tone::UMA], "no echo");
         assert_eq!(call.ear().tones_since(joined, Duration::from_millis(100)), [tone::HANA], "no echo");
         let delay = mouth_to_ear(call.voice(), tone::UMA, room.host.ear(), 3).await?;
-        assert!(delay < Duration::from_millis(200), "phone to browser takes {delay:?}");
+        assert!(delay < Duration::from_millis(300), "phone to browser takes {delay:?}");
         let delay = mouth_to_ear(room.host.voice(), tone::HANA, call.ear(), 3).await?;
-        assert!(delay < Duration::from_millis(200), "browser to phone takes {delay:?}");
+        assert!(delay < Duration::from_millis(300), "browser to phone takes {delay:?}");
         Ok(())
     })
     .await;
