@@ -142,15 +142,18 @@ impl TransactionLayer {
         absorbed
     }
 
-    /// Takes a new request on; `None` if there are too many transactions already. What ends a call (CANCEL, any
-    /// request within a dialog) is always taken: there can be no more of it than there are calls.
+    /// Takes a new request on; `None` if there are too many transactions already. What ends or answers a call
+    /// (CANCEL, BYE, PRACK) is always taken: there can be no more of it than there are calls.
     pub fn accept_request(
         &mut self,
         request: &Received<Request>,
         source: SocketAddr,
     ) -> Option<TransactionId> {
-        let begins = request.message.method != Method::Cancel && request.essential.to.tag().is_none();
-        if begins && self.entries.len() >= self.limit {
+        let in_dialog = request.essential.to.tag().is_some();
+        let method = &request.message.method;
+        let exempt =
+            *method == Method::Cancel || (in_dialog && [Method::Bye, Method::Prack].contains(method));
+        if !exempt && self.entries.len() >= self.limit {
             return None;
         }
         let id = self.new_id();

@@ -41,13 +41,17 @@ pub struct UserAgent {
     pub(super) last_incoming: u64,
     /// Where the response being dealt with came from.
     pub(super) response_source: Option<SocketAddr>,
+    /// How long the datagram being dealt with is.
+    pub(super) asked_bytes: usize,
     pub(super) shutting_down: bool,
     out: VecDeque<Output>,
 }
 
 impl UserAgent {
     /// An idle user agent. All its randomness comes from the seed.
-    pub fn new(config: UserAgentConfig, seed: [u8; 32]) -> Self {
+    pub fn new(mut config: UserAgentConfig, seed: [u8; 32]) -> Self {
+        // Nobody on the network need know our version.
+        config.product = config.product.split('/').next().unwrap_or_default().trim().to_owned();
         let mut random = Random::new(seed);
         Self {
             tag_secret: random.seed(),
@@ -65,6 +69,7 @@ impl UserAgent {
             ringing: BTreeMap::new(),
             last_incoming: 0,
             response_source: None,
+            asked_bytes: 0,
             shutting_down: false,
             out: VecDeque::new(),
             config,

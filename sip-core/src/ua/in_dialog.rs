@@ -9,7 +9,7 @@ use super::UserAgent;
 use super::api::{EndCause, Event, SessionId};
 use super::session::{PendingOffer, SessionState};
 use crate::dialog::Dialog;
-use crate::message::{HeaderName, Method, Received, Request, session_description};
+use crate::message::{HeaderName, Method, Received, Request, Response, session_description};
 use crate::transaction::TransactionId;
 
 impl UserAgent {
@@ -18,6 +18,10 @@ impl UserAgent {
             self.answer_statelessly(&request, source, 481);
             return;
         };
+        if !self.is_from_peer(id, source) {
+            self.answer_statelessly(&request, source, 481);
+            return;
+        }
         match request.message.method {
             Method::Options => self.receive_options(&request, source),
             Method::Bye | Method::Invite => {
@@ -26,11 +30,10 @@ impl UserAgent {
                     self.answer_statelessly(&request, source, 500);
                     return;
                 }
-                let Some(transaction) = self.transactions.accept_request(&request, source) else { return };
                 if request.message.method == Method::Bye {
-                    self.receive_bye(now, id, transaction, &request);
+                    self.receive_bye(now, id, &request, source);
                 } else {
-                    self.receive_reinvite(now, id, transaction, request, source);
+                    self.receive_reinvite(now, id, request, source);
                 }
             }
             Method::Ack
@@ -48,6 +51,16 @@ impl UserAgent {
         }
     }
 
+    /// Whether a request of a dialog comes from where the dialog's peer is: the same host, whatever the port (a
+    /// NAT may have changed it), or another address of its trunk. Whoever has only learnt the tags cannot draw
+    /// the session, and with it our answers to challenges, to a place of their own.
+    fn is_from_peer(&self, id: SessionId, source: SocketAddr) -> bool {
+        let Some(session) = self.sessions.get(&id) else { return false };
+        let trunk = session.trunk.and_then(|trunk| self.trunks.get(&trunk));
+        session.destination.ip().to_canonical() == source.ip().to_canonical()
+            || trunk.is_some_and(|entry| entry.trunk.owns(source))
+    }
+
     fn note_cseq(&mut self, id: SessionId, request: &Received<Request>) -> Option<()> {
         let dialog = match &mut self.sessions.get_mut(&id)?.state {
             SessionState::Calling(_) => return None,
@@ -58,13 +71,8 @@ impl UserAgent {
         dialog.accept(request.essential.cseq.number).ok()
     }
 
-    fn receive_bye(
-        &mut self,
-        now: Instant,
-        id: SessionId,
-        transaction: TransactionId,
-        request: &Received<Request>,
-    ) {
+    fn receive_bye(&mut self, now: Instant, id: SessionId, request: &Received<Request>, source: SocketAddr) {
+        let Some(transaction) = self.transactions.accept_request(request, source) else { return };
         self.answer_in_dialog(now, transaction, request, 200);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         match &mut session.state {
@@ -86,7 +94,6 @@ impl UserAgent {
         &mut self,
         now: Instant,
         id: SessionId,
-        transaction: TransactionId,
         request: Received<Request>,
         source: SocketAddr,
     ) {
@@ -103,9 +110,15 @@ impl UserAgent {
             Some(SessionState::Calling(_) | SessionState::Releasing(_)) | None => Some(481),
         };
         if let Some(status) = refusal {
-            self.answer_in_dialog(now, transaction, &request, status);
+            // Without a transaction: one dialog cannot make us keep any number of them.
+            let response = self.response_in_dialog(&request, status);
+            self.send_statelessly(response, source);
             return;
         }
+        let Some(transaction) = self.transactions.accept_request(&request, source) else {
+            self.answer_statelessly(&request, source, 503);
+            return;
+        };
         let trying = self.response_to(&request, 100, None);
         self.transactions.respond(now, transaction, trying);
         let Some(session) = self.sessions.get_mut(&id) else { return };
@@ -160,8 +173,11 @@ impl UserAgent {
         Some(pending)
     }
 
-    pub(super) fn receive_ack(&mut self, now: Instant, request: &Received<Request>) {
+    pub(super) fn receive_ack(&mut self, now: Instant, request: &Received<Request>, source: SocketAddr) {
         let Some(id) = self.dialogs.get(&Dialog::id_of(request)).copied() else { return };
+        if !self.is_from_peer(id, source) {
+            return;
+        }
         let Some(SessionState::Established(established)) =
             self.sessions.get_mut(&id).map(|session| &mut session.state)
         else {
@@ -210,6 +226,13 @@ impl UserAgent {
         request: &Received<Request>,
         status: u16,
     ) {
+        let response = self.response_in_dialog(request, status);
+        self.ringing.remove(&transaction);
+        self.transactions.respond(now, transaction, response);
+    }
+
+    /// An answer to a request of a dialog, without a body.
+    pub(super) fn response_in_dialog(&mut self, request: &Received<Request>, status: u16) -> Response {
         let mut response = self.response_to(request, status, None);
         if status == 415 {
             response.headers.push(HeaderName::Accept, "application/sdp");
@@ -218,7 +241,6 @@ impl UserAgent {
             // Section 14.2 asks for a random value of 0 to 10 seconds.
             response.headers.push(HeaderName::RetryAfter, self.random.up_to(10).to_string());
         }
-        self.ringing.remove(&transaction);
-        self.transactions.respond(now, transaction, response);
+        response
     }
 }

@@ -325,7 +325,8 @@ impl UserAgent {
         let session = self.sessions.get(&id)?;
         let (trunk, destination) = (self.trunks.get(&session.trunk?)?.trunk.clone(), session.destination);
         let SessionState::Releasing(releasing) = &session.state else { return None };
-        if releasing.challenged {
+        // Our digest is for the trunk itself, wherever the peer has moved its dialog to.
+        if releasing.challenged || destination != trunk.peer {
             return None;
         }
         let mut dialog = releasing.dialog.clone();

@@ -13,6 +13,7 @@ use crate::message::{Answer, HeaderName, Message, Method, Received, Request, Uri
 
 impl UserAgent {
     pub(super) fn receive(&mut self, now: Instant, datagram: Datagram<'_>) {
+        self.asked_bytes = datagram.payload.len();
         let limit = self.config.limits.message_bytes;
         // One byte more than the limit is enough for the reader to see that it is exceeded.
         let payload = datagram.payload.get(..limit.saturating_add(1)).unwrap_or(datagram.payload);
@@ -45,7 +46,7 @@ impl UserAgent {
             return;
         }
         if request.message.method == Method::Ack {
-            self.receive_ack(now, &request);
+            self.receive_ack(now, &request, source);
         } else if request.message.method == Method::Cancel {
             self.receive_cancel(now, &request, source);
         } else {
