@@ -106,6 +106,17 @@ impl Dialog {
         self.request_numbered(Method::Ack, invite_cseq)
     }
 
+    /// A request of this dialog was sent once more with the next CSeq number (after a challenge).
+    pub(crate) fn count_request(&mut self) {
+        self.local_cseq += 1;
+    }
+
+    /// Goes on counting where the early state of the same dialog has stopped.
+    pub(crate) fn continue_from(&mut self, early: &Self) {
+        self.local_cseq = self.local_cseq.max(early.local_cseq);
+        self.remote_cseq = self.remote_cseq.max(early.remote_cseq);
+    }
+
     /// Takes note of a request of the peer.
     ///
     /// # Errors
@@ -116,6 +127,11 @@ impl Dialog {
         }
         self.remote_cseq = Some(cseq);
         Ok(())
+    }
+
+    /// Whether this is the number of the peer's last request: the request has come again.
+    pub(crate) fn is_repeated(&self, cseq: u32) -> bool {
+        self.remote_cseq == Some(cseq)
     }
 
     /// A re-INVITE of the peer may move its remote target (section 12.2.2).

@@ -17,6 +17,10 @@ pub struct Limits {
     pub transactions: usize,
     /// Most sessions alive at once; beyond it an INVITE gets 503 and a dial-out ends at once.
     pub sessions: usize,
+    /// How long a session lives without a sign of life from its peer, in seconds (RFC 4028); 0 for ever.
+    pub session_expires: u32,
+    /// The shortest such time a peer may ask for, in seconds; less than 90 counts as 90 (RFC 4028 section 4).
+    pub min_session_expires: u32,
     /// Most nonces whose counts are remembered; the oldest is forgotten and becomes stale.
     pub nonces: usize,
 }
@@ -31,6 +35,8 @@ impl Default for Limits {
             via_count: 70,
             transactions: 50_000,
             sessions: 10_000,
+            session_expires: 1_800,
+            min_session_expires: 90,
             nonces: 50_000,
         }
     }

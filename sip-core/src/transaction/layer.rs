@@ -90,14 +90,14 @@ impl TransactionLayer {
         Some(self.send_request(now, request, destination))
     }
 
-    /// Ends an INVITE client transaction that gets no final response.
-    pub fn abandon(&mut self, invite: TransactionId) {
-        if let Some(Transaction::InviteClient(transaction)) =
-            self.entries.get_mut(&invite).map(|e| &mut e.transaction)
-        {
-            transaction.terminate(&mut self.out);
+    /// Ends a client transaction whose final response nobody waits for any more.
+    pub fn abandon(&mut self, id: TransactionId) {
+        match self.entries.get_mut(&id).map(|entry| &mut entry.transaction) {
+            Some(Transaction::InviteClient(transaction)) => transaction.terminate(&mut self.out),
+            Some(Transaction::OtherClient(transaction)) => transaction.terminate(&mut self.out),
+            Some(Transaction::InviteServer(_) | Transaction::OtherServer(_)) | None => {}
         }
-        self.settle(invite);
+        self.settle(id);
     }
 
     /// Takes a response; `false` if no transaction waits for it.

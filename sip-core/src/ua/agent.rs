@@ -33,6 +33,7 @@ pub struct UserAgent {
     pub(super) realms: BTreeMap<String, String>,
     pub(super) trunks: BTreeMap<TrunkId, TrunkEntry>,
     pub(super) trunk_deadlines: Deadlines<TrunkId>,
+    pub(super) probe_deadlines: Deadlines<TrunkId>,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) session_deadlines: Deadlines<SessionId>,
     pub(super) dialogs: BTreeMap<DialogId, SessionId>,
@@ -63,6 +64,7 @@ impl UserAgent {
             realms: BTreeMap::new(),
             trunks: BTreeMap::new(),
             trunk_deadlines: Deadlines::new(),
+            probe_deadlines: Deadlines::new(),
             sessions: BTreeMap::new(),
             session_deadlines: Deadlines::new(),
             dialogs: BTreeMap::new(),
@@ -107,6 +109,8 @@ impl UserAgent {
             Command::Reject { session, status } => self.reject(now, session, status),
             Command::HangUp { session } => self.hang_up(now, session),
             Command::AnswerOffer { session, body } => self.answer_offer(now, session, body),
+            Command::Offer { session, body } => self.offer(now, session, body),
+            Command::ProbeTrunk { trunk, every } => self.probe_trunk(now, trunk, every),
             Command::Shutdown => self.shutdown(now),
         }
         self.drain_transactions(now);
@@ -121,6 +125,9 @@ impl UserAgent {
         }
         while let Some(trunk) = self.trunk_deadlines.take_due(now) {
             self.register_with_trunk(now, trunk);
+        }
+        while let Some(trunk) = self.probe_deadlines.take_due(now) {
+            self.probe_due(now, trunk);
         }
         for device in self.registrar.handle_timeout(now) {
             self.emit(Event::RegistrationExpired { device });
@@ -153,6 +160,7 @@ impl UserAgent {
             self.transactions.next_timeout(),
             self.session_deadlines.next(),
             self.trunk_deadlines.next(),
+            self.probe_deadlines.next(),
             self.registrar.next_timeout(),
         ];
         all.into_iter().flatten().min()
@@ -203,7 +211,10 @@ impl UserAgent {
                 }
             }
             Some(Owner::Register(_)) => self.register_response(now, id, &response),
-            Some(Owner::Cancel) | None => {}
+            Some(Owner::Reinvite(_)) => self.reinvite_response(now, id, &response),
+            Some(Owner::Update(_)) => self.update_response(now, id, &response),
+            Some(Owner::Probe(trunk)) => self.probe_response(id, *trunk, &response),
+            Some(Owner::Silent) | None => {}
         }
     }
 
@@ -222,7 +233,11 @@ impl UserAgent {
                 let trunk = registering.trunk.id;
                 self.registration_failed(now, trunk, None, None);
             }
-            Some(Owner::Bye { session: None } | Owner::Register(_) | Owner::Cancel) | None => {}
+            Some(Owner::Reinvite(reinvite)) => self.reinvite_timed_out(now, id, reinvite.session),
+            Some(Owner::Update(updating)) => self.session_lost(now, updating.session),
+            // A probe is given up when the next one is due.
+            Some(Owner::Bye { session: None } | Owner::Register(_) | Owner::Probe(_) | Owner::Silent)
+            | None => {}
         }
     }
 
@@ -239,8 +254,9 @@ impl UserAgent {
                     self.forget(id);
                 }
             }
-            SessionState::Established(_) => self.repeat_answer(now, id),
-            SessionState::Incoming(_) | SessionState::Releasing(_) => {}
+            SessionState::Incoming(_) => self.repeat_provisional(now, id),
+            SessionState::Established(_) => self.established_timeout(now, id),
+            SessionState::Releasing(_) => {}
         }
     }
 
@@ -256,7 +272,7 @@ impl UserAgent {
     pub(super) fn forget(&mut self, id: SessionId) {
         self.session_deadlines.set(&id, None);
         let Some(session) = self.sessions.remove(&id) else { return };
-        if let Some(dialog) = session.dialog_id() {
+        for dialog in session.dialog_ids() {
             self.dialogs.remove(dialog);
         }
     }
@@ -276,6 +292,7 @@ impl UserAgent {
         let trunks: Vec<TrunkId> = self.trunks.keys().copied().collect();
         for trunk in trunks {
             self.stop_registration(now, trunk);
+            self.probe_trunk(now, trunk, None);
         }
     }
 }

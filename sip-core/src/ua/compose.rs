@@ -10,7 +10,7 @@ use crate::message::{HeaderName, Host, Message, Received, Rejection, Request, Re
 use crate::transaction::Transmit;
 
 /// The methods this user agent understands.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS, PRACK, REGISTER, UPDATE";
 
 /// How many times as long as the request a stateless answer may be.
 const LARGEST_ANSWER: usize = 3;

@@ -9,8 +9,11 @@ use super::UserAgent;
 use super::api::{EndCause, Event, IncomingInvite, Origin, SessionId};
 use super::compose::ALLOW;
 use super::register::Authentication;
+use super::reliable::{Reliable, has_option};
 use super::session::{Established, Incoming, Session, SessionState, Unacknowledged};
+use super::session_timer::{confirm, timer_of_request};
 use crate::dialog::{Dialog, DialogId, DialogState};
+use crate::message::header::Replaces;
 use crate::message::{HeaderName, Received, Request, Response, UnreadableBody, session_description};
 use crate::transaction::{TransactionId, Transmit};
 
@@ -31,12 +34,20 @@ impl UserAgent {
         match session_description(&request.message.headers, &request.message.body) {
             Ok(description) => request.message.body = description,
             Err(UnreadableBody) => {
-                self.refuse(&request, source, 415);
+                self.refuse(now, &request, source, 415);
                 return;
             }
         }
+        if let Some(status) = self.refuse_replacing(&request) {
+            self.refuse(now, &request, source, status);
+            return;
+        }
+        if timer_of_request(now, &request.message.headers, &self.config.limits).is_err() {
+            self.refuse(now, &request, source, 422);
+            return;
+        }
         if self.is_merged(&request) {
-            self.refuse(&request, source, 482);
+            self.refuse(now, &request, source, 482);
             return;
         }
         let full = self.sessions.len() >= self.config.limits.sessions || self.shutting_down;
@@ -79,6 +90,10 @@ impl UserAgent {
         let id = SessionId::Incoming(self.last_incoming);
         let dialog = Dialog::from_request(&request, &self.random.token());
         let body = std::mem::take(&mut request.message.body);
+        let wanted = has_option(&request.message.headers, &HeaderName::Require, "100rel");
+        let first = u32::try_from(self.random.up_to(0x3fff_ffff)).unwrap_or_default() + 1;
+        let reliable = wanted.then(|| Reliable::new(first));
+        let offered = !body.is_empty();
         let from = &request.essential.from.0;
         let incoming = IncomingInvite {
             session: id,
@@ -97,9 +112,20 @@ impl UserAgent {
         };
         self.dialogs.insert(dialog.id.clone(), id);
         self.ringing.insert(transaction, id);
-        let state = SessionState::Incoming(Box::new(Incoming { transaction, request, dialog }));
+        let state =
+            SessionState::Incoming(Box::new(Incoming { transaction, request, offered, dialog, reliable }));
         self.sessions.insert(id, Session { state, destination: source, trunk, ended: false });
         self.emit(Event::Incoming(Box::new(incoming)));
+    }
+
+    /// Replaces (RFC 3891) is not carried out: nobody may take over a call that is not theirs to end.
+    fn refuse_replacing(&self, request: &Received<Request>) -> Option<u16> {
+        match request.message.headers.typed::<Replaces>() {
+            Ok(None) => None,
+            Ok(Some(replaces)) if self.dialogs.contains_key(&replaces.dialog) => Some(403),
+            Ok(Some(_)) => Some(481),
+            Err(_) => Some(400),
+        }
     }
 
     /// Who is calling, or what to answer instead: trunks and trusted peers by address, devices by digest.
@@ -131,11 +157,14 @@ impl UserAgent {
     }
 
     pub(super) fn provisional(&mut self, now: Instant, id: SessionId, status: u16, body: Option<Bytes>) {
+        let status = if (101..200).contains(&status) { status } else { 180 };
+        if self.provisional_reliably(now, id, status, body.as_ref()) {
+            return;
+        }
         let Some(SessionState::Incoming(incoming)) = self.sessions.get(&id).map(|session| &session.state)
         else {
             return;
         };
-        let status = if (101..200).contains(&status) { status } else { 180 };
         let transaction = incoming.transaction;
         let mut response = self.response_to(&incoming.request, status, Some(&incoming.dialog.id.local_tag));
         self.describe(&mut response, body.unwrap_or_default());
@@ -143,19 +172,28 @@ impl UserAgent {
     }
 
     pub(super) fn accept(&mut self, now: Instant, id: SessionId, body: Bytes) {
+        if self.accept_later(id, &body) {
+            return;
+        }
         let Some(SessionState::Incoming(incoming)) = self.sessions.get(&id).map(|session| &session.state)
         else {
             return;
         };
         let (transaction, cseq) = (incoming.transaction, incoming.request.essential.cseq.number);
+        let offered = !incoming.offered;
+        let overtaken = incoming.reliable.as_ref().and_then(Reliable::unacknowledged);
         let mut dialog = incoming.dialog.clone();
         dialog.state = DialogState::Confirmed;
         let mut response = self.response_to(&incoming.request, 200, Some(&dialog.id.local_tag));
-        self.describe(&mut response, body);
+        let headers = &incoming.request.message.headers;
+        let timer = timer_of_request(now, headers, &self.config.limits).unwrap_or_default();
+        confirm(&mut response, timer.as_ref());
+        self.describe(&mut response, body.clone());
         self.ringing.remove(&transaction);
         let Some(response) = self.transactions.respond(now, transaction, response) else { return };
-        let unacknowledged = Some(self.await_ack(now, response, cseq, true));
-        let established = Established { dialog, unacknowledged, offer: None, release: false };
+        let mut established = Established::new(dialog, body, timer);
+        established.overtaken = overtaken;
+        established.unacknowledged = Some(self.await_ack(now, response, cseq, true, offered));
         self.set_state(id, SessionState::Established(Box::new(established)));
     }
 
@@ -185,6 +223,7 @@ impl UserAgent {
     pub(super) fn describe(&self, response: &mut Response, body: Bytes) {
         response.headers.push(HeaderName::Contact, self.contact(None));
         response.headers.push(HeaderName::Allow, ALLOW);
+        response.headers.push(HeaderName::Supported, "100rel, timer");
         if !body.is_empty() {
             response.headers.push(HeaderName::ContentType, "application/sdp");
         }
@@ -198,12 +237,14 @@ impl UserAgent {
         response: Transmit,
         cseq: u32,
         first: bool,
+        offered: bool,
     ) -> Unacknowledged {
         let timers = &self.config.timers;
         Unacknowledged {
             response,
             cseq,
             first,
+            offered,
             interval: timers.t1,
             repeat_at: now + timers.t1,
             give_up: now + timers.transaction_timeout(),

@@ -19,11 +19,17 @@ mod api;
 mod compose;
 mod in_dialog;
 mod incoming;
+mod info;
 mod outgoing;
+mod probe;
 mod receive;
 mod register;
+mod reliable;
+mod reoffer;
 mod session;
+mod session_timer;
 mod trunks;
+mod update;
 
 pub use agent::UserAgent;
 pub use api::{

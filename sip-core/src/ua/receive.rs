@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::UserAgent;
 use super::api::{Datagram, EndCause};
 use super::compose::ALLOW;
+use super::session_timer::timer_of_request;
 use crate::dialog::Dialog;
 use crate::message::{Answer, HeaderName, Message, Method, Received, Request, Uri, read};
 
@@ -57,7 +58,7 @@ impl UserAgent {
     fn receive_new(&mut self, now: Instant, request: Received<Request>, source: SocketAddr) {
         let in_dialog = request.essential.to.tag().is_some();
         if let Some(status) = self.refusal(&request, in_dialog) {
-            self.refuse(&request, source, status);
+            self.refuse(now, &request, source, status);
         } else if in_dialog {
             self.receive_in_dialog(now, request, source);
         } else if request.message.method == Method::Invite {
@@ -73,24 +74,22 @@ impl UserAgent {
     fn refusal(&self, request: &Received<Request>, in_dialog: bool) -> Option<u16> {
         match &request.message.method {
             Method::Other(_) => return Some(501),
-            Method::Info
-            | Method::Message
-            | Method::Notify
-            | Method::Prack
-            | Method::Publish
-            | Method::Refer
-            | Method::Subscribe
-            | Method::Update => {
+            Method::Message | Method::Notify | Method::Publish | Method::Subscribe => {
                 let known = !in_dialog || self.dialogs.contains_key(&Dialog::id_of(request));
                 return Some(if known { 405 } else { 481 });
             }
-            Method::Bye if !in_dialog => return Some(481),
+            Method::Refer if !in_dialog => return Some(405),
+            Method::Bye | Method::Info | Method::Prack | Method::Update if !in_dialog => return Some(481),
             Method::Ack
             | Method::Bye
             | Method::Cancel
+            | Method::Info
             | Method::Invite
             | Method::Options
-            | Method::Register => {}
+            | Method::Prack
+            | Method::Refer
+            | Method::Register
+            | Method::Update => {}
         }
         let foreign = match &request.message.uri {
             Uri::Sip(_) => false,
@@ -100,19 +99,29 @@ impl UserAgent {
         if foreign {
             return Some(416);
         }
-        let required = !request.message.headers.tokens(&HeaderName::Require).is_empty();
-        required.then_some(420)
+        (!unsupported(request).is_empty()).then_some(420)
     }
 
-    pub(super) fn refuse(&mut self, request: &Received<Request>, source: SocketAddr, status: u16) {
+    pub(super) fn refuse(
+        &mut self,
+        now: Instant,
+        request: &Received<Request>,
+        source: SocketAddr,
+        status: u16,
+    ) {
         let tag = self.stateless_tag(request);
         let mut response = self.response_to(request, status, Some(&tag));
         match status {
             405 | 501 => response.headers.push(HeaderName::Allow, ALLOW),
             415 => response.headers.push(HeaderName::Accept, "application/sdp"),
             420 => {
-                let required = request.message.headers.tokens(&HeaderName::Require).join(", ");
-                response.headers.push(HeaderName::Unsupported, required);
+                response.headers.push(HeaderName::Unsupported, unsupported(request).join(", "));
+            }
+            422 => {
+                let limits = &self.config.limits;
+                if let Err(shortest) = timer_of_request(now, &request.message.headers, limits) {
+                    response.headers.push_typed(&shortest);
+                }
             }
             _ => {}
         }
@@ -147,4 +156,12 @@ impl UserAgent {
             self.cancel_offer(now, session);
         }
     }
+}
+
+/// The extensions a request requires and we do not have (RFC 3261 section 8.2.2.3). 100rel means something in an
+/// INVITE only (RFC 3262 section 3), but it does no harm elsewhere.
+fn unsupported(request: &Received<Request>) -> Vec<String> {
+    let mut required = request.message.headers.tokens(&HeaderName::Require);
+    required.retain(|option| !["100rel", "timer"].iter().any(|ours| option.eq_ignore_ascii_case(ours)));
+    required
 }

@@ -17,6 +17,7 @@ mod properties;
 mod races;
 mod reader;
 mod registrar;
+mod sessions;
 mod support;
 mod torture;
 mod trunk;

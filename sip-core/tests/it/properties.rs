@@ -223,7 +223,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         sip_like().prop_map(Step::Bytes),
         (0_u8..8, 0_u8..4, 0_u8..4, any::<bool>()).prop_map(|(m, c, n, t)| Step::Request(m, c, n, t)),
-        (0_u8..7).prop_map(Step::Command),
+        (0_u8..9).prop_map(Step::Command),
         any::<u16>().prop_map(Step::Wait),
     ]
 }
@@ -239,7 +239,7 @@ fn run(steps: &[Step]) -> Vec<u8> {
         match step {
             Step::Bytes(payload) => ua.handle_datagram(now, Datagram { source: addr(PHONE), payload }),
             Step::Request(method, call, cseq, tagged) => {
-                let names = ["INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "INFO", "UPDATE"];
+                let names = ["INVITE", "ACK", "BYE", "CANCEL", "PRACK", "REFER", "INFO", "UPDATE"];
                 let method = names[usize::from(*method)];
                 // Half of the requests claim the dialog whose tag was seen last.
                 let sent = String::from_utf8_lossy(&log).into_owned();
@@ -264,6 +264,8 @@ fn run(steps: &[Step]) -> Vec<u8> {
                         2 => Command::Reject { session, status: 486 },
                         3 => Command::HangUp { session },
                         4 => Command::AnswerOffer { session, body: Ok(body) },
+                        7 => Command::Offer { session, body },
+                        8 => Command::Offer { session: crate::support::CALL, body },
                         5 => crate::support::call(crate::support::to_number()),
                         _ => Command::HangUp { session: crate::support::CALL },
                     },

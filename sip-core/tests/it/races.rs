@@ -7,9 +7,9 @@ use sip_core::ua::{Command, EndCause, Event};
 
 use crate::support::*;
 
-const CONTACT: &str = "Contact: <sip:callee@192.0.2.2:5060>\r\nContent-Type: application/sdp\r\n";
+pub(crate) const CONTACT: &str = "Contact: <sip:callee@192.0.2.2:5060>\r\nContent-Type: application/sdp\r\n";
 
-fn calling() -> (Network, String) {
+pub(crate) fn calling() -> (Network, String) {
     let mut network = Network::gateway();
     network.command(GATEWAY, Command::PutTrunk(carrier_trunk()));
     network.command(GATEWAY, call(to_number()));
@@ -19,7 +19,7 @@ fn calling() -> (Network, String) {
     (network, invite)
 }
 
-fn methods(texts: &[String]) -> Vec<&str> {
+pub(crate) fn methods(texts: &[String]) -> Vec<&str> {
     texts.iter().map(|text| text.split(' ').next().unwrap()).collect()
 }
 
@@ -124,7 +124,7 @@ fn d38_bye_crossing_bye_ends_both() {
 }
 
 /// A request of the called side within the dialog our INVITE made.
-fn their_request(method: &str, invite: &str, cseq: u32, body: &str) -> String {
+pub(crate) fn their_request(method: &str, invite: &str, cseq: u32, body: &str) -> String {
     let (us, them) = (header(invite, "From"), header(invite, "To"));
     format!(
         "{method} sip:192.0.2.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bKt{method}{cseq}\r\n\
