@@ -20,8 +20,14 @@ impl Focus {
             Event::Registered(binding) => self.registered(at, binding),
             Event::Unregistered { device } => self.unregistered(at, device, "device.unregistered"),
             Event::RegistrationExpired { device } => self.unregistered(at, device, "device.expired"),
-            // The caller has been in since our 200; a missing ACK comes as `Ended`. Trunks have no meeting.
-            Event::Established { .. } | Event::TrunkUp { .. } | Event::TrunkDown { .. } => {}
+            // The caller has been in since our 200; a missing ACK comes as `Ended`. Trunks have no meeting, keys come
+            // as RFC 4733 so far, and our own offers only repeat what was agreed.
+            Event::Established { .. }
+            | Event::TrunkUp { .. }
+            | Event::TrunkDown { .. }
+            | Event::Dtmf { .. }
+            | Event::OfferAnswered { .. }
+            | Event::Banned { .. } => {}
         }
     }
 
