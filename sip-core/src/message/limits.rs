@@ -1,5 +1,7 @@
 //! Every limit on what the network may make us hold, in one place.
 
+use crate::guard::GuardLimits;
+
 /// Bounds on messages and on the state that messages create. All of them are generous for honest peers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -21,6 +23,8 @@ pub struct Limits {
     pub session_expires: u32,
     /// The shortest such time a peer may ask for, in seconds; less than 90 counts as 90 (RFC 4028 section 4).
     pub min_session_expires: u32,
+    /// What one address may do.
+    pub guard: GuardLimits,
     /// Most nonces whose counts are remembered; the oldest is forgotten and becomes stale.
     pub nonces: usize,
 }
@@ -37,6 +41,7 @@ impl Default for Limits {
             sessions: 10_000,
             session_expires: 1_800,
             min_session_expires: 90,
+            guard: GuardLimits::default(),
             nonces: 50_000,
         }
     }

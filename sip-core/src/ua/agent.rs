@@ -1,7 +1,7 @@
 //! The user agent itself: its state and its drive loop.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::api::{Command, Counts, Datagram, EndCause, Event, Output, SessionId, TrunkId, UserAgentConfig};
@@ -10,6 +10,7 @@ use super::trunks::TrunkEntry;
 use crate::auth::DigestServer;
 use crate::deadlines::Deadlines;
 use crate::dialog::DialogId;
+use crate::guard::Guard;
 use crate::message::{Received, Response};
 use crate::random::Random;
 use crate::registrar::{AddressOfRecord, BindingChange, BindingInfo, Registrar};
@@ -25,12 +26,16 @@ pub struct UserAgent {
     /// Key of the To tags of stateless answers.
     pub(super) tag_secret: [u8; 32],
     pub(super) digest: DigestServer,
+    pub(super) guard: Guard,
     pub(super) registrar: Registrar,
     pub(super) transactions: TransactionLayer,
     pub(super) owners: BTreeMap<TransactionId, Owner>,
     pub(super) devices: BTreeMap<AddressOfRecord, DeviceAccount>,
     /// The realm of each domain, so that unknown users are challenged like known ones.
     pub(super) realms: BTreeMap<String, String>,
+    /// How many devices of a domain have no SHA-256 hash: where there is one, nobody is asked for it, so that
+    /// the challenge does not tell who is known.
+    pub(super) without_sha256: BTreeMap<String, usize>,
     pub(super) trunks: BTreeMap<TrunkId, TrunkEntry>,
     pub(super) trunk_deadlines: Deadlines<TrunkId>,
     pub(super) probe_deadlines: Deadlines<TrunkId>,
@@ -57,11 +62,13 @@ impl UserAgent {
         Self {
             tag_secret: random.seed(),
             digest: DigestServer::new(random.seed(), config.limits.nonces),
+            guard: Guard::new(config.limits.guard.clone()),
             registrar: Registrar::new(config.registrar.clone()),
             transactions: TransactionLayer::new(config.timers.clone(), config.limits.transactions),
             owners: BTreeMap::new(),
             devices: BTreeMap::new(),
             realms: BTreeMap::new(),
+            without_sha256: BTreeMap::new(),
             trunks: BTreeMap::new(),
             trunk_deadlines: Deadlines::new(),
             probe_deadlines: Deadlines::new(),
@@ -91,9 +98,11 @@ impl UserAgent {
         match command {
             Command::PutDevice(account) => {
                 self.realms.insert(account.aor.domain.clone(), account.realm.clone());
+                self.count_hashes(&account.aor, Some(&account));
                 self.devices.insert(account.aor.clone(), account);
             }
             Command::RemoveDevice(device) => {
+                self.count_hashes(&device, None);
                 self.devices.remove(&device);
                 let change = self.registrar.remove(&device);
                 self.report_bindings(change);
@@ -111,6 +120,10 @@ impl UserAgent {
             Command::AnswerOffer { session, body } => self.answer_offer(now, session, body),
             Command::Offer { session, body } => self.offer(now, session, body),
             Command::ProbeTrunk { trunk, every } => self.probe_trunk(now, trunk, every),
+            Command::Ban { address, duration } if duration.is_zero() => self.guard.lift(address),
+            Command::Ban { address, duration } => {
+                self.guard.ban(now, address, duration);
+            }
             Command::Shutdown => self.shutdown(now),
         }
         self.drain_transactions(now);
@@ -143,6 +156,11 @@ impl UserAgent {
     /// The bindings of a device, oldest first.
     pub fn bindings(&self, device: &AddressOfRecord) -> Vec<BindingInfo> {
         self.registrar.bindings(device)
+    }
+
+    /// The addresses that get no answer, and until when.
+    pub fn bans(&self, now: Instant) -> Vec<(IpAddr, Instant)> {
+        self.guard.bans(now)
     }
 
     /// How much is held at this moment.

@@ -200,6 +200,13 @@ pub enum Command {
         /// How often; an answer that has not come by the next question is missed.
         every: Option<Duration>,
     },
+    /// Gives an address no answer for a while, e.g. what [`super::UserAgent::bans`] said before a restart.
+    Ban {
+        /// Which one; of IPv6 the first 64 bits count.
+        address: IpAddr,
+        /// For how long; `ZERO` lifts a ban.
+        duration: Duration,
+    },
     /// Ends every session and every trunk registration; afterwards new calls are refused with 503.
     Shutdown,
 }

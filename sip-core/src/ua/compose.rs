@@ -131,10 +131,19 @@ impl UserAgent {
     /// forged, and we would help to flood it.
     pub(super) fn send_statelessly(&mut self, response: Response, source: SocketAddr) {
         let payload = write(&Message::Response(response));
-        if payload.len() > self.asked_bytes.saturating_mul(LARGEST_ANSWER) {
+        if payload.len() > self.longest_answer() {
             return;
         }
         self.transactions.transmit(&Transmit { destination: source, payload });
+    }
+
+    /// Whether an answer is more than a forged source may be sent.
+    pub(super) fn is_too_long(&self, response: &Response) -> bool {
+        write(&Message::Response(response.clone())).len() > self.longest_answer()
+    }
+
+    fn longest_answer(&self) -> usize {
+        self.asked_bytes.saturating_mul(LARGEST_ANSWER)
     }
 
     /// The answer to a request that could not be read.

@@ -124,7 +124,7 @@ impl UserAgent {
             Some(SessionState::Calling(_) | SessionState::Releasing(_)) | None => Some(481),
         };
         let interval = timer_of_request(now, &request.message.headers, &self.config.limits);
-        let refusal = refusal.or(interval.is_err().then_some(422));
+        let refusal = refusal.or_else(|| interval.is_err().then_some(422));
         if let Some(status) = refusal {
             // Without a transaction: one dialog cannot make us keep any number of them.
             let mut response = self.response_in_dialog(&request, status);

@@ -39,6 +39,7 @@ pub use api::{
 
 pub use crate::IpNetwork;
 pub use crate::auth::Credentials;
+pub use crate::guard::GuardLimits;
 pub use crate::registrar::{
     AddressOfRecord, AddressOfRecordError, BindingInfo, RegistrarConfig, StoredBinding,
 };

@@ -10,10 +10,14 @@ use super::api::{Datagram, EndCause};
 use super::compose::ALLOW;
 use super::session_timer::timer_of_request;
 use crate::dialog::Dialog;
+use crate::guard::is_scanner;
 use crate::message::{Answer, HeaderName, Message, Method, Received, Request, Uri, read};
 
 impl UserAgent {
     pub(super) fn receive(&mut self, now: Instant, datagram: Datagram<'_>) {
+        if !self.guard.admit(now, datagram.source) && !self.is_exempt(datagram.source) {
+            return;
+        }
         self.asked_bytes = datagram.payload.len();
         let limit = self.config.limits.message_bytes;
         // One byte more than the limit is enough for the reader to see that it is exceeded.
@@ -39,7 +43,22 @@ impl UserAgent {
         }
     }
 
+    /// Whether the guard has no say: trusted peers and trunks.
+    pub(super) fn is_exempt(&self, source: SocketAddr) -> bool {
+        self.config.trusted_peers.iter().any(|range| range.contains(source.ip()))
+            || self.trunks.values().any(|entry| entry.trunk.owns(source))
+    }
+
+    /// A scanner gets no answer: it would go on asking.
+    fn is_scan(&self, request: &Received<Request>, source: SocketAddr) -> bool {
+        let user_agent = request.message.headers.first(&HeaderName::UserAgent);
+        user_agent.is_some_and(|value| is_scanner(&value.text())) && !self.is_exempt(source)
+    }
+
     fn receive_request(&mut self, now: Instant, mut request: Received<Request>, source: SocketAddr) {
+        if self.is_scan(&request, source) {
+            return;
+        }
         request.essential.via.stamp(source);
         let via = request.essential.via.to_string();
         request.message.headers.replace_first_value(&HeaderName::Via, &via);

@@ -11,6 +11,7 @@
 )]
 
 mod calls;
+mod guard;
 mod identity;
 mod incoming;
 mod properties;

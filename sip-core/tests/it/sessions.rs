@@ -383,7 +383,7 @@ fn f8_a_trunk_that_misses_three_probes_is_down_until_it_answers_two() {
     let probe = network.take(CARRIER).remove(0);
     assert!(probe.starts_with("OPTIONS sip:carrier.test SIP/2.0\r\n"));
     network.send(CARRIER, &answer_to(&probe, "404 Not Found", "x", "", ""));
-    assert_eq!(network.take_events(GATEWAY), [up.clone()]);
+    assert_eq!(network.take_events(GATEWAY), std::slice::from_ref(&up));
     network.run_for(SECOND * 24);
     assert_eq!(network.take_events(GATEWAY), []);
     network.run_for(SECOND * 8);
