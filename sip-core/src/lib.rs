@@ -32,6 +32,7 @@
 pub mod auth;
 mod deadlines;
 pub mod dialog;
+pub mod framing;
 pub mod guard;
 pub mod message;
 mod net;

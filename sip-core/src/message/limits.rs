@@ -1,5 +1,7 @@
 //! Every limit on what the network may make us hold, in one place.
 
+use std::time::Duration;
+
 use crate::guard::GuardLimits;
 
 /// Bounds on messages and on the state that messages create. All of them are generous for honest peers.
@@ -7,6 +9,8 @@ use crate::guard::GuardLimits;
 pub struct Limits {
     /// Longest message in bytes; more is refused with 513.
     pub message_bytes: usize,
+    /// How long a message may take to come over a stream, from its first byte to its last.
+    pub message_time: Duration,
     /// Longest start line in bytes; more is refused with 414 (requests) or dropped.
     pub start_line_bytes: usize,
     /// Most header fields in a message; more is refused with 400.
@@ -33,6 +37,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message_bytes: 65_535,
+            message_time: Duration::from_secs(20),
             start_line_bytes: 4_096,
             header_count: 256,
             header_bytes: 8_192,
