@@ -12,9 +12,10 @@ use super::register::Authentication;
 use super::reliable::{Reliable, has_option};
 use super::session::{Established, Incoming, Session, SessionState, Unacknowledged};
 use super::session_timer::{confirm, timer_of_request};
-use crate::dialog::{Dialog, DialogId, DialogState};
+use crate::dialog::{Dialog, DialogId};
 use crate::message::header::Replaces;
-use crate::message::{HeaderName, Received, Request, Response, UnreadableBody, session_description};
+use crate::message::{HeaderName, Received, Request, Response, UnreadableBody, Uri, session_description};
+use crate::registrar::AddressOfRecord;
 use crate::transaction::{TransactionId, Transmit};
 
 impl UserAgent {
@@ -74,8 +75,10 @@ impl UserAgent {
         let mut sessions = same_call.filter(|(id, _)| id.remote_tag == remote_tag);
         sessions.any(|(_, session)| match self.sessions.get(session).map(|session| &session.state) {
             Some(SessionState::Incoming(incoming)) => incoming.request.essential.cseq == essential.cseq,
-            Some(SessionState::Calling(_) | SessionState::Established(_) | SessionState::Releasing(_))
-            | None => false,
+            Some(SessionState::Established(established)) => {
+                established.invite_cseq == Some(essential.cseq.number)
+            }
+            Some(SessionState::Calling(_) | SessionState::Releasing(_)) | None => false,
         })
     }
 
@@ -138,22 +141,25 @@ impl UserAgent {
         let trunk = self.trunks.values().find(|entry| entry.trunk.owns(source));
         let trusted = self.config.trusted_peers.iter().any(|range| range.contains(source.ip()));
         let has_credentials = request.message.headers.first(&HeaderName::Authorization).is_some();
-        // A device may share an address with a trunk or trusted peer; then its credentials say who it is.
-        if !has_credentials && let Some(entry) = trunk {
-            return Ok(Origin::Trunk(entry.trunk.id));
-        }
-        if !has_credentials && trusted {
-            return Ok(Origin::TrustedPeer);
-        }
+        let claimed = request.essential.from.0.uri.clone();
+        // A device may share an address with a trunk or trusted peer; then its credentials say who it is, and
+        // whoever speaks in a device's name must have them.
         let fallback = trunk
             .map(|entry| Origin::Trunk(entry.trunk.id))
-            .or_else(|| trusted.then_some(Origin::TrustedPeer));
-        let claimed = request.essential.from.0.uri.clone();
+            .or_else(|| trusted.then_some(Origin::TrustedPeer))
+            .filter(|_| !self.is_device(&claimed));
+        if !has_credentials && let Some(origin) = fallback {
+            return Ok(origin);
+        }
         match (self.authenticate(now, request, &claimed, source), fallback) {
             (Authentication::Device(device), _) => Ok(Origin::Device(device)),
             (Authentication::Refused(_), Some(origin)) => Ok(origin),
             (Authentication::Refused(answer), None) => Err(answer),
         }
+    }
+
+    fn is_device(&self, uri: &Uri) -> bool {
+        self.devices.contains_key(&AddressOfRecord::new(uri.user_text(), &uri.host_text()))
     }
 
     pub(super) fn provisional(&mut self, now: Instant, id: SessionId, status: u16, body: Option<Bytes>) {
@@ -182,8 +188,7 @@ impl UserAgent {
         let (transaction, cseq) = (incoming.transaction, incoming.request.essential.cseq.number);
         let offered = !incoming.offered;
         let overtaken = incoming.reliable.as_ref().and_then(Reliable::unacknowledged);
-        let mut dialog = incoming.dialog.clone();
-        dialog.state = DialogState::Confirmed;
+        let dialog = incoming.dialog.clone();
         let mut response = self.response_to(&incoming.request, 200, Some(&dialog.id.local_tag));
         let headers = &incoming.request.message.headers;
         let timer = timer_of_request(now, headers, &self.config.limits).unwrap_or_default();
@@ -193,6 +198,7 @@ impl UserAgent {
         let Some(response) = self.transactions.respond(now, transaction, response) else { return };
         let mut established = Established::new(dialog, body, timer);
         established.overtaken = overtaken;
+        established.invite_cseq = Some(cseq);
         established.unacknowledged = Some(self.await_ack(now, response, cseq, true, offered));
         self.set_state(id, SessionState::Established(Box::new(established)));
     }

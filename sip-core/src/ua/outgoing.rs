@@ -348,7 +348,9 @@ impl UserAgent {
             _ => return None,
         };
         let offered = Challenge::all(&response.message.headers, &asked);
-        let again = offered.iter().any(|challenge| challenge.stale);
+        // A proxy on the way may ask after the peer has, or the other way round (RFC 3261 section 22.3).
+        let first = request.headers.first(&answered).is_none();
+        let again = first || offered.iter().any(|challenge| challenge.stale);
         if challenges >= MOST_CHALLENGES || (challenges > 0 && !again) {
             return None;
         }

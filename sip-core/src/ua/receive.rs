@@ -167,7 +167,10 @@ impl UserAgent {
             self.answer_statelessly(request, source, 503);
             return;
         };
-        let tag = self.stateless_tag(request);
+        // Section 9.2: the same To tag as in the 487.
+        let dialog = self.ringing.get(&invite).and_then(|session| self.sessions.get(session));
+        let dialog = dialog.and_then(|session| session.dialog_ids().first().map(|id| id.local_tag.clone()));
+        let tag = dialog.unwrap_or_else(|| self.stateless_tag(request));
         let response = self.response_to(request, 200, Some(&tag));
         self.transactions.respond(now, transaction, response);
         if let Some(session) = self.ringing.get(&invite).copied() {

@@ -95,6 +95,8 @@ pub(super) struct Established {
     /// Our last session description.
     pub(super) local: Bytes,
     pub(super) timer: Option<SessionTimer>,
+    /// CSeq number of the INVITE, if it was the peer's: it may come again on another way.
+    pub(super) invite_cseq: Option<u32>,
     /// RSeq of a provisional response that our 200 has overtaken: its PRACK may still come.
     pub(super) overtaken: Option<u32>,
     /// The user has hung up, but BYE must wait for the ACK (RFC 3261 section 15).
@@ -112,6 +114,7 @@ impl Established {
             local,
             timer,
             overtaken: None,
+            invite_cseq: None,
             release: false,
         }
     }
