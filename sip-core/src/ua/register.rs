@@ -90,8 +90,8 @@ impl UserAgent {
         });
         let target = (&request.message.method, &request.message.uri);
         let verdict = self.digest.check(now, source.ip(), target, &credentials, account);
-        // With a nonce that is not ours, a guess gets a new challenge; it is a guess all the same.
-        if matches!(verdict, Verdict::Forbidden | Verdict::Challenge { stale: false }) {
+        // Only one who sees what is sent to this address can come here: the nonce was made for it.
+        if verdict == Verdict::Forbidden {
             self.wrong_digest(now, source);
         }
         match verdict {
