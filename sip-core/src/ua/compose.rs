@@ -101,6 +101,14 @@ impl UserAgent {
         response
     }
 
+    /// RFC 3261 section 20.43: what is wrong with an offer that is refused.
+    pub(super) fn warn(&self, response: &mut Response) {
+        if response.status == 488 {
+            let warning = format!("305 {} \"Incompatible media format\"", self.own_domain());
+            response.headers.push(HeaderName::Warning, warning);
+        }
+    }
+
     /// A To tag that is the same for each retransmission, so that nothing need be remembered
     /// (RFC 3261 section 8.2.7).
     pub(super) fn stateless_tag(&self, request: &Received<Request>) -> String {

@@ -278,6 +278,7 @@ impl UserAgent {
     /// An answer to a request of a dialog, without a body.
     pub(super) fn response_in_dialog(&mut self, request: &Received<Request>, status: u16) -> Response {
         let mut response = self.response_to(request, status, None);
+        self.warn(&mut response);
         if status == 415 {
             response.headers.push(HeaderName::Accept, "application/sdp");
         }

@@ -216,6 +216,7 @@ impl UserAgent {
         };
         let transaction = incoming.transaction;
         let mut response = self.response_to(&incoming.request, status, Some(&incoming.dialog.id.local_tag));
+        self.warn(&mut response);
         if status == 503 {
             response.headers.push(HeaderName::RetryAfter, "10");
         }

@@ -292,6 +292,17 @@ fn an_invite_that_comes_on_another_way_after_the_answer_is_not_a_second_call() {
 }
 
 #[test]
+fn d20_a_description_without_a_common_codec_is_refused_with_a_warning() {
+    let mut network = trusting();
+    network.send(PHONE, &invite(1, ""));
+    network.command(GATEWAY, Command::Reject { session: IN, status: 488 });
+    network.run_for(Duration::from_millis(50));
+    let refusal = network.take(PHONE).pop().unwrap();
+    assert_eq!(header(&refusal, "Warning"), "305 acme.test \"Incompatible media format\"");
+    network.run_until_idle();
+}
+
+#[test]
 fn beyond_the_limits_it_is_503() {
     let mut network = Network::new(1, Loss::Nothing);
     let mut config = config(GATEWAY);

@@ -228,6 +228,20 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Calls differ in what they ask for: reliable ringing, session timers, a description or none.
+fn extras(call: u8, sent: &str) -> String {
+    let rseq =
+        sent.rfind("\r\nRSeq: ").and_then(|at| sent.get(at + 8..)).and_then(|text| text.lines().next());
+    let rack = rseq.map(|rseq| format!("RAck: {rseq} 1 INVITE\r\n")).unwrap_or_default();
+    let timer = "Supported: timer\r\nSession-Expires: 100;refresher=uas\r\nAllow: UPDATE\r\n";
+    match call {
+        0 => format!("{rack}Require: 100rel\r\n{timer}"),
+        1 => "Session-Expires: 1\r\nRefer-To: <sip:x@y>\r\n".to_owned(),
+        2 => format!("{rack}Require: 100rel, timer\r\n"),
+        _ => String::new(),
+    }
+}
+
 fn run(steps: &[Step]) -> Vec<u8> {
     let mut configuration = config(GATEWAY);
     configuration.trusted_peers = vec!["0.0.0.0/0".parse().unwrap()];
@@ -248,8 +262,10 @@ fn run(steps: &[Step]) -> Vec<u8> {
                 let tag = to.filter(|_| *tagged).map(|tag| format!(";tag={tag}")).unwrap_or_default();
                 let text = format!(
                     "{method} sip:1@acme.test SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK{call}{cseq}{}\r\n\
-                     From: <sip:2@h>;tag=f\r\nTo: <sip:1@acme.test>{tag}\r\nCall-ID: {call}\r\nCSeq: {cseq} {method}\r\n\r\n",
+                     From: <sip:2@h>;tag=f\r\nTo: <sip:1@acme.test>{tag}\r\nCall-ID: {call}\r\nCSeq: {cseq} {method}\r\n{}\r\n{}",
                     if *tagged { "t" } else { "" },
+                    extras(*call, &sent),
+                    if *call < 2 { "v=0\r\n" } else { "" },
                 );
                 ua.handle_datagram(now, Datagram { source: addr(PHONE), payload: text.as_bytes() });
             }
@@ -259,7 +275,7 @@ fn run(steps: &[Step]) -> Vec<u8> {
                 ua.handle_command(
                     now,
                     match kind {
-                        0 => Command::Provisional { session, status: 180, body: None },
+                        0 => Command::Provisional { session, status: 183, body: Some(body) },
                         1 => Command::Accept { session, body },
                         2 => Command::Reject { session, status: 486 },
                         3 => Command::HangUp { session },
