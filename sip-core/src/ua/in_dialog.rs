@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::UserAgent;
 use super::api::{EndCause, Event, SessionId};
 use super::session::{PendingOffer, SessionState};
-use super::session_timer::{confirm, timer_of_request};
+use super::session_timer::{confirm, shortest_interval, timer_of_request};
 use crate::dialog::Dialog;
 use crate::message::header::ReferTo;
 use crate::message::{HeaderName, Method, Received, Request, Response, session_description};
@@ -31,6 +31,10 @@ impl UserAgent {
         let repeated = self.is_repeated(id, &request);
         // Section 12.2.2; without a transaction, so that repeating it costs us nothing. What is answered without
         // one gets the same answer again.
+        if repeated && let Some(status) = self.refused_before(id, &request) {
+            self.refuse_offer(id, &request, source, status);
+            return;
+        }
         if self.note_cseq(id, &request).is_none()
             && !(repeated && matches!(request.message.method, Method::Info | Method::Update | Method::Refer))
         {
@@ -55,6 +59,29 @@ impl UserAgent {
             | Method::Subscribe
             | Method::Other(_) => self.refuse(now, &request, source, 405),
         }
+    }
+
+    /// Refuses an offer of the peer without a transaction, and remembers how.
+    pub(super) fn refuse_offer(
+        &mut self,
+        id: SessionId,
+        request: &Received<Request>,
+        source: SocketAddr,
+        status: u16,
+    ) {
+        let mut response = self.response_in_dialog(request, status);
+        if status == 422 {
+            response.headers.push_typed(&shortest_interval(&self.config.limits));
+        }
+        if let Some(established) = self.established_mut(id) {
+            established.refused = Some((request.essential.cseq.number, status));
+        }
+        self.send_statelessly(response, source);
+    }
+
+    fn refused_before(&mut self, id: SessionId, request: &Received<Request>) -> Option<u16> {
+        let (cseq, status) = self.established_mut(id)?.refused?;
+        (cseq == request.essential.cseq.number).then_some(status)
     }
 
     /// A transfer (RFC 3515) would lead a call around the dial policy: declined, once it is known to be one.
@@ -127,11 +154,7 @@ impl UserAgent {
         let refusal = refusal.or_else(|| interval.is_err().then_some(422));
         if let Some(status) = refusal {
             // Without a transaction: one dialog cannot make us keep any number of them.
-            let mut response = self.response_in_dialog(&request, status);
-            if let (422, Err(shortest)) = (status, interval) {
-                response.headers.push_typed(&shortest);
-            }
-            self.send_statelessly(response, source);
+            self.refuse_offer(id, &request, source, status);
             return;
         }
         let Some(transaction) = self.transactions.accept_request(&request, source) else {

@@ -95,6 +95,8 @@ pub(super) struct Established {
     /// Our last session description.
     pub(super) local: Bytes,
     pub(super) timer: Option<SessionTimer>,
+    /// CSeq number of the peer's last offer that was refused, and the status: what comes again gets the same.
+    pub(super) refused: Option<(u32, u16)>,
     /// CSeq number of the INVITE, if it was the peer's: it may come again on another way.
     pub(super) invite_cseq: Option<u32>,
     /// RSeq of a provisional response that our 200 has overtaken: its PRACK may still come.
@@ -114,6 +116,7 @@ impl Established {
             local,
             timer,
             overtaken: None,
+            refused: None,
             invite_cseq: None,
             release: false,
         }

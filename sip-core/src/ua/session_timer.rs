@@ -67,6 +67,11 @@ pub(super) fn propose(headers: &mut Headers, limits: &Limits) {
     }
 }
 
+/// The shortest interval we take, for a 422.
+pub(super) fn shortest_interval(limits: &Limits) -> MinSe {
+    MinSe(shortest(limits))
+}
+
 fn shortest(limits: &Limits) -> u32 {
     limits.min_session_expires.max(SHORTEST)
 }

@@ -19,14 +19,9 @@ impl UserAgent {
         repeated: bool,
     ) {
         let headers = &request.message.headers;
-        let timer = match timer_of_request(now, headers, &self.config.limits) {
-            Ok(timer) => timer,
-            Err(shortest) => {
-                let mut response = self.response_in_dialog(&request, 422);
-                response.headers.push_typed(&shortest);
-                self.send_statelessly(response, source);
-                return;
-            }
+        let Ok(timer) = timer_of_request(now, headers, &self.config.limits) else {
+            self.refuse_offer(id, &request, source, 422);
+            return;
         };
         let Ok(body) = session_description(headers, &request.message.body) else {
             let response = self.response_in_dialog(&request, 415);
@@ -34,11 +29,10 @@ impl UserAgent {
             return;
         };
         if !body.is_empty() {
-            // An offer has a transaction; what comes again without one was refused.
+            // An offer that was taken has a transaction; what comes again without one was not.
             let refusal = if repeated { Some(500) } else { self.update_refusal(id) };
             if let Some(status) = refusal {
-                let response = self.response_in_dialog(&request, status);
-                self.send_statelessly(response, source);
+                self.refuse_offer(id, &request, source, status);
                 return;
             }
             let Some(transaction) = self.transactions.accept_request(&request, source) else {

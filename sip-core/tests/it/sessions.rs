@@ -186,6 +186,30 @@ fn d38_offers_that_cross_are_tried_again_after_a_while() {
 }
 
 #[test]
+fn d38_two_of_us_that_offer_at_once_both_get_their_answer_whatever_is_lost() {
+    // Few enough seeds that no request is lost all its seven times: that would end the call, and rightly.
+    let by_chance = (0..10).map(|seed| (seed, Loss::OneInThree));
+    let by_count = (0..3).map(|offset| (1, Loss::EveryThird(offset)));
+    for (seed, loss) in by_chance.chain(by_count).chain([(1, Loss::Nothing)]) {
+        let answering = Behaviour::RingThenAnswer(SECOND);
+        let mut network = Network::pair(seed, loss, answering);
+        network.behave(GATEWAY, answering);
+        network.command(GATEWAY, call(to_number()));
+        for (node, session) in [(GATEWAY, CALL), (CARRIER, IN)] {
+            network.command_at(SECOND * 60, node, Command::Offer { session, body: sdp(OFFER) });
+        }
+        network.command_at(SECOND * 170, GATEWAY, Command::HangUp { session: CALL });
+        network.run_until_idle();
+        assert!(network.log.contains("SIP/2.0 491 "));
+        for (node, session) in [(GATEWAY, CALL), (CARRIER, IN)] {
+            let events = network.events(node);
+            let answered = Event::OfferAnswered { session, body: Ok(sdp(ANSWER)) };
+            assert_eq!(events.iter().filter(|event| **event == answered).count(), 1, "{seed} {events:#?}");
+        }
+    }
+}
+
+#[test]
 fn d24_a_peer_that_is_gone_is_noticed_when_we_offer() {
     for answered in [true, false] {
         let (mut network, _) = established("");
