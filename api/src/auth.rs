@@ -21,7 +21,8 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let token = bearer(&parts.headers).or_else(|| cookie(&parts.headers)).ok_or_else(no_token)?.to_owned();
+        let token =
+            bearer(&parts.headers).or_else(|| cookie(&parts.headers)).ok_or_else(no_token)?.to_owned();
         let actor = state.services.authenticate(&token).await?;
         Ok(Self { actor, token })
     }

@@ -48,7 +48,9 @@ pub(crate) async fn frame(State(state): State<AppState>, request: Request, next:
 fn log(error: &ApiError) {
     match &error.internal {
         Some(internal) => tracing::error!(http.status = error.status.as_u16(), internal, "request failed"),
-        None => tracing::debug!(http.status = error.status.as_u16(), detail = %error.detail, "request refused"),
+        None => {
+            tracing::debug!(http.status = error.status.as_u16(), detail = %error.detail, "request refused")
+        }
     }
 }
 

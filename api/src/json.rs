@@ -20,6 +20,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 .mend("Send the header Content-Type: application/json"));
         }
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| refused(&rejection))?;
+        // A list would be read as the fields in their order, which no route means.
+        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+            return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "The body is a list")
+                .mend("Send one JSON object"));
+        }
         let mut reader = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let path = error.path().to_string();
@@ -39,7 +44,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = axum::extract::Query::try_from_uri(&parts.uri).map_err(|rejection| {
             let text = rejection.body_text();
-            let words = text.rsplit_once("query string: ").map_or(text.as_str(), |(_, words)| words).to_owned();
+            let words =
+                text.rsplit_once("query string: ").map_or(text.as_str(), |(_, words)| words).to_owned();
             let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, words.clone());
             match words.split_once(": ").map(|(field, _)| field).or_else(|| quoted(&words)) {
                 Some(field) => error.field(field),
@@ -98,7 +104,9 @@ fn field(words: &str, path: &str) -> Option<String> {
         None
     };
     match (parent, inner) {
-        (Some(parent), Some(inner)) if parent == inner || parent.ends_with(&format!(".{inner}")) => Some(parent),
+        (Some(parent), Some(inner)) if parent == inner || parent.ends_with(&format!(".{inner}")) => {
+            Some(parent)
+        }
         (Some(parent), Some(inner)) => Some(format!("{parent}.{inner}")),
         (parent, inner) => parent.or(inner),
     }

@@ -22,7 +22,7 @@ use utoipa::{Modify, OpenApi};
         join::preview, join::join, webrtc::offer, events::events,
         health::alive, health::ready, health::openapi,
     ),
-    modifiers(&Tokens),
+    modifiers(&Tokens, &Names),
     security(("bearer" = []), ("cookie" = []))
 )]
 struct Description;
@@ -37,6 +37,23 @@ impl Modify for Tokens {
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
         let cookie = ApiKey::Cookie(ApiKeyValue::new(crate::auth::COOKIE));
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
+    }
+}
+
+/// Gives every operation a name of its own: handlers of different resources share theirs.
+struct Names;
+
+impl Modify for Names {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        for item in openapi.paths.paths.values_mut() {
+            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                let tag = operation.tags.as_ref().and_then(|tags| tags.first());
+                if let (Some(tag), Some(name)) = (tag, &operation.operation_id) {
+                    operation.operation_id = Some(format!("{tag}_{name}"));
+                }
+            }
+        }
     }
 }
 

@@ -1,13 +1,15 @@
 //! Which browser's page is still there.
 //!
 //! A browser's leg lives as long as its page: the page names the leg when it opens the event stream. When that socket
-//! closes and no new one names the leg within five seconds (a reload, a change of network), the leg leaves.
+//! closes and no new one names the leg within five seconds (a reload, a change of network), the leg leaves. A page that
+//! closes its socket with code 1000 says that it leaves on purpose: nobody waits for it.
 
 use conference::ids::PersonId;
 use conference::services::{LegId, Services};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How long a leg stays without a socket.
 const GRACE: Duration = Duration::from_secs(5);
@@ -20,6 +22,8 @@ struct Entry {
     sockets: u32,
     /// Counts openings and closings: a timer that finds it changed has been overtaken.
     turn: u64,
+    /// Set once the same person has joined anew, from another window, say.
+    replaced: watch::Sender<bool>,
 }
 
 /// The legs of browsers and their sockets. Clones share them.
@@ -34,9 +38,15 @@ impl Presence {
         Self { legs: Arc::default(), services }
     }
 
-    /// A browser has joined; its page has yet to open the event stream.
+    /// A browser has joined; its page has yet to open the event stream. A person has one leg: pages that hold an older
+    /// one are told.
     pub(crate) fn joined(&self, leg: LegId, person: PersonId) {
-        self.with(|legs| legs.insert(leg.0, Entry { person, sockets: 0, turn: 0 }));
+        self.with(|legs| {
+            for older in legs.values().filter(|entry| entry.person == person) {
+                older.replaced.send_replace(true);
+            }
+            legs.insert(leg.0, Entry { person, sockets: 0, turn: 0, replaced: watch::Sender::new(false) });
+        });
         self.leave_later(leg, 0, FIRST_SOCKET);
     }
 
@@ -46,12 +56,12 @@ impl Presence {
             let entry = legs.get_mut(&leg.0).filter(|entry| Some(&entry.person) == person)?;
             entry.sockets += 1;
             entry.turn += 1;
-            Some(())
+            Some(entry.replaced.subscribe())
         });
-        own.map(|()| PresenceGuard { presence: self.clone(), leg })
+        own.map(|replaced| PresenceGuard { presence: self.clone(), leg, grace: GRACE, replaced })
     }
 
-    fn close(&self, leg: LegId) {
+    fn close(&self, leg: LegId, grace: Duration) {
         let turn = self.with(|legs| {
             let entry = legs.get_mut(&leg.0)?;
             entry.sockets = entry.sockets.saturating_sub(1);
@@ -59,7 +69,7 @@ impl Presence {
             (entry.sockets == 0).then_some(entry.turn)
         });
         if let Some(turn) = turn {
-            self.leave_later(leg, turn, GRACE);
+            self.leave_later(leg, turn, grace);
         }
     }
 
@@ -91,10 +101,26 @@ impl Presence {
 pub(crate) struct PresenceGuard {
     presence: Presence,
     leg: LegId,
+    grace: Duration,
+    replaced: watch::Receiver<bool>,
+}
+
+impl PresenceGuard {
+    /// Returns once the person has joined anew with another leg; never otherwise.
+    pub(crate) async fn replaced(&mut self) {
+        if self.replaced.wait_for(|replaced| *replaced).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The page will not come back, so its leg leaves with this socket, unless another socket names it too.
+    pub(crate) fn leave_on_purpose(&mut self) {
+        self.grace = Duration::ZERO;
+    }
 }
 
 impl Drop for PresenceGuard {
     fn drop(&mut self) {
-        self.presence.close(self.leg);
+        self.presence.close(self.leg, self.grace);
     }
 }

@@ -202,7 +202,7 @@ impl Cause {
             Self::NoSuchExtension => "No such extension",
             Self::NoCallerId => "You have no Caller ID set",
             Self::CallerIdNotOwned => "Your Caller ID is not one of your numbers",
-            Self::Emergency => "Emergency numbers are not dialled from a meeting. Use a phone",
+            Self::Emergency => "Emergency numbers are not dialled from a meeting",
             Self::DestinationDenied => "Calls to this destination are not allowed",
             Self::DoNotCall => "This number asked not to be called",
             Self::QuietHours => "It is outside calling hours there",

@@ -2,6 +2,8 @@
 
 use conference::store::seed::Seed;
 use serde::Deserialize;
+use sip_core::message::Uri;
+use sip_core::ua::IpNetwork;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,6 +62,8 @@ pub struct Media {
     pub rtp_ports: [u16; 2],
     /// UDP address of all browsers on media thread 0; thread n takes the port plus n.
     pub webrtc_listen: Option<SocketAddr>,
+    /// Address browsers are told to send to.
+    pub webrtc_advertised: Option<IpAddr>,
 }
 
 impl Default for Media {
@@ -71,6 +75,7 @@ impl Default for Media {
             rtp_advertised: None,
             rtp_ports: [20000, 29999],
             webrtc_listen: None,
+            webrtc_advertised: None,
         }
     }
 }
@@ -132,7 +137,9 @@ impl Default for Dialling {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read the configuration file {path}: {source}. Name an existing, readable file with --config")]
+    #[error(
+        "cannot read the configuration file {path}: {source}. Name an existing, readable file with --config"
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -186,39 +193,69 @@ impl Config {
     }
 
     fn check(&self, path: &Path) -> Result<(), ConfigError> {
-        let value = |key, problem: String, mend| Err(ConfigError::Value { path: path.to_owned(), key, problem, mend });
+        let wrong = self.wrong_address().or_else(|| self.wrong_value());
+        wrong.map_or(Ok(()), |(key, problem, mend)| {
+            Err(ConfigError::Value { path: path.to_owned(), key, problem, mend })
+        })
+    }
+
+    /// The first key whose address nobody could reach us at: key, problem, mend.
+    fn wrong_address(&self) -> Option<(&'static str, String, &'static str)> {
+        let listeners = [
+            ("sip.listen", self.sip.listen),
+            ("api.listen", self.api.listen),
+            ("media.webrtc_listen", self.webrtc_listen()),
+        ];
+        if let Some((key, address)) = listeners.into_iter().find(|(_, address)| address.port() == 0) {
+            return Some((key, format!("is {address}"), "Give a port from 1 to 65535"));
+        }
+        let mend = "Give the address that phones and browsers reach this machine at";
+        let told = [
+            ("sip.advertised", self.sip.advertised.is_none() && self.sip.listen.ip().is_unspecified()),
+            ("media.rtp_advertised", self.rtp_advertised().is_unspecified()),
+            ("media.webrtc_advertised", self.webrtc_advertised().is_unspecified()),
+        ];
+        if let Some((key, _)) = told.into_iter().find(|(_, missing)| *missing) {
+            return Some((key, "is missing while the listener has no address of its own".to_owned(), mend));
+        }
+        let advertised = self.sip.advertised.as_ref()?;
+        (!is_sent_by(advertised)).then(|| {
+            (
+                "sip.advertised",
+                format!("is {advertised:?}"),
+                "Write host:port, for example \"sip.example.com:5060\"",
+            )
+        })
+    }
+
+    /// The first key whose value parses but cannot work.
+    fn wrong_value(&self) -> Option<(&'static str, String, &'static str)> {
         let [first, last] = self.media.rtp_ports;
         if first >= last || first < 1024 {
-            return value(
-                "media.rtp_ports",
-                format!("is [{first}, {last}]"),
-                "Give the first and the last port, 1024 or higher, the first one lower: [20000, 29999]",
-            );
+            let mend =
+                "Give the first and the last port, 1024 or higher, the first one lower: [20000, 29999]";
+            return Some(("media.rtp_ports", format!("is [{first}, {last}]"), mend));
         }
-        if matches!(self.media.threads, Some(n) if n == 0 || n > 256) {
-            return value("media.threads", "must be 1 to 256".to_owned(), "Leave it out for one less than the cores");
+        if self.media.threads.is_some_and(|threads| !(1..=256).contains(&threads)) {
+            let mend = "Leave it out for one less than the cores";
+            return Some(("media.threads", "must be 1 to 256".to_owned(), mend));
         }
-        for peer in &self.sip.trusted_peers {
-            if peer.parse::<sip_core::ua::IpNetwork>().is_err() {
-                return value(
-                    "sip.trusted_peers",
-                    format!("has {peer:?}, which is not a network"),
-                    "Write address/prefix, for example \"192.0.2.0/24\"",
-                );
-            }
+        if let Some(peer) = self.sip.trusted_peers.iter().find(|peer| peer.parse::<IpNetwork>().is_err()) {
+            let mend = "Write address/prefix, for example \"192.0.2.0/24\"";
+            return Some(("sip.trusted_peers", format!("has {peer:?}, which is not a network"), mend));
         }
-        if !(5..=300).contains(&self.dialling.ring_timeout_s) {
-            return value("dialling.ring_timeout_s", "must be 5 to 300".to_owned(), "Leave it out for 45 seconds");
-        }
-        Ok(())
+        let ring = self.dialling.ring_timeout_s;
+        (!(5..=300).contains(&ring)).then(|| {
+            ("dialling.ring_timeout_s", format!("is {ring}, not 5 to 300"), "Leave it out for 45 seconds")
+        })
     }
 
     /// The start of every link, without a slash at its end.
     pub fn base_url(&self) -> String {
-        self.api.base_url.as_ref().map_or_else(
-            || format!("http://{}", self.api.listen),
-            |url| url.trim_end_matches('/').to_owned(),
-        )
+        self.api
+            .base_url
+            .as_ref()
+            .map_or_else(|| format!("http://{}", self.api.listen), |url| url.trim_end_matches('/').to_owned())
     }
 
     /// Number of media threads: what the file says, else one less than there are cores.
@@ -231,6 +268,11 @@ impl Config {
     /// Address of the browsers' port on media thread 0.
     pub fn webrtc_listen(&self) -> SocketAddr {
         self.media.webrtc_listen.unwrap_or_else(|| SocketAddr::new(self.sip.listen.ip(), 8443))
+    }
+
+    /// Address browsers are told to send to.
+    pub fn webrtc_advertised(&self) -> IpAddr {
+        self.media.webrtc_advertised.unwrap_or_else(|| self.webrtc_listen().ip())
     }
 
     /// Address the RTP sockets are bound to.
@@ -247,6 +289,12 @@ impl Config {
     pub fn ring_timeout(&self) -> Duration {
         Duration::from_secs(self.dialling.ring_timeout_s)
     }
+}
+
+/// Whether a text can stand in Via and Contact: a host, and a port if need be (RFC 3261 section 25.1, `sent-by`).
+fn is_sent_by(text: &str) -> bool {
+    let uri = Uri::parse(&format!("sip:{text}"));
+    matches!(uri, Ok(Uri::Sip(uri)) if uri.user.is_none() && text.chars().all(|c| !";?/".contains(c)))
 }
 
 #[cfg(test)]
@@ -284,6 +332,34 @@ mod tests {
         assert!(message.contains("media.rtp_ports") && message.contains("[20000, 29999]"), "{message}");
         let message = refusal(&SMALLEST.replace("[api]", "trusted_peers = [\"anyone\"]\n[api]"));
         assert!(message.contains("sip.trusted_peers") && message.contains("192.0.2.0/24"), "{message}");
+    }
+
+    #[test]
+    fn a_listener_on_every_address_needs_an_advertised_one() {
+        let message = refusal(&SMALLEST.replace("127.0.0.1:5060", "0.0.0.0:5060"));
+        assert!(message.contains("sip.advertised"), "{message}");
+        let message = refusal(&SMALLEST.replace("127.0.0.1:5060", "127.0.0.1:0"));
+        assert!(message.contains("sip.listen"), "{message}");
+        let told =
+            SMALLEST.replace("127.0.0.1:5060\"", "0.0.0.0:5060\"\nadvertised = \"sip.example.com:5060\"");
+        let message = refusal(&told);
+        assert!(message.contains("media.rtp_advertised"), "{message}");
+        let media = "[media]\nrtp_advertised = \"192.0.2.1\"\nwebrtc_advertised = \"192.0.2.1\"\n";
+        Config::parse(Path::new("x.toml"), &format!("{told}{media}")).expect("complete");
+        let message = refusal(&told.replace("sip.example.com:5060", "sip.example.com/x"));
+        assert!(message.contains("sip.advertised") || message.contains("media"), "{message}");
+    }
+
+    #[test]
+    fn an_advertised_address_is_a_host_and_a_port() {
+        for good in ["sip.example.com", "sip.example.com:5060", "192.0.2.1:5061", "[2001:db8::1]:5060"] {
+            assert!(is_sent_by(good), "{good}");
+        }
+        for bad in
+            ["", "a b", "sip.example.com/x", "user@example.com", "example.com;lr", "example.com:x", "::1"]
+        {
+            assert!(!is_sent_by(bad), "{bad}");
+        }
     }
 
     #[test]

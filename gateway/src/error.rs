@@ -1,4 +1,4 @@
-//! Why the gateway could not start.
+//! Why the gateway could not start or go on.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -32,6 +32,9 @@ pub enum StartError {
     /// The services could not be put together.
     #[error("{0}")]
     Services(String),
+    /// A part that must not end has ended; the log says more.
+    #[error("{0} has ended: the gateway cannot go on")]
+    Broken(&'static str),
     /// The log filter.
     #[error("log.filter cannot be read: {0}. Write for example \"info,conference=debug\"")]
     LogFilter(String),

@@ -3,19 +3,22 @@
 use crate::edge;
 use crate::media_thread::{Input, MediaHandle};
 use crate::ports::RtpPorts;
+use conference::ids::MeetingId;
 use conference::live::event::Record;
 use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, Reply};
-use conference::ids::MeetingId;
 use conference::services::EventHub;
 use media::webrtc::AcceptedPeer;
 use media::worker::{self, LegId, RoomId};
 use sip_core::ua::{self, AddressOfRecord, BindingInfo, Datagram, UserAgent};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 
+/// How long a stop goes on answering after the last call is over: a carrier may challenge the BYE or the
+/// de-registration, or have missed it.
+const LINGER: Duration = Duration::from_millis(500);
 /// Largest SIP datagram read.
 const DATAGRAM: usize = 65_535;
 
@@ -33,6 +36,8 @@ pub(crate) enum Request {
     Bindings(AddressOfRecord, oneshot::Sender<Vec<BindingInfo>>),
     /// A device or trunk was added, changed or removed.
     UserAgent(ua::Command),
+    /// Everything in the database is known: read SIP from now on.
+    Listen,
     /// Say goodbye to everybody; answered when nothing is left or the time is up.
     Shutdown(oneshot::Sender<()>),
 }
@@ -59,6 +64,8 @@ pub(crate) struct FocusTask {
     pub(crate) media_events: mpsc::Receiver<worker::Event>,
     /// Which media thread holds the port of each phone leg.
     pub(crate) threads: BTreeMap<LegId, RoomId>,
+    /// Whether SIP is read. Not before the devices are known, or phones that come back after a restart would be refused.
+    pub(crate) listening: bool,
     /// Peers accepted by the signalling threads, until the focus attaches them.
     pub(crate) peers: BTreeMap<LegId, AcceptedPeer>,
 }
@@ -68,13 +75,18 @@ impl FocusTask {
     pub(crate) async fn run(mut self) {
         let mut buffer = vec![0; DATAGRAM];
         let mut goodbye: Option<oneshot::Sender<()>> = None;
+        let mut linger = None;
+        // Until the first readiness is reported, sending would look as if the socket's buffer were full.
+        if let Err(error) = self.socket.writable().await {
+            tracing::error!(%error, "the SIP socket cannot be written");
+        }
         loop {
             let deadline = self.settle();
-            if goodbye.is_some() && self.user_agent.counts().sessions == 0 {
-                break;
+            if goodbye.is_some() && linger.is_none() && self.user_agent.counts().sessions == 0 {
+                linger = Some(Instant::now() + LINGER);
             }
             tokio::select! {
-                received = self.socket.recv_from(&mut buffer) => self.receive(received, &buffer),
+                received = self.socket.recv_from(&mut buffer), if self.listening => self.receive(received, &buffer),
                 request = self.requests.recv() => match request {
                     Some(Request::Shutdown(done)) => { self.shut_down(); goodbye = Some(done); }
                     Some(request) => self.serve(request),
@@ -85,6 +97,7 @@ impl FocusTask {
                     None => break,
                 },
                 () = until(deadline) => self.tick(),
+                () = until(linger) => break,
             }
         }
         for thread in &self.media {
@@ -144,6 +157,7 @@ impl FocusTask {
                 let _ = answer.send(self.user_agent.bindings(&device));
             }
             Request::UserAgent(command) => self.user_agent.handle_command(now, command),
+            Request::Listen => self.listening = true,
             Request::Shutdown(_) => {}
         }
     }
@@ -226,7 +240,10 @@ impl FocusTask {
 
     fn attach_peer(&mut self, leg: LegId, room: RoomId) {
         let Some(AcceptedPeer { peer, ufrag, video_slots, .. }) = self.peers.remove(&leg) else { return };
-        self.tell(room, Input::Command(worker::Command::AddWebrtcLeg { leg, room, peer, ufrag, video_slots }));
+        self.tell(
+            room,
+            Input::Command(worker::Command::AddWebrtcLeg { leg, room, peer, ufrag, video_slots }),
+        );
     }
 
     fn tell(&self, room: RoomId, input: Input) {

@@ -4,7 +4,7 @@ use crate::focus_task::Request;
 use async_trait::async_trait;
 use conference::ids::MeetingId;
 use conference::live::focus::{Command, MeetingSnapshot, PersonSpec, Refusal, RefusalKind, Reply};
-use conference::services::provision::ProvisionedDevice;
+use conference::services::provision::{ProvisionedDevice, ProvisionedTrunk};
 use conference::services::{Live, Provision, WebrtcAnswer};
 use conference::vocabulary::Cause;
 use media::webrtc::{AcceptedPeer, PeerConfig, PeerError, accept_offer};
@@ -37,12 +37,20 @@ impl LiveHandle {
         answer.await.ok()
     }
 
+    /// Lets the focus task read SIP.
+    pub(crate) async fn listen(&self) {
+        if self.requests.send(Request::Listen).await.is_err() {
+            tracing::error!("the focus task ended before it listened");
+        }
+    }
+
     async fn accept(&self, meeting: &MeetingId, offer: String) -> Result<AcceptedPeer, Refusal> {
         let shard = self.ask(|answer| Request::Shard(meeting.clone(), answer)).await.unwrap_or(0);
         let local = *self.webrtc.get(shard).ok_or_else(stopping)?;
         let config = PeerConfig { local, video_slots: VIDEO_SLOTS };
         // Reading an offer takes milliseconds: it must run where no tick runs, and block no async task.
-        let accepted = tokio::task::spawn_blocking(move || accept_offer(Instant::now(), &offer, &config)).await;
+        let accepted =
+            tokio::task::spawn_blocking(move || accept_offer(Instant::now(), &offer, &config)).await;
         match accepted {
             Ok(Ok(peer)) => Ok(peer),
             Ok(Err(error)) => Err(bad_offer(&error)),
@@ -117,7 +125,12 @@ impl Live for LiveHandle {
                 self.user_agent(ua::Command::PutDevice(account)).await;
                 self.tell(Command::PutDevice { aor, user, tenant, display_name, role_hint: None }).await;
             }
-            Provision::Trunk(trunk) => self.user_agent(ua::Command::PutTrunk(*trunk)).await,
+            Provision::Trunk(provisioned) => {
+                let ProvisionedTrunk { trunk, tenant } = *provisioned;
+                let id = trunk.id;
+                self.user_agent(ua::Command::PutTrunk(trunk)).await;
+                self.tell(Command::PutTrunk { trunk: id, tenant }).await;
+            }
             Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(*binding)).await,
         }
     }

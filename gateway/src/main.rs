@@ -17,7 +17,10 @@ struct Arguments {
     data: PathBuf,
 }
 
-#[expect(clippy::print_stderr, reason = "the one place where a start that failed tells the person at the terminal")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place where a start that failed tells the person at the terminal"
+)]
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let config = match Config::load(&arguments.config) {

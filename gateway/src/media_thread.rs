@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -55,9 +55,11 @@ impl MediaHandle {
     /// Queues an input without waiting.
     ///
     /// # Errors
-    /// When the queue is full or the thread has ended: the caller treats the leg as failed.
+    /// When the queue is full or the thread has ended.
     pub(crate) fn send(&self, input: Input) -> io::Result<()> {
-        self.queue.try_send(input).map_err(|_| io::Error::other("the media thread does not take commands"))?;
+        self.queue
+            .try_send(input)
+            .map_err(|_| io::Error::other("the media thread does not take commands"))?;
         self.waker.wake()
     }
 }
@@ -76,13 +78,24 @@ pub(crate) struct MediaThreadConfig {
     pub(crate) seed: [u8; 32],
 }
 
-/// Starts a media thread; its events arrive on `events`.
+/// Tells, when the thread ends in whatever way, that it has ended.
+struct Farewell(mpsc::UnboundedSender<usize>, usize);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        // Nobody listens any more when the process is stopping.
+        let _ = self.0.send(self.1);
+    }
+}
+
+/// Starts a media thread; its events arrive on `events`, and its number on `ended` when it is over.
 ///
 /// # Errors
 /// When the system refuses the poll, the sockets or the thread.
 pub(crate) fn start(
     config: MediaThreadConfig,
     events: mpsc::Sender<Event>,
+    ended: mpsc::UnboundedSender<usize>,
 ) -> io::Result<(MediaHandle, JoinHandle<()>)> {
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
@@ -92,16 +105,19 @@ pub(crate) fn start(
     let mut webrtc = UdpSocket::from_std(config.webrtc);
     poll.registry().register(&mut webrtc, WEBRTC, Interest::READABLE)?;
     let (core, worker, seed) = (config.core, config.worker, config.seed);
+    let farewell = Farewell(ended, config.index);
     let thread = std::thread::Builder::new().name(format!("media-{}", config.index)).spawn(move || {
+        let _farewell = farewell;
         pin(core);
         let now = Instant::now();
         let mut thread = MediaThread {
             worker: Worker::new(worker, seed),
             poll,
             webrtc,
+            webrtc_queued: false,
             legs: BTreeMap::new(),
             draining: VecDeque::new(),
-            unread: Vec::with_capacity(64),
+            turns: VecDeque::with_capacity(1024),
             inputs,
             events,
             next_tick: now + TICK,
@@ -115,18 +131,29 @@ pub(crate) fn start(
 fn pin(core: Option<usize>) {
     let Some(id) = core else { return };
     if !core_affinity::set_for_current(core_affinity::CoreId { id }) {
-        tracing::warn!(core = id, "media.cores names a core this machine does not give: the thread is not pinned");
+        tracing::warn!(
+            core = id,
+            "media.cores names a core this machine does not give: the thread is not pinned"
+        );
     }
+}
+
+/// The port of a phone leg.
+struct LegSocket {
+    socket: UdpSocket,
+    queued: bool,
 }
 
 struct MediaThread {
     worker: Worker,
     poll: Poll,
     webrtc: UdpSocket,
-    legs: BTreeMap<LegId, UdpSocket>,
+    webrtc_queued: bool,
+    legs: BTreeMap<LegId, LegSocket>,
     draining: VecDeque<(Instant, UdpSocket)>,
-    /// Sockets that still had datagrams when their turn ended (readiness is edge-triggered).
-    unread: Vec<Token>,
+    /// Sockets with datagrams to read, in turn, each at most once. Readiness is edge-triggered: whoever's turn ends
+    /// before the socket is empty queues up again.
+    turns: VecDeque<Token>,
     inputs: Receiver<Input>,
     events: mpsc::Sender<Event>,
     next_tick: Instant,
@@ -145,20 +172,19 @@ impl MediaThread {
                 return;
             }
             self.take_inputs();
-            for token in std::mem::take(&mut self.unread) {
-                self.read(token);
-            }
             for event in &ready {
-                self.read(event.token());
+                self.queue(event.token());
             }
+            self.take_turns();
             self.keep_time();
             self.flush();
+            self.report();
         }
     }
 
     /// Time until the next tick or WebRTC timer.
     fn wait(&mut self) -> Duration {
-        if !self.unread.is_empty() {
+        if !self.turns.is_empty() {
             return Duration::ZERO;
         }
         let deadline = self.worker.poll_timeout().map_or(self.next_tick, |timer| timer.min(self.next_tick));
@@ -166,12 +192,14 @@ impl MediaThread {
     }
 
     fn take_inputs(&mut self) {
-        while let Ok(input) = self.inputs.try_recv() {
-            match input {
-                Input::Command(command) => self.worker.handle_command(Instant::now(), command),
-                Input::Open(leg, socket) => self.open(leg, socket),
-                Input::Close(leg) => self.close(leg),
-                Input::Stop => self.running = false,
+        loop {
+            match self.inputs.try_recv() {
+                Ok(Input::Command(command)) => self.worker.handle_command(Instant::now(), command),
+                Ok(Input::Open(leg, socket)) => self.open(leg, socket),
+                Ok(Input::Close(leg)) => self.close(leg),
+                // Whoever gave the orders has gone without a word: nobody is left to serve.
+                Ok(Input::Stop) | Err(TryRecvError::Disconnected) => return self.running = false,
+                Err(TryRecvError::Empty) => return,
             }
         }
     }
@@ -179,13 +207,13 @@ impl MediaThread {
     fn open(&mut self, leg: LegId, socket: std::net::UdpSocket) {
         let mut socket = UdpSocket::from_std(socket);
         match self.poll.registry().register(&mut socket, token(leg), Interest::READABLE) {
-            Ok(()) => drop(self.legs.insert(leg, socket)),
+            Ok(()) => drop(self.legs.insert(leg, LegSocket { socket, queued: false })),
             Err(error) => tracing::error!(%error, leg.id = leg.0, "the leg's port cannot be polled"),
         }
     }
 
     fn close(&mut self, leg: LegId) {
-        if let Some(mut socket) = self.legs.remove(&leg) {
+        if let Some(LegSocket { mut socket, .. }) = self.legs.remove(&leg) {
             if let Err(error) = self.poll.registry().deregister(&mut socket) {
                 tracing::debug!(%error, leg.id = leg.0, "the leg's port was not polled");
             }
@@ -193,20 +221,62 @@ impl MediaThread {
         }
     }
 
-    fn read(&mut self, ready: Token) {
+    /// Gives a socket a turn, unless it waits for one already or is gone.
+    fn queue(&mut self, token: Token) {
+        let queued = match token {
+            WAKER => return,
+            WEBRTC => &mut self.webrtc_queued,
+            Token(_) => match self.legs.get_mut(&leg(token)) {
+                Some(leg) => &mut leg.queued,
+                None => return,
+            },
+        };
+        if !std::mem::replace(queued, true) {
+            self.turns.push_back(token);
+        }
+    }
+
+    /// One turn for each socket that waits for one, until a tick is due: a flood on one port delays neither the
+    /// others nor the mix.
+    fn take_turns(&mut self) {
+        for _ in 0..self.turns.len() {
+            if Instant::now() >= self.next_tick {
+                return;
+            }
+            let Some(token) = self.turns.pop_front() else { return };
+            match token {
+                WEBRTC => self.webrtc_queued = false,
+                Token(_) => {
+                    if let Some(leg) = self.legs.get_mut(&leg(token)) {
+                        leg.queued = false;
+                    }
+                }
+            }
+            if !self.read(token) {
+                self.queue(token);
+            }
+            self.flush();
+        }
+    }
+
+    /// Reads a burst; says whether the socket is empty now.
+    fn read(&mut self, ready: Token) -> bool {
         let mut buffer = [0; DATAGRAM];
         for _ in 0..BURST {
             let received = match ready {
-                WAKER => return,
                 WEBRTC => self.webrtc.recv_from(&mut buffer),
                 Token(_) => match self.legs.get(&leg(ready)) {
-                    Some(socket) => socket.recv_from(&mut buffer),
-                    None => return,
+                    Some(leg) => leg.socket.recv_from(&mut buffer),
+                    None => return true,
                 },
             };
-            // Any error ends the turn: WouldBlock is the usual one, an ICMP refusal the other.
-            let Ok((length, source)) = received else { return };
-            let Some(payload) = buffer.get(..length) else { return };
+            let (length, source) = match received {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                // An ICMP refusal of something sent earlier: there may be more behind it.
+                Err(_) => continue,
+            };
+            let Some(payload) = buffer.get(..length) else { continue };
             let now = Instant::now();
             if ready == WEBRTC {
                 self.worker.handle_webrtc_datagram(now, source, payload);
@@ -214,7 +284,7 @@ impl MediaThread {
                 self.worker.handle_sip_datagram(now, leg(ready), source, payload);
             }
         }
-        self.unread.push(ready);
+        false
     }
 
     /// Runs due timers and ticks on the absolute schedule.
@@ -225,6 +295,8 @@ impl MediaThread {
         }
         while self.next_tick <= now {
             self.worker.handle_tick(now);
+            // Before the next one: the worker keeps room for the packets of one tick.
+            self.flush();
             self.next_tick += TICK;
             if now.saturating_duration_since(self.next_tick) > LATE_LIMIT {
                 self.next_tick = now + TICK;
@@ -238,7 +310,7 @@ impl MediaThread {
     fn flush(&mut self) {
         while let Some(transmit) = self.worker.poll_transmit() {
             let socket = match transmit.from {
-                Port::Sip(leg) => self.legs.get(&leg),
+                Port::Sip(leg) => self.legs.get(&leg).map(|leg| &leg.socket),
                 Port::Webrtc => Some(&self.webrtc),
             };
             if let Some(socket) = socket {
@@ -246,10 +318,15 @@ impl MediaThread {
                 let _ = socket.send_to(transmit.payload, transmit.destination);
             }
         }
-        while let Some(event) = self.worker.poll_event() {
-            // The focus task is far behind if this fails: levels and keys of this moment are lost, sound is not.
-            if self.events.try_send(event).is_err() {
-                tracing::warn!("the focus task does not keep up with media events");
+    }
+
+    /// Hands events to the focus task as far as it takes them; the rest waits in the worker, where levels give way
+    /// to what must not be lost.
+    fn report(&mut self) {
+        while let Ok(permit) = self.events.try_reserve() {
+            match self.worker.poll_event() {
+                Some(event) => permit.send(event),
+                None => return,
             }
         }
     }

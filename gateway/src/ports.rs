@@ -4,7 +4,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-/// The configured range and where the next search starts.
+/// The configured range.
 #[derive(Debug)]
 pub(crate) struct RtpPorts {
     address: IpAddr,

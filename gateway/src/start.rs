@@ -9,7 +9,9 @@ use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
 use crate::ports::RtpPorts;
 use crate::recorder;
 use crate::sockets::Sockets;
+use conference::live::emergency;
 use conference::live::focus::{Focus, FocusConfig};
+use conference::live::number::{self, Home};
 use conference::services::{EventHub, Parts, Services, ServicesConfig};
 use conference::store::Store;
 use conference::store::records::RecordWriter;
@@ -26,6 +28,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 /// Requests waiting for the focus task.
@@ -44,14 +47,27 @@ const LAST_REQUESTS: Duration = Duration::from_secs(2);
 /// # Errors
 /// A [`StartError`] when it cannot start: nothing is left running then.
 pub async fn run(config: Config, data: &Path) -> Result<(), StartError> {
+    let mut stop = StopSignal::new()?;
     let sockets = Sockets::bind(&config)?;
     let (store, links) = open_store(&config, data).await?;
-    let gateway = Gateway::start(&config, sockets, store, links).await?;
+    warm_up();
+    let mut gateway = Gateway::start(&config, sockets, store, links).await?;
     announce(&config)?;
-    stop_signal().await?;
+    let outcome = tokio::select! {
+        () = stop.wait() => Ok(()),
+        part = gateway.broken() => Err(StartError::Broken(part)),
+    };
     tracing::info!("stopping: calls are hung up, trunks de-registered");
     gateway.stop().await;
-    Ok(())
+    outcome
+}
+
+/// Reads the numbering plans of the world once, which takes tenths of a second: no Host's first CALL shall wait for it.
+fn warm_up() {
+    let home = Home { country: "US", area_code: None };
+    let known = number::normalise("+12025550100", &home).is_ok();
+    let emergency = emergency::might_reach("+12025550100");
+    tracing::debug!(known, emergency, "numbering plans are loaded");
 }
 
 /// The one line on standard output, for whoever waits for it.
@@ -62,14 +78,23 @@ fn announce(config: &Config) -> Result<(), StartError> {
     Ok(std::io::stdout().flush()?)
 }
 
-async fn stop_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, caught from the start on: whoever waits for the ready line may send one right behind it.
+struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 async fn open_store(config: &Config, data: &Path) -> Result<(Store, LinkKey), StartError> {
@@ -92,19 +117,27 @@ struct Gateway {
     live: LiveHandle,
     focus: tokio::task::JoinHandle<()>,
     media: Vec<JoinHandle<()>>,
+    media_ended: mpsc::UnboundedReceiver<usize>,
     recorder: tokio::task::JoinHandle<()>,
     store: Store,
 }
 
 impl Gateway {
-    async fn start(config: &Config, sockets: Sockets, store: Store, links: LinkKey) -> Result<Self, StartError> {
+    async fn start(
+        config: &Config,
+        sockets: Sockets,
+        store: Store,
+        links: LinkKey,
+    ) -> Result<Self, StartError> {
         let events = EventHub::new(edge::wall());
         let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS);
-        let (handles, media) = start_media(config, sockets.webrtc, &media_sender)?;
+        let (ended, media_ended) = mpsc::unbounded_channel();
+        let (handles, media) = start_media(config, sockets.webrtc, &media_sender, &ended)?;
         let (request_sender, requests) = mpsc::channel(REQUESTS);
         let (records, record_queue) = mpsc::channel(RECORDS);
         let recorder = tokio::spawn(recorder::run(RecordWriter::new(store.clone()), record_queue));
-        let webrtc = handles.iter().map(|handle| handle.webrtc).collect();
+        let told = |handle: &MediaHandle| SocketAddr::new(config.webrtc_advertised(), handle.webrtc.port());
+        let webrtc = handles.iter().map(told).collect();
         let live = LiveHandle::new(request_sender, webrtc);
         let task = FocusTask {
             focus: Focus::new(FocusConfig::default(), edge::seed()?),
@@ -118,18 +151,31 @@ impl Gateway {
             media_events,
             peers: BTreeMap::new(),
             threads: BTreeMap::new(),
+            listening: false,
         };
         let focus = tokio::spawn(task.run());
         let services = services(config, store.clone(), links, live.clone(), events).await?;
+        live.listen().await;
         let (stop_api, stopping) = watch::channel(false);
         let api = tokio::spawn(serve(sockets.api, services, stopping));
-        Ok(Self { api, stop_api, live, focus, media, recorder, store })
+        Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, store })
+    }
+
+    /// Waits until a part ends that must not end, and names it. Running on without it would leave a process that
+    /// looks alive and serves nobody.
+    async fn broken(&mut self) -> &'static str {
+        tokio::select! {
+            _ = &mut self.focus => "the focus task",
+            _ = self.media_ended.recv() => "a media thread",
+            _ = &mut self.recorder => "the recorder",
+            _ = &mut self.api => "the HTTP server",
+        }
     }
 
     async fn stop(self) {
         // The order matters: no new work, then goodbye to everybody, then the last records, then the database.
         let _ = self.stop_api.send(true);
-        if tokio::time::timeout(LAST_REQUESTS, self.api).await.is_err() {
+        if !join("the HTTP server", self.api, LAST_REQUESTS).await {
             tracing::info!("requests were still running when the time to stop was up");
         }
         if tokio::time::timeout(GOODBYE, self.live.ask(Request::Shutdown)).await.is_err() {
@@ -137,23 +183,36 @@ impl Gateway {
         }
         drop(self.live);
         self.focus.abort();
-        let _ = self.focus.await;
+        join("the focus task", self.focus, GOODBYE).await;
         for thread in self.media {
+            // It ends within a tick: whoever gave it orders has gone.
             if thread.join().is_err() {
                 tracing::error!("a media thread had panicked");
             }
         }
-        if self.recorder.await.is_err() {
-            tracing::error!("the recorder had panicked");
-        }
+        join("the recorder", self.recorder, GOODBYE).await;
         self.store.close().await;
     }
+}
+
+/// Waits for a task to end, for a limited time; says whether it did.
+async fn join(name: &str, task: tokio::task::JoinHandle<()>, limit: Duration) -> bool {
+    if task.is_finished() {
+        return true;
+    }
+    match tokio::time::timeout(limit, task).await {
+        Ok(Err(error)) if error.is_panic() => tracing::error!("{name} had panicked"),
+        Ok(_) => {}
+        Err(_) => return false,
+    }
+    true
 }
 
 fn start_media(
     config: &Config,
     sockets: Vec<UdpSocket>,
     events: &mpsc::Sender<media::worker::Event>,
+    ended: &mpsc::UnboundedSender<usize>,
 ) -> Result<(Vec<MediaHandle>, Vec<JoinHandle<()>>), StartError> {
     let (mut handles, mut threads) = (Vec::new(), Vec::new());
     for (index, webrtc) in sockets.into_iter().enumerate() {
@@ -164,7 +223,7 @@ fn start_media(
             worker: WorkerConfig::default(),
             seed: edge::seed()?,
         };
-        let (handle, join) = media_thread::start(thread, events.clone())?;
+        let (handle, join) = media_thread::start(thread, events.clone(), ended.clone())?;
         handles.push(handle);
         threads.push(join);
     }
@@ -213,7 +272,11 @@ async fn services(
     Ok(Arc::new(services))
 }
 
-async fn serve(listener: std::net::TcpListener, services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
+async fn serve(
+    listener: std::net::TcpListener,
+    services: Arc<Services>,
+    mut stopping: watch::Receiver<bool>,
+) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the HTTP listener cannot be used"),

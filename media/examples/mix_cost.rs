@@ -67,8 +67,8 @@ fn add_phone(worker: &mut Worker, now: Instant, leg: LegId, room: RoomId) {
         direction: Direction::SendRecv,
     };
     let plan = LegPlan { send_audio: true, receive_audio: true, ..LegPlan::default() };
-    worker.handle_command(now, Command::AddSipLeg { leg, room, symmetric: false });
-    worker.handle_command(now, Command::SetSipRemote { leg, negotiated });
+    worker.handle_command(now, Command::AddSipLeg { leg, room });
+    worker.handle_command(now, Command::SetSipRemote { leg, negotiated, symmetric_from: None });
     worker.handle_command(now, Command::SetPlan { leg, plan });
 }
 

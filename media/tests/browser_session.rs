@@ -60,8 +60,11 @@ impl Meeting {
             .unwrap();
         let mut worker = Worker::new(WorkerConfig::default(), [1; 32]);
         let room = RoomId(1);
-        worker.handle_command(now, Command::AddSipLeg { leg: PHONE_LEG, room, symmetric: false });
-        worker.handle_command(now, Command::SetSipRemote { leg: PHONE_LEG, negotiated: negotiated() });
+        worker.handle_command(now, Command::AddSipLeg { leg: PHONE_LEG, room });
+        worker.handle_command(
+            now,
+            Command::SetSipRemote { leg: PHONE_LEG, negotiated: negotiated(), symmetric_from: None },
+        );
         let (peer, ufrag, video_slots) = (accepted.peer, accepted.ufrag, accepted.video_slots);
         worker
             .handle_command(now, Command::AddWebrtcLeg { leg: BROWSER_LEG, room, peer, ufrag, video_slots });

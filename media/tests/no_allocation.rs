@@ -65,7 +65,7 @@ fn room(now: Instant) -> Worker {
     let mut worker = Worker::new(WorkerConfig::default(), [3; 32]);
     for id in 0..LEGS {
         let leg = LegId(id);
-        worker.handle_command(now, Command::AddSipLeg { leg, room: RoomId(id % 2), symmetric: id < 3 });
+        worker.handle_command(now, Command::AddSipLeg { leg, room: RoomId(id % 2) });
         let negotiated = Negotiated {
             remote: address(id),
             codec: codec(id),
@@ -74,7 +74,7 @@ fn room(now: Instant) -> Worker {
             ptime_ms: 20,
             direction: Direction::SendRecv,
         };
-        worker.handle_command(now, Command::SetSipRemote { leg, negotiated });
+        worker.handle_command(now, Command::SetSipRemote { leg, negotiated, symmetric_from: None });
         worker.handle_command(now, Command::SetPlan { leg, plan: ALL });
     }
     worker

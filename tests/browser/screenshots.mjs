@@ -1,21 +1,31 @@
-// Pictures of the page for looking at: start page, meeting with a phone tile, CALL tab with its states.
-// PARTYLINE_SCREENSHOTS names the folder.
+// Pictures of the page for looking at: start page, a meeting being created, CALL tab with its states, meeting with
+// phone tiles; each wide and narrow, light and dark. PARTYLINE_SCREENSHOTS names the folder.
 
 import { mkdirSync } from "node:fs";
 import { join as path } from "node:path";
 import { callRow, choose, createMeeting, id, join, login, openCallTab, run, tell, TONES, waitCallState } from "./lib.mjs";
 
+const WIDE = { width: 1280, height: 800 };
+const NARROW = { width: 375, height: 800 };
 const folder = process.env.PARTYLINE_SCREENSHOTS ?? "screenshots";
 
 await run(async ({ open }) => {
   mkdirSync(folder, { recursive: true });
   const page = await open(TONES.HANA);
-  const take = async (name) => {
+  const takeOne = async (name, size, colorScheme) => {
+    await page.setViewportSize(size);
+    await page.emulateMedia({ colorScheme });
     // Menus and tiles move for a moment.
     await page.waitForTimeout(400);
     const file = path(folder, `${name}.png`);
     await page.screenshot({ path: file });
     tell("picture", { file });
+  };
+  const take = async (name) => {
+    await takeOne(`${name}-narrow-dark`, NARROW, "dark");
+    await takeOne(`${name}-narrow`, NARROW, "light");
+    await takeOne(`${name}-dark`, WIDE, "dark");
+    await takeOne(name, WIDE, "light");
   };
   await page.goto(process.env.PARTYLINE_URL);
   await id(page, "login-form").waitFor();
@@ -39,6 +49,9 @@ await run(async ({ open }) => {
   await page.keyboard.press("Escape");
   await page.locator('[data-testid="tile"][data-kind="phone"]').first().waitFor();
   await take("06-meeting-with-phones");
-  await page.setViewportSize({ width: 420, height: 840 });
-  await take("07-narrow");
+  // On a phone the list of people covers the tiles.
+  await id(page, "people-toggle").click();
+  await take("07-meeting-without-panel");
+  await id(page, "end-meeting").click();
+  await take("08-end");
 });

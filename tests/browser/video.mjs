@@ -30,6 +30,7 @@ await run(async ({ open }) => {
   tell("both", { hana: await waitVideo(hana, 1), pia: await waitVideo(pia, 1) });
   tell("sound", { hana: await waitHeard(hana, "PIA"), pia: await waitHeard(pia, "HANA") });
 
+  tell("alone", await decodedDuring(pia, async () => {}));
   const phone = await decodedDuring(pia, async () => {
     await openCallTab(hana);
     await choose(hana, "call-input", "uma");

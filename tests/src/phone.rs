@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::error::LabResult;
+use crate::g711::Codec;
 use crate::shared::lock;
 use crate::sip::agent::{Agent, AgentConfig, Counts, Outgoing, Registration};
 use crate::sip::call::{Call, Script};
@@ -143,6 +144,14 @@ impl Phone {
     /// # Errors
     /// When no RTP port can be bound.
     pub async fn call(&self, user: &str) -> LabResult<Arc<Call>> {
+        self.call_with(user, &[Codec::Pcmu, Codec::Pcma]).await
+    }
+
+    /// Calls `user` and offers these codecs only.
+    ///
+    /// # Errors
+    /// When no RTP port can be bound.
+    pub async fn call_with(&self, user: &str, codecs: &[Codec]) -> LabResult<Arc<Call>> {
         let PhoneConfig { user: own, domain, display_name, registrar, .. } = &self.config;
         let outgoing = Outgoing {
             uri: format!("sip:{user}@{domain}"),
@@ -150,7 +159,7 @@ impl Phone {
             from: format!("\"{display_name}\" <sip:{own}@{domain}>"),
             asserted: None,
             credentials: Some(self.credentials()),
-            script: Script::answer(Duration::ZERO, self.voice.clone()),
+            script: Script { codecs: codecs.to_vec(), ..Script::answer(Duration::ZERO, self.voice.clone()) },
         };
         self.agent.call(outgoing).await
     }

@@ -22,10 +22,14 @@ use utoipa::IntoParams;
 
 /// Close codes of our own (RFC 6455 section 7.4.2).
 mod close {
+    /// Sent by the page: it leaves on purpose (RFC 6455, section 7.4.1: normal closure).
+    pub(super) const ON_PURPOSE: u16 = 1000;
     /// The token is no longer valid.
     pub(super) const UNAUTHORIZED: u16 = 4401;
     /// The reader may no longer see this.
     pub(super) const FORBIDDEN: u16 = 4403;
+    /// The reader's person has joined anew with another leg, from another window, say.
+    pub(super) const REPLACED: u16 = 4409;
     /// The reader is too slow; it may come back and resume.
     pub(super) const TOO_SLOW: u16 = 4408;
 }
@@ -45,7 +49,8 @@ const MESSAGE_MAX: usize = 4 * 1024;
 pub(crate) struct EventsQuery {
     /// The meeting to watch.
     meeting: Option<String>,
-    /// The reader's own leg: it leaves five seconds after this socket has closed, unless a new one names it.
+    /// The reader's own leg: it leaves five seconds after this socket has closed, unless a new one names it; at once if it
+    /// was closed with code 1000.
     leg: Option<u64>,
     /// The last id seen: everything after it follows the snapshot.
     after: Option<u64>,
@@ -75,8 +80,7 @@ pub(crate) async fn events(
         ApiError::new(StatusCode::UPGRADE_REQUIRED, "This route is a WebSocket").mend("Open it as one")
     })?;
     let presence = query.leg.and_then(|leg| state.presence.open(LegId(leg), viewer.person.as_ref()));
-    let reader =
-        Reader { meeting: viewer.filter.meeting.clone(), state, token, actor, viewer, _presence: presence };
+    let reader = Reader { meeting: viewer.filter.meeting.clone(), state, token, actor, viewer, presence };
     let after = query.after;
     Ok(upgrade
         .max_message_size(MESSAGE_MAX)
@@ -108,7 +112,7 @@ struct Reader {
     actor: Actor,
     meeting: Option<MeetingId>,
     viewer: Viewer,
-    _presence: Option<PresenceGuard>,
+    presence: Option<PresenceGuard>,
 }
 
 impl Reader {
@@ -131,7 +135,8 @@ impl Reader {
         let data = match &self.meeting {
             Some(meeting) => {
                 let snapshot = self.state.services.watch(&self.actor, meeting).await;
-                let snapshot = snapshot.map_err(|_| Some((close::FORBIDDEN, "the meeting is out of reach")))?;
+                let snapshot =
+                    snapshot.map_err(|_| Some((close::FORBIDDEN, "the meeting is out of reach")))?;
                 serde_json::to_value(snapshot).unwrap_or_default()
             }
             None => json!({ "meeting": null, "people": [], "calls": [], "slots": {} }),
@@ -153,9 +158,14 @@ impl Reader {
                     if let Err(ended) = self.tell(socket, &event).await { return ended }
                 }
                 message = socket.recv() => match message {
-                    None | Some(Err(_) | Ok(Message::Close(_))) => return None,
+                    Some(Ok(Message::Close(frame))) => {
+                        self.closed_by_page(frame.map(|frame| frame.code));
+                        return None;
+                    }
+                    None | Some(Err(_)) => return None,
                     Some(Ok(_)) => silent = 0,
                 },
+                () = replaced(&mut self.presence) => return Some((close::REPLACED, "joined from elsewhere")),
                 _ = heartbeat.tick() => {
                     silent += 1;
                     if silent > SILENT_HEARTBEATS { return None }
@@ -164,6 +174,12 @@ impl Reader {
                     if !matches!(ping, Ok(Ok(()))) { return None }
                 }
             }
+        }
+    }
+
+    fn closed_by_page(&mut self, code: Option<u16>) {
+        if let (Some(presence), Some(close::ON_PURPOSE)) = (&mut self.presence, code) {
+            presence.leave_on_purpose();
         }
     }
 
@@ -188,6 +204,14 @@ impl Reader {
             .await
             .map_err(|_| Some((close::FORBIDDEN, "the meeting is out of reach")))?;
         Ok(())
+    }
+}
+
+/// Returns once another leg has taken the place of the reader's own.
+async fn replaced(presence: &mut Option<PresenceGuard>) {
+    match presence {
+        Some(presence) => presence.replaced().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -8,7 +8,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use conference::services::ErrorKind;
 use conference::services::views::Me;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -45,26 +44,17 @@ pub(crate) async fn login(
     Body(request): Body<LoginRequest>,
 ) -> Result<Response, ApiError> {
     let now = state.services.now();
-    if let Err(seconds) = state.guard.check(now, address, &request.login) {
+    if let Err(seconds) = state.guard.admit(now, address, &request.login) {
         let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "Too many wrong passwords")
             .mend(format!("Wait {seconds} seconds"));
         return Err(ApiError { retry_after: Some(seconds), ..error });
     }
-    match state.services.login(&request.login, &request.password).await {
-        Ok(login) => {
-            state.guard.succeeded(address, &request.login);
-            let secure = state.services.config.base_url.starts_with("https:");
-            let cookie = cookie(&login.token, login.lifetime.as_secs(), secure);
-            let body = Json(LoginResponse { token: login.token, user: login.user });
-            Ok(([(header::SET_COOKIE, cookie)], body).into_response())
-        }
-        Err(error) => {
-            if error.kind == ErrorKind::Unauthorized {
-                state.guard.failed(now, address, &request.login);
-            }
-            Err(error.into())
-        }
-    }
+    let login = state.services.login(&request.login, &request.password).await?;
+    state.guard.succeeded(address, &request.login);
+    let secure = state.services.config.base_url.starts_with("https:");
+    let cookie = cookie(&login.token, login.lifetime.as_secs(), secure);
+    let body = Json(LoginResponse { token: login.token, user: login.user });
+    Ok(([(header::SET_COOKIE, cookie)], body).into_response())
 }
 
 /// Scripts cannot read it and other sites cannot make the browser send it.

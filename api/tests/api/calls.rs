@@ -56,7 +56,9 @@ async fn a53_devices_and_numbers_are_called_side_by_side_with_ids_at_once() {
     assert!(matches!(&dials[0].target, DialTarget::Device { aor, label }
         if aor.user == "103a" && aor.domain == "acme.test" && label == "Desk phone 103a"));
     assert_eq!(dials[0].person.role, Role::Presenter);
-    assert!(matches!(&dials[1].target, DialTarget::Number { e164, trunks } if e164 == "+12025550177" && trunks.len() == 1));
+    assert!(
+        matches!(&dials[1].target, DialTarget::Number { e164, trunks } if e164 == "+12025550177" && trunks.len() == 1)
+    );
     assert!(!dials[0].press_one && dials[1].press_one, "I50: outside numbers press 1, devices need not");
     let people = hana.get(&format!("/v1/meetings/{id}")).await.body;
     assert_eq!(person(&people, "Kim")["source"], "call");
@@ -74,10 +76,8 @@ async fn a55_a56_a57_the_caller_id_is_the_acting_hosts_on_devices_and_numbers_al
     hana.patch(&format!("/v1/meetings/{id}/people/{pia_row}"), json!({"role": "host"})).await;
     call(&hana, &id, json!([{"user": uma}, {"number": "5550177"}])).await;
     call(&app.login("pia").await, &id, json!([{"number": "5550110"}])).await;
-    let callers: Vec<_> = dials(&app)
-        .into_iter()
-        .map(|dial| (dial.caller.number, dial.caller.display_name))
-        .collect();
+    let callers: Vec<_> =
+        dials(&app).into_iter().map(|dial| (dial.caller.number, dial.caller.display_name)).collect();
     let hana = ("+12025550100".to_owned(), "Hana Hale".to_owned());
     assert_eq!(callers, [hana.clone(), hana, ("+12025550101".to_owned(), "Pia Paz".to_owned())]);
 }
@@ -185,7 +185,9 @@ async fn i40_emergency_numbers_are_never_dialled_nor_put_on_a_list() {
     let app = App::new().await;
     let hana = app.login("hana").await;
     let id = hana.active_meeting().await;
-    for number in ["911", "9-911", "9911", "112", "933", "999", "tel:911", "sip:911@acme.test", "urn:service:sos"] {
+    for number in
+        ["911", "9-911", "9911", "112", "933", "999", "tel:911", "sip:911@acme.test", "urn:service:sos"]
+    {
         let answer = refused(&hana, &id, json!({"number": number})).await;
         assert_eq!(answer["reason"], "emergency", "{number}");
         let people = json!({"people": [{"number": number}]});
@@ -202,7 +204,10 @@ async fn i41_other_countries_are_denied_by_default() {
     let id = hana.active_meeting().await;
     for number in ["+49 30 901820", "+1 900 555 0123", "+1 876 555 0123"] {
         let answer = refused(&hana, &id, json!({"number": number})).await;
-        assert!(["destination_denied", "not_working_number"].contains(&answer["reason"].as_str().unwrap()), "{answer}");
+        assert!(
+            ["destination_denied", "not_working_number"].contains(&answer["reason"].as_str().unwrap()),
+            "{answer}"
+        );
     }
 }
 
@@ -239,7 +244,8 @@ async fn d39_the_same_key_twice_gives_one_dial_and_the_same_answer() {
     assert_eq!(app.bench.live.dials(), 1);
     let other = press(json!({"targets": [{"number": "5550178"}]})).await;
     other.is_problem(StatusCode::CONFLICT, Some("Idempotency-Key"));
-    let bad = hana.request(Method::POST, &path, &[("Idempotency-Key", "a b")], Some(json!({"targets": []}))).await;
+    let bad =
+        hana.request(Method::POST, &path, &[("Idempotency-Key", "a b")], Some(json!({"targets": []}))).await;
     bad.is_problem(StatusCode::UNPROCESSABLE_ENTITY, Some("Idempotency-Key"));
 }
 
@@ -248,7 +254,8 @@ async fn the_preview_says_what_the_call_does_and_does_nothing() {
     let app = App::new().await;
     let hana = app.login("hana").await;
     let id = hana.active_meeting().await;
-    let body = json!({"targets": [{"number": "5550177"}, {"number": "104"}, {"user": hana.user("Uma").await}]});
+    let body =
+        json!({"targets": [{"number": "5550177"}, {"number": "104"}, {"user": hana.user("Uma").await}]});
     let preview = hana.post(&format!("/v1/meetings/{id}/calls/check"), body.clone()).await;
     assert_eq!(preview.status, StatusCode::OK);
     assert_eq!(app.bench.live.dials(), 0);
@@ -308,7 +315,10 @@ async fn i55_call_again_keeps_the_role() {
     assert_eq!(dials[1].person, dials[0].person);
     assert_ne!(dials[1].sip_call_id, dials[0].sip_call_id);
     let calls = hana.get(&format!("/v1/meetings/{id}/calls")).await.body;
-    assert!(calls["calls"].as_array().unwrap().iter().any(|call| call["retry_of"] == first.as_str()), "{calls}");
+    assert!(
+        calls["calls"].as_array().unwrap().iter().any(|call| call["retry_of"] == first.as_str()),
+        "{calls}"
+    );
 }
 
 #[tokio::test]

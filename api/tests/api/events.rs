@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
@@ -83,7 +84,10 @@ async fn d62_a_snapshot_first_then_every_event_and_resume_by_the_last_id() {
     let first = ringing(&app, &id, &tenant);
     let event = frame(&mut socket).await;
     assert_eq!((&event["type"], &event["id"]), (&json!("event"), &json!(first)));
-    assert_eq!((&event["kind"], &event["at"], &event["meeting"]), (&json!("call.ringing"), &json!(5), &json!(id)));
+    assert_eq!(
+        (&event["kind"], &event["at"], &event["meeting"]),
+        (&json!("call.ringing"), &json!(5), &json!(id))
+    );
     drop(socket);
 
     let second = ringing(&app, &id, &tenant);
@@ -193,4 +197,45 @@ async fn a_leg_leaves_five_seconds_after_its_socket_unless_a_new_one_names_it() 
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(dropped(&app), 1);
     other.send(Message::Ping(Vec::new().into())).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_page_that_leaves_on_purpose_is_not_waited_for() {
+    let app = App::new().await;
+    let address = serve(&app).await;
+    let hana = app.login("hana").await;
+    let meeting = hana.meeting("conference").await;
+    let id = meeting["id"].as_str().unwrap();
+    let leg = hana.join(id).await["leg"].as_u64().unwrap();
+    let query = format!("meeting={id}&leg={leg}&token={}", hana.token.as_ref().unwrap());
+    let mut socket = open(address, &query).await;
+    frame(&mut socket).await;
+    let on_purpose = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+    socket.close(Some(on_purpose)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(dropped(&app), 1);
+}
+
+#[tokio::test]
+async fn a_page_whose_person_joins_from_elsewhere_is_told() {
+    let app = App::new().await;
+    let address = serve(&app).await;
+    let hana = app.login("hana").await;
+    let meeting = hana.meeting("conference").await;
+    let id = meeting["id"].as_str().unwrap();
+    let token = hana.token.as_ref().unwrap();
+    let first = hana.join(id).await["leg"].as_u64().unwrap();
+    let mut socket = open(address, &format!("meeting={id}&leg={first}&token={token}")).await;
+    frame(&mut socket).await;
+    let second = hana.join(id).await["leg"].as_u64().unwrap();
+    assert_ne!(first, second);
+    loop {
+        let told = frame(&mut socket).await;
+        if let Some(code) = told.get("closed") {
+            assert_eq!(*code, 4409);
+            break;
+        }
+    }
+    let mut other = open(address, &format!("meeting={id}&leg={second}&token={token}")).await;
+    assert_eq!(frame(&mut other).await["type"], "snapshot");
 }

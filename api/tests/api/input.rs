@@ -30,7 +30,8 @@ async fn d60_a_wrong_field_is_named() {
 }
 
 async fn raw(app: &App, kind: &str, body: Vec<u8>) -> crate::support::Reply {
-    let request = Request::post("/v1/login").header(header::CONTENT_TYPE, kind).body(Body::from(body)).unwrap();
+    let request =
+        Request::post("/v1/login").header(header::CONTENT_TYPE, kind).body(Body::from(body)).unwrap();
     app.anonymous().send(request).await
 }
 
@@ -83,14 +84,16 @@ async fn w6_hostile_texts_never_break_anything() {
     let link = hana.get(&format!("/v1/meetings/{id}")).await.body["link"].as_str().unwrap().to_owned();
     let token = link.rsplit('/').next().unwrap();
     for text in HOSTILE {
-        let people = json!([{"email": text}, {"number": text}, {"user": text}, {"email": "a@b.test", "name": text}]);
+        let people =
+            json!([{"email": text}, {"number": text}, {"user": text}, {"email": "a@b.test", "name": text}]);
         for body in [json!({"title": text}), json!({"title": "x", "people": people})] {
             hana.post("/v1/meetings", body).await;
         }
         for person in people.as_array().unwrap() {
             hana.post(&format!("/v1/meetings/{id}/people"), json!({"people": [person]})).await;
         }
-        let targets = json!([{"number": text}, {"number": "5550177", "name": text}, {"user": text, "device": text}]);
+        let targets =
+            json!([{"number": text}, {"number": "5550177", "name": text}, {"user": text, "device": text}]);
         for target in targets.as_array().unwrap() {
             hana.post(&format!("/v1/meetings/{id}/calls"), json!({"targets": [target]})).await;
         }

@@ -68,8 +68,10 @@ async fn a_host_by_link_has_no_caller_id_to_call_with() {
     let hana = app.login("hana").await;
     let id = hana.active_meeting().await;
     let meeting = hana.get(&format!("/v1/meetings/{id}")).await.body;
-    let joined =
-        app.anonymous().post(&format!("/v1/join/{}", token(&person(&meeting, "Hana")["link"])), json!({})).await;
+    let joined = app
+        .anonymous()
+        .post(&format!("/v1/join/{}", token(&person(&meeting, "Hana")["link"])), json!({}))
+        .await;
     let host = app.with_token(joined.body["token"].as_str().unwrap());
     let call = json!({"targets": [{"number": "5550177"}]});
     host.post(&format!("/v1/meetings/{id}/calls"), call).await.is_problem(StatusCode::FORBIDDEN, None);

@@ -6,8 +6,7 @@ use std::time::Duration;
 #[tokio::test]
 async fn a_login_gives_a_token_a_cookie_and_the_own_account() {
     let app = App::new().await;
-    let reply =
-        app.anonymous().post("/v1/login", json!({"login": " Hana ", "password": "hana-demo"})).await;
+    let reply = app.anonymous().post("/v1/login", json!({"login": " Hana ", "password": "hana-demo"})).await;
     assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
     let token = reply.body["token"].as_str().unwrap();
     assert_eq!(token.len(), 64, "256 bits in hex");

@@ -24,7 +24,9 @@ async fn a19_a_draft_with_one_fault_creates_nothing() {
     let hana = app.login("hana").await;
     let pia = hana.user("Pia").await;
     let body = json!({"title": "M1", "people": [{"user": pia}, {"number": "12"}]});
-    hana.post("/v1/meetings", body).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, Some("people[1].number"));
+    hana.post("/v1/meetings", body)
+        .await
+        .is_problem(StatusCode::UNPROCESSABLE_ENTITY, Some("people[1].number"));
     assert_eq!(hana.get("/v1/meetings").await.body["meetings"], json!([]));
 }
 
@@ -99,7 +101,8 @@ async fn d61_another_tenants_meeting_reads_like_an_unknown_one() {
         (Method::POST, "/webrtc/offer", Some(json!({"sdp": "v=0\r\n"}))),
         (Method::DELETE, "/people/p1", None),
     ] {
-        let foreign = zed.request(method.clone(), &format!("/v1/meetings/{id}{path}"), &[], body.clone()).await;
+        let foreign =
+            zed.request(method.clone(), &format!("/v1/meetings/{id}{path}"), &[], body.clone()).await;
         let unknown = zed.request(method, &format!("/v1/meetings/m0{path}"), &[], body).await;
         foreign.is_problem(StatusCode::NOT_FOUND, None);
         assert_eq!(foreign.body["detail"], unknown.body["detail"]);

@@ -13,7 +13,10 @@ async fn d60_the_description_is_the_reviewed_one() {
         std::fs::write(SNAPSHOT, &text).unwrap();
     }
     let reviewed = std::fs::read_to_string(SNAPSHOT).unwrap_or_default();
-    assert!(reviewed == text, "api/openapi.json differs: run with UPDATE_SNAPSHOTS=1 and review the difference");
+    assert!(
+        reviewed == text,
+        "api/openapi.json differs: run with UPDATE_SNAPSHOTS=1 and review the difference"
+    );
 }
 
 #[tokio::test]
@@ -30,6 +33,15 @@ async fn d60_every_route_is_described() {
             assert_eq!(operations.get(method).is_some(), wanted, "{method} {path}");
         }
     }
+    let mut names: Vec<_> = described
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values())
+        .filter_map(|operation| operation["operationId"].as_str())
+        .collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!((names.len(), all), (31, 31), "operation names are unique");
     let schemas: &Value = &served["components"]["schemas"];
     let roles = &schemas["Role"];
     assert!(roles.to_string().contains("presenter"), "{roles}");

@@ -9,7 +9,11 @@ async fn places_within_the_page_are_the_page() {
         assert_eq!(reply.status, StatusCode::OK, "{path}");
         assert_eq!(reply.headers[header::CONTENT_TYPE], "text/html; charset=utf-8");
         assert_eq!(reply.headers[header::CACHE_CONTROL], "no-cache");
-        assert!(reply.text.contains("<!doctype html>") || reply.text.contains("<!DOCTYPE html>"), "{}", reply.text);
+        assert!(
+            reply.text.contains("<!doctype html>") || reply.text.contains("<!DOCTYPE html>"),
+            "{}",
+            reply.text
+        );
     }
     assert_eq!(app.anonymous().get("/assets/gone.js").await.status, StatusCode::NOT_FOUND);
     let reply = app.anonymous().request(Method::POST, "/", &[], None).await;

@@ -1,5 +1,8 @@
 use crate::support::{App, person};
 use axum::http::StatusCode;
+use conference::live::focus::{Command, PersonSpec};
+use conference::services::Live as _;
+use conference::vocabulary::{Access, Role};
 use serde_json::json;
 
 #[tokio::test]
@@ -103,7 +106,8 @@ async fn i60_numbers_and_links_of_others_are_for_hosts() {
     let hana = app.login("hana").await;
     let meeting = hana.meeting("conference").await;
     let id = meeting["id"].as_str().unwrap();
-    let body = json!({"people": [{"number": "5550177", "name": "Kim"}, {"email": "x@else.test", "name": "Lee"}]});
+    let body =
+        json!({"people": [{"number": "5550177", "name": "Kim"}, {"email": "x@else.test", "name": "Lee"}]});
     hana.post(&format!("/v1/meetings/{id}/people"), body).await;
     let seen = app.login("ari").await.get(&format!("/v1/meetings/{id}")).await;
     assert!(person(&seen.body, "Kim")["number"].as_str().unwrap().ends_with("0177"));
@@ -125,4 +129,30 @@ async fn muting_others_is_for_hosts_and_oneself_for_everybody() {
     assert_eq!(ari.post(&path("Ari", "mute"), json!({})).await.status, StatusCode::NO_CONTENT);
     assert_eq!(hana.post(&path("Pia", "mute"), json!({})).await.status, StatusCode::NO_CONTENT);
     assert_eq!(hana.post(&path("Pia", "unmute"), json!({})).await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn i71_somebody_who_dialled_in_can_be_given_a_role_and_be_removed() {
+    let app = App::new().await;
+    let hana = app.login("hana").await;
+    let id = hana.active_meeting().await;
+    let person = PersonSpec {
+        person: "p-dialled-in".into(),
+        user: None,
+        display_name: "Kim".to_owned(),
+        role: Role::Attendee,
+        access: Access::Collaborate,
+    };
+    let meeting = id.as_str().into();
+    app.bench.live.command(Command::PutPerson { meeting, person }).await.unwrap();
+    let row = format!("/v1/meetings/{id}/people/p-dialled-in");
+    let absent = hana.patch(&row, json!({"role": "presenter"})).await;
+    absent.is_problem(StatusCode::NOT_FOUND, None);
+    app.bench.live.set_present(&id.as_str().into(), &"p-dialled-in".into(), true);
+    app.login("ari").await.patch(&row, json!({"role": "host"})).await.is_problem(StatusCode::FORBIDDEN, None);
+    let reply = hana.patch(&row, json!({"role": "presenter"})).await;
+    assert_eq!((reply.status, &reply.body["role"]), (StatusCode::OK, &json!("presenter")), "{reply:?}");
+    let both = hana.patch(&row, json!({"role": "host", "access": "view_only"})).await;
+    both.is_problem(StatusCode::UNPROCESSABLE_ENTITY, Some("access"));
+    assert_eq!(hana.delete(&row).await.status, StatusCode::NO_CONTENT);
 }

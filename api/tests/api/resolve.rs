@@ -76,7 +76,10 @@ async fn i31_and_i40_short_digits_and_emergency_numbers_are_refused_with_their_r
     let app = App::new().await;
     let hana = app.login("hana").await;
     let matches = resolve(&hana, "call", "104").await;
-    assert_eq!((&matches[0]["kind"], &matches[0]["reason"]), (&json!("refused"), &json!("no_such_extension")));
+    assert_eq!(
+        (&matches[0]["kind"], &matches[0]["reason"]),
+        (&json!("refused"), &json!("no_such_extension"))
+    );
     let matches = resolve(&hana, "call", "9-911").await;
     assert_eq!((&matches[0]["kind"], &matches[0]["reason"]), (&json!("refused"), &json!("emergency")));
 }

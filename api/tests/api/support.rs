@@ -135,7 +135,8 @@ impl Client<'_> {
     }
 
     pub(crate) async fn join(&self, meeting: &str) -> Value {
-        let reply = self.post(&format!("/v1/meetings/{meeting}/webrtc/offer"), json!({"sdp": "v=0\r\n"})).await;
+        let reply =
+            self.post(&format!("/v1/meetings/{meeting}/webrtc/offer"), json!({"sdp": "v=0\r\n"})).await;
         assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
         reply.body
     }

@@ -170,7 +170,7 @@ export function placeCall(meeting, target, retried) {
     return {
       state: "refused",
       reason: "emergency",
-      detail: "Emergency numbers are not dialled from a meeting. Use a phone",
+      detail: "Emergency numbers are not dialled from a meeting",
     };
   const user = users.find((each) => each.id === target.user);
   const person = retried ?? addPerson(meeting, target);
@@ -217,7 +217,7 @@ export function resolve(purpose, text) {
         kind: "refused",
         display: text,
         reason: "emergency",
-        mend: "Emergency numbers are not dialled from a meeting. Use a phone",
+        mend: "Emergency numbers are not dialled from a meeting",
       },
     ];
   if (/^\d{3}$/.test(text)) return [{ kind: "unknown", display: text, reason: "no such extension" }];

@@ -73,7 +73,7 @@ function Page({ route, me }: { route: Route; me: Me }) {
     case "start":
       return <StartPage me={me} />;
     case "create":
-      return <CreatePage />;
+      return <CreatePage me={me} />;
     case "details":
       return <DetailsPage key={route.meeting} id={route.meeting} />;
     default:

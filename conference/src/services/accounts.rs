@@ -110,7 +110,8 @@ impl Services {
     /// Unauthorized if it is unknown, expired, or its user or person is gone.
     pub async fn authenticate(&self, token: &str) -> Result<Actor, ServiceError> {
         let refused = || {
-            ServiceError::new(ErrorKind::Unauthorized, "The token is unknown or has expired").mend("Log in again")
+            ServiceError::new(ErrorKind::Unauthorized, "The token is unknown or has expired")
+                .mend("Log in again")
         };
         match self.store.session(&token_hash(token), self.now()).await?.ok_or_else(refused)? {
             SessionRow::User { tenant, user } => {

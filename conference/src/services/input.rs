@@ -31,7 +31,8 @@ fn is_invisible(c: char) -> bool {
 /// An e-mail address, roughly: the mail server has the last word. Small letters, so that one address is one person.
 pub(crate) fn mail(field: &str, text: &str) -> Result<String, ServiceError> {
     let text = text.trim().to_lowercase();
-    let plain = |c: char| !c.is_control() && !c.is_whitespace() && !matches!(c, '<' | '>' | ',' | ';' | '"' | '\\');
+    let plain =
+        |c: char| !c.is_control() && !c.is_whitespace() && !matches!(c, '<' | '>' | ',' | ';' | '"' | '\\');
     let well_formed = text.len() <= 254
         && text.chars().all(plain)
         && text.split_once('@').is_some_and(|(local, domain)| {

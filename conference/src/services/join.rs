@@ -18,9 +18,10 @@ const PEOPLE_BY_LINK: usize = 5_000;
 const OFFER_MAX: usize = 64 * 1024;
 
 /// What a join link leads to.
-enum Door {
-    Shared(MeetingRow),
-    Personal(MeetingRow, PersonRow),
+struct Door {
+    meeting: MeetingRow,
+    /// Whose link it is; none for the shared link.
+    person: Option<PersonRow>,
 }
 
 /// A browser's place in a meeting.
@@ -38,10 +39,7 @@ impl Services {
     /// # Errors
     /// Not found for a link that is unknown; forbidden for somebody who was removed.
     pub async fn preview_link(&self, token: &str) -> Result<JoinPreview, ServiceError> {
-        let (meeting, person) = match self.door(token).await? {
-            Door::Shared(meeting) => (meeting, None),
-            Door::Personal(meeting, person) => (meeting, Some(person)),
-        };
+        let Door { meeting, person } = self.door(token).await?;
         Ok(JoinPreview {
             meeting: JoinMeeting { id: meeting.id, title: meeting.title },
             person: person.map(|row| JoinPerson { display_name: row.display_name, role: row.role }),
@@ -50,14 +48,15 @@ impl Services {
 
     async fn door(&self, token: &str) -> Result<Door, ServiceError> {
         let none = || {
-            ServiceError::not_found("join link").mend("Check the link, or ask the person who sent it for a new one")
+            ServiceError::not_found("join link")
+                .mend("Check the link, or ask the person who sent it for a new one")
         };
         if token.len() != 32 {
             return Err(none());
         }
         let hash = token_hash(token);
         if let Some(meeting) = self.store.meeting_by_link(&hash).await? {
-            return Ok(Door::Shared(meeting));
+            return Ok(Door { meeting, person: None });
         }
         let person = self.store.person_by_link(&hash).await?.ok_or_else(none)?;
         if person.removed_at.is_some() {
@@ -65,7 +64,7 @@ impl Services {
                 .mend("Ask a Host of the meeting to invite you again"));
         }
         let meeting = self.store.meeting(&person.tenant, &person.meeting).await?.ok_or_else(none)?;
-        Ok(Door::Personal(meeting, person))
+        Ok(Door { meeting, person: Some(person) })
     }
 
     /// Uses a link: a token for that one meeting. The shared link makes a guest with the meeting's default role
@@ -74,12 +73,10 @@ impl Services {
     /// # Errors
     /// As for [`Self::preview_link`]; invalid if a guest gives no name.
     pub async fn join_by_link(&self, token: &str, name: Option<&str>) -> Result<Joined, ServiceError> {
-        let (meeting, person) = match self.door(token).await? {
-            Door::Personal(meeting, person) => (meeting, person),
-            Door::Shared(meeting) => {
-                let person = self.new_guest(&meeting, name).await?;
-                (meeting, person)
-            }
+        let Door { meeting, person } = self.door(token).await?;
+        let person = match person {
+            Some(person) => person,
+            None => self.new_guest(&meeting, name).await?,
         };
         let session = SessionRow::Participant {
             tenant: meeting.tenant.clone(),

@@ -175,13 +175,12 @@ impl Services {
 
     pub(super) fn meeting_view(&self, reach: &Reach, snapshot: Option<&MeetingSnapshot>) -> Meeting {
         let row = &reach.meeting;
-        let live = snapshot.filter(|snapshot| snapshot.meeting.state != MeetingState::Scheduled);
         Meeting {
             id: row.id.clone(),
             number: row.number.clone(),
             title: row.title.clone(),
             kind: row.kind,
-            state: live.map_or(row.state, |snapshot| snapshot.meeting.state),
+            state: state_now(row.state, snapshot.map(|snapshot| snapshot.meeting.state)),
             owner: row.owner.clone(),
             alias: row.alias.clone(),
             link: self.link(row.id.as_str()),
@@ -216,7 +215,7 @@ impl Services {
         Person {
             id: row.id.clone(),
             user: row.user().cloned(),
-            display_name: row.display_name.clone(),
+            display_name: shown_name(&row.display_name, number.as_deref(), host),
             number: number.map(|number| if host { number } else { masked(&number) }),
             email: email.filter(|_| host),
             role: live.map_or(row.role, |person| person.role),
@@ -251,7 +250,13 @@ impl Services {
             meeting.title,
             in_groups_of_three(&meeting.number),
         );
-        Ok(JoinInfo { text, link, meeting_number: meeting.number.clone(), title: meeting.title.clone(), sip_uri })
+        Ok(JoinInfo {
+            text,
+            link,
+            meeting_number: meeting.number.clone(),
+            title: meeting.title.clone(),
+            sip_uri,
+        })
     }
 
     /// Opens a meeting for its people, also one that has ended.
@@ -294,12 +299,22 @@ impl Services {
     }
 }
 
+/// Whoever is in, the running part knows first; what is planned, and that an ended meeting was opened again, only the
+/// database knows.
+fn state_now(stored: MeetingState, live: Option<MeetingState>) -> MeetingState {
+    let running = |state| matches!(state, MeetingState::Started | MeetingState::Active);
+    match live {
+        Some(live) if running(live) || (live == MeetingState::Ended && running(stored)) => live,
+        _ => stored,
+    }
+}
+
 /// Somebody who dialled in and is on no list.
-fn walk_in(person: &PersonView, host: bool) -> Person {
+pub(super) fn walk_in(person: &PersonView, host: bool) -> Person {
     Person {
         id: person.id.clone(),
         user: person.user.clone(),
-        display_name: person.display_name.clone(),
+        display_name: shown_name(&person.display_name, person.number.as_deref(), host),
         number: person.number.as_ref().map(|number| if host { number.clone() } else { masked(number) }),
         email: None,
         role: person.role,
@@ -320,6 +335,21 @@ pub(super) fn masked(number: &str) -> String {
     digits.iter().enumerate().map(|(at, digit)| if at < shown { '\u{2022}' } else { *digit }).collect()
 }
 
+/// Somebody known by a number alone is named by it, so the name hides what the number hides (I60).
+pub(super) fn shown_name(name: &str, number: Option<&str>, host: bool) -> String {
+    match number {
+        Some(number) if !host => masked_within(name, number),
+        _ => name.to_owned(),
+    }
+}
+
+/// A text that gives `number` away, in whatever way it is written, becomes the masked number; others stay.
+pub(super) fn masked_within(text: &str, number: &str) -> String {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let secret = digits(number);
+    if !secret.is_empty() && digits(text).contains(&secret) { masked(number) } else { text.to_owned() }
+}
+
 /// `123456789` as `123 456 789`, for reading out.
 fn in_groups_of_three(number: &str) -> String {
     let digits: Vec<char> = number.chars().collect();
@@ -330,7 +360,10 @@ fn in_groups_of_three(number: &str) -> String {
 fn is_obvious(number: &str) -> bool {
     let digits = number.as_bytes();
     let steps = |step: i16| {
-        digits.windows(2).filter(|pair| matches!(pair, [a, b] if i16::from(*b) - i16::from(*a) == step)).count()
+        digits
+            .windows(2)
+            .filter(|pair| matches!(pair, [a, b] if i16::from(*b) - i16::from(*a) == step))
+            .count()
     };
     let different = digits.iter().collect::<std::collections::BTreeSet<_>>().len();
     let repeated = digits.chunks(3).collect::<std::collections::BTreeSet<_>>().len() == 1;
@@ -357,9 +390,33 @@ mod tests {
     }
 
     #[test]
+    fn i01_the_running_part_knows_who_is_in_and_the_database_the_rest() {
+        use MeetingState::{Active, Ended, Scheduled, Started};
+        for (stored, live, shown) in [
+            (Scheduled, None, Scheduled),
+            (Scheduled, Some(Scheduled), Scheduled),
+            (Scheduled, Some(Active), Active),
+            (Started, Some(Active), Active),
+            (Active, Some(Ended), Ended),
+            (Ended, Some(Scheduled), Ended),
+            (Scheduled, Some(Ended), Scheduled),
+        ] {
+            assert_eq!(state_now(stored, live), shown, "{stored:?} {live:?}");
+        }
+    }
+
+    #[test]
     fn i60_others_see_the_last_digits_only() {
-        assert_eq!(masked("+12025550177"), "\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}0177");
+        assert_eq!(
+            masked("+12025550177"),
+            "\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}\u{2022}0177"
+        );
         assert_eq!(masked("17"), "17");
+        let number = Some("+12025550177");
+        assert_eq!(shown_name("+1 202 555 0177", number, false), masked("+12025550177"));
+        assert_eq!(shown_name("+1 202 555 0177", number, true), "+1 202 555 0177");
+        assert_eq!(shown_name("Kim", number, false), "Kim");
+        assert_eq!(shown_name("Desk phone 103a", None, false), "Desk phone 103a");
     }
 
     #[test]

@@ -25,9 +25,9 @@ pub mod meetings;
 pub mod people;
 pub mod provision;
 mod reach;
+pub mod resolve;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-pub mod resolve;
 pub mod users;
 pub mod views;
 pub mod watch;

@@ -2,13 +2,13 @@
 
 use super::actor::{Actor, UserActor};
 use super::error::ServiceError;
-use super::meetings::{PEOPLE_MAX, conflict};
+use super::meetings::{PEOPLE_MAX, conflict, walk_in};
 use super::reach::Reach;
 use super::views::Person;
 use super::{Services, input};
 use crate::ids::{MeetingId, PersonId, UserId};
 use crate::live::event::PublicEvent;
-use crate::live::focus::{Command, MutedBy, PersonSpec, RefusalKind};
+use crate::live::focus::{Command, MutedBy, PersonSpec, PersonView, RefusalKind};
 use crate::live::policy;
 use crate::store::secrets::token_hash;
 use crate::store::{Identity, PersonRow, Store, StoreError};
@@ -121,7 +121,8 @@ impl Services {
         source: &str,
     ) -> Result<PersonRow, ServiceError> {
         let meeting = &reach.meeting;
-        let Some(mut row) = Store::person_by_identity(connection, &meeting.id, &invitee.identity).await? else {
+        let Some(mut row) = Store::person_by_identity(connection, &meeting.id, &invitee.identity).await?
+        else {
             let row = self.new_person(inviter, meeting, invitee, source);
             let hash = token_hash(&self.links.token(row.id.as_str()));
             Store::insert_person(connection, &row, &hash).await?;
@@ -197,7 +198,11 @@ impl Services {
     }
 
     /// An address of a user of this tenant is that user (A13, A15).
-    async fn invited_mail(&self, inviter: &UserActor, mail: &str) -> Result<(Identity, String), ServiceError> {
+    async fn invited_mail(
+        &self,
+        inviter: &UserActor,
+        mail: &str,
+    ) -> Result<(Identity, String), ServiceError> {
         let mail = input::mail("email", mail)?;
         let users = self.store.users(&inviter.tenant).await?;
         let owner = users.into_iter().find(|user| user.mail.as_deref() == Some(mail.as_str()));
@@ -221,7 +226,9 @@ impl Services {
     ) -> Result<Person, ServiceError> {
         let reach = self.reach(actor, meeting).await?;
         if change.role.is_none() && change.access.is_none() {
-            return Err(ServiceError::invalid("role", "Nothing is to be changed").mend("Send role, access or both"));
+            return Err(
+                ServiceError::invalid("role", "Nothing is to be changed").mend("Send role, access or both")
+            );
         }
         if change.role.is_some() {
             reach.require_moderate()?;
@@ -229,10 +236,14 @@ impl Services {
         if change.access.is_some() {
             reach.require_access_change()?;
         }
-        let mut row = listed(&reach, person)?;
+        let Ok(mut row) = listed(&reach, person) else {
+            return self.change_walk_in(&reach, person, change).await;
+        };
         let role = change.role.unwrap_or(row.role);
         if row.user().is_some() && row.user() == reach.meeting.owner.as_ref() && role != Role::Host {
-            return Err(conflict("The owner of the meeting stays Host").mend("Make somebody else Host as well"));
+            return Err(
+                conflict("The owner of the meeting stays Host").mend("Make somebody else Host as well")
+            );
         }
         row.role = role;
         row.access = change.access.unwrap_or(row.access);
@@ -240,29 +251,35 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         Store::update_person(&mut transaction, &row, self.now()).await?;
         transaction.commit().await.map_err(StoreError::from)?;
-        self.change_live(&row, change).await?;
+        for command in commands((&row.meeting, &row.id), change) {
+            self.command_unless_absent(command).await?;
+        }
         let snapshot = self.live.snapshot(meeting.clone()).await;
         let live = snapshot.as_ref().and_then(|snapshot| snapshot.people.iter().find(|p| p.id == row.id));
         Ok(self.person_view(&row, live, reach.is_host()))
     }
 
-    async fn change_live(&self, row: &PersonRow, change: PersonChange) -> Result<(), ServiceError> {
-        // To Host: access first, so that at no moment there is a Host with VIEW ONLY; from Host: role first.
-        let role = change.role.map(|role| Command::SetRole {
-            meeting: row.meeting.clone(),
-            person: row.id.clone(),
-            role,
-        });
-        let access = change.access.map(|access| Command::SetAccess {
-            meeting: row.meeting.clone(),
-            person: row.id.clone(),
-            access,
-        });
-        let commands = if change.role == Some(Role::Host) { [access, role] } else { [role, access] };
-        for command in commands.into_iter().flatten() {
-            self.command_unless_absent(command).await?;
+    /// Somebody who dialled in is on no list; what they may do lasts as long as their call.
+    async fn change_walk_in(
+        &self,
+        reach: &Reach,
+        person: &PersonId,
+        change: PersonChange,
+    ) -> Result<Person, ServiceError> {
+        let meeting = &reach.meeting.id;
+        let none = || ServiceError::not_found("person in this meeting");
+        let present = |view: &&PersonView| view.id == *person && view.present;
+        let find = async || {
+            let snapshot = self.live.snapshot(meeting.clone()).await?;
+            snapshot.people.iter().find(present).cloned()
+        };
+        let removed = reach.people.iter().any(|row| row.id == *person);
+        let view = find().await.filter(|_| !removed).ok_or_else(none)?;
+        policy::check_standing(change.role.unwrap_or(view.role), change.access.unwrap_or(view.access))?;
+        for command in commands((meeting, person), change) {
+            self.live.command(command).await?;
         }
-        Ok(())
+        Ok(walk_in(&find().await.unwrap_or(view), reach.is_host()))
     }
 
     /// Sends a command about a meeting or person that the running part may not know yet.
@@ -338,6 +355,23 @@ impl Services {
             data: serde_json::json!({ "person": person }),
         });
     }
+}
+
+/// What the running part is told of a change.
+fn commands(
+    (meeting, person): (&MeetingId, &PersonId),
+    change: PersonChange,
+) -> impl Iterator<Item = Command> {
+    let role =
+        change.role.map(|role| Command::SetRole { meeting: meeting.clone(), person: person.clone(), role });
+    let access = change.access.map(|access| Command::SetAccess {
+        meeting: meeting.clone(),
+        person: person.clone(),
+        access,
+    });
+    // To Host: access first, so that at no moment there is a Host with VIEW ONLY; from Host: role first.
+    let commands = if change.role == Some(Role::Host) { [access, role] } else { [role, access] };
+    commands.into_iter().flatten()
 }
 
 fn listed(reach: &Reach, person: &PersonId) -> Result<PersonRow, ServiceError> {

@@ -23,10 +23,19 @@ pub enum Provision {
     Meeting(MeetingSpec),
     /// A device: its account for the user agent, its user for the focus.
     Device(Box<ProvisionedDevice>),
-    /// A trunk: for the user agent.
-    Trunk(Box<Trunk>),
+    /// A trunk: its peer for the user agent, its tenant for the focus.
+    Trunk(Box<ProvisionedTrunk>),
     /// A binding from before the restart: for the user agent.
     Binding(Box<StoredBinding>),
+}
+
+/// A trunk with its tenant, whose calls alone it carries.
+#[derive(Clone, Debug)]
+pub struct ProvisionedTrunk {
+    /// For the user agent.
+    pub trunk: Trunk,
+    /// Whose it is.
+    pub tenant: TenantId,
 }
 
 /// A device with its user.
@@ -68,7 +77,7 @@ impl Services {
         for tenant in &tenants {
             self.provision_devices(tenant).await?;
             for row in self.store.trunks(&tenant.id).await? {
-                let trunk = self.trunk(tenant, &row)?;
+                let trunk = ProvisionedTrunk { trunk: self.trunk(tenant, &row)?, tenant: tenant.id.clone() };
                 self.live.provision(Provision::Trunk(Box::new(trunk))).await;
             }
             self.provision_meetings(tenant).await?;
@@ -137,7 +146,8 @@ impl Services {
             host: row.host.clone(),
             sources,
             credentials,
-            registration: aor_user.map(|aor_user| TrunkRegistration { aor_user, expires: TRUNK_EXPIRES_SECONDS }),
+            registration: aor_user
+                .map(|aor_user| TrunkRegistration { aor_user, expires: TRUNK_EXPIRES_SECONDS }),
         })
     }
 }

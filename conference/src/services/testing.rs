@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
+use tokio::sync::OnceCell;
 
 /// The people of mission.md section 0, as seed data.
 pub const SEED: &str = r#"
@@ -120,7 +121,8 @@ impl FakeLive {
     /// Puts a person in the meeting, or takes them out.
     pub fn set_present(&self, meeting: &MeetingId, person: &PersonId, present: bool) {
         let mut state = self.state();
-        let people = state.meetings.get_mut(meeting).into_iter().flat_map(|meeting| meeting.people.iter_mut());
+        let people =
+            state.meetings.get_mut(meeting).into_iter().flat_map(|meeting| meeting.people.iter_mut());
         for row in people.filter(|row| row.id == *person) {
             row.present = present;
             row.leg_kind = present.then_some(LegKind::Webrtc);
@@ -288,6 +290,16 @@ impl Live for FakeLive {
     }
 }
 
+/// When every bench begins.
+const START: UnixMillis = UnixMillis(1_800_000_000_000);
+const LINK_KEY: [u8; 32] = [7; 32];
+
+async fn apply(store: &Store) {
+    let seed: Seed = toml::from_str(SEED).expect("the seed is valid");
+    let links = LinkKey::new(LINK_KEY);
+    seed.apply(store, &TestEntropy, &links, START).await.expect("the seed fits the database");
+}
+
 /// Services on a database in memory with [`SEED`], and what they stand on.
 pub struct Bench {
     /// The services.
@@ -303,17 +315,27 @@ pub struct Bench {
 impl Bench {
     /// A bench on a fresh database in memory.
     pub async fn new() -> Self {
-        let store = Store::open("sqlite::memory:").await.expect("a database in memory");
-        Self::on(store).await
+        // Passwords are slow to hash on purpose: once per process is enough.
+        static IMAGE: OnceCell<Vec<u8>> = OnceCell::const_new();
+        let image = IMAGE.get_or_init(|| async {
+            let store = Store::open("sqlite::memory:").await.expect("a database in memory");
+            apply(&store).await;
+            store.image().await.expect("a database in memory can be copied")
+        });
+        Self::build(Store::from_image(image.await).await.expect("the copy is a database")).await
     }
 
     /// A bench on this database, seeded (again).
     pub async fn on(store: Store) -> Self {
+        apply(&store).await;
+        Self::build(store).await
+    }
+
+    async fn build(store: Store) -> Self {
         let seed: Seed = toml::from_str(SEED).expect("the seed is valid");
-        let clock = Arc::new(TestClock(AtomicU64::new(1_800_000_000_000)));
+        let clock = Arc::new(TestClock(AtomicU64::new(START.0)));
         let entropy = Arc::new(TestEntropy);
-        let links = LinkKey::new([7; 32]);
-        seed.apply(&store, entropy.as_ref(), &links, clock.wall()).await.expect("the seed fits the database");
+        let links = LinkKey::new(LINK_KEY);
         let live = Arc::new(FakeLive::default());
         let parts = Parts {
             store: store.clone(),

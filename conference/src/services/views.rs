@@ -1,10 +1,10 @@
 //! What services answer with. The API sends these as JSON, field for field.
 
 use crate::ids::{CallId, DeviceName, MeetingId, PersonId, UserId};
+use crate::live::snapshot::CallView;
 use crate::vocabulary::{
     Access, CallState, Cause, LegKind, MeetingKind, MeetingState, Role, TenantRole, UnixMillis,
 };
-use crate::live::snapshot::CallView;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -1,11 +1,11 @@
 //! Watching: what a reader of the event stream is shown, and the browsers that go away.
 
+use super::Services;
 use super::actor::Actor;
 use super::error::ServiceError;
 use super::events::{Event, EventFilter};
-use super::meetings::masked;
+use super::meetings::{masked, masked_within};
 use super::views::Snapshot;
-use super::Services;
 use crate::ids::{MeetingId, PersonId};
 use crate::live::focus::Command;
 use media::worker::LegId;
@@ -83,7 +83,8 @@ impl Services {
         if !reach.is_host() {
             for call in &mut calls {
                 if let Some(number) = call.number.take() {
-                    call.target = call.target.replace(&number, &masked(&number));
+                    call.target = masked_within(&call.target, &number);
+                    call.display_name = masked_within(&call.display_name, &number);
                     call.number = Some(masked(&number));
                 }
             }
@@ -100,15 +101,15 @@ impl Services {
     }
 }
 
-/// Masks `number` wherever it stands, and `target` beside it.
+/// Masks `number` wherever it stands, and what beside it gives it away.
 fn mask(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             let number = fields.get("number").and_then(Value::as_str).map(str::to_owned);
             if let Some(number) = number {
-                for name in ["number", "target"] {
+                for name in ["number", "target", "display_name"] {
                     if let Some(Value::String(text)) = fields.get_mut(name) {
-                        *text = text.replace(&number, &masked(&number));
+                        *text = masked_within(text, &number);
                     }
                 }
             }
@@ -126,11 +127,11 @@ mod tests {
     #[test]
     fn i60_numbers_in_events_are_masked_at_every_depth() {
         let mut data = serde_json::json!({
-            "number": "+12025550177", "target": "+12025550177",
+            "number": "+12025550177", "target": "+1 202 555 0177", "display_name": "+1 202 555 0177",
             "person": {"number": "+12025550120", "display_name": "Kim"}, "list": [{"number": "+12025550121"}],
         });
         mask(&mut data);
-        assert!(!data.to_string().contains("+1202"), "{data}");
+        assert!(!data.to_string().contains("+1"), "{data}");
         assert!(data.to_string().contains("0177"));
     }
 }

@@ -29,7 +29,8 @@ impl Store {
         .bind(key)
         .fetch_optional(connection)
         .await?;
-        row.map(|row| Ok(StoredAnswer { request_hash: row.try_get(0)?, response: row.try_get(1)? })).transpose()
+        row.map(|row| Ok(StoredAnswer { request_hash: row.try_get(0)?, response: row.try_get(1)? }))
+            .transpose()
     }
 
     pub(crate) async fn insert_answer(
@@ -59,13 +60,15 @@ impl Store {
         (tenant, user, key): (&TenantId, &UserId, &str),
         response: &str,
     ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE idempotency_keys SET response = ? WHERE tenant_id = ? AND user_id = ? AND key = ?")
-            .bind(response)
-            .bind(tenant.as_str())
-            .bind(user.as_str())
-            .bind(key)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "UPDATE idempotency_keys SET response = ? WHERE tenant_id = ? AND user_id = ? AND key = ?",
+        )
+        .bind(response)
+        .bind(tenant.as_str())
+        .bind(user.as_str())
+        .bind(key)
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 }

@@ -100,7 +100,11 @@ impl Store {
     }
 
     /// All meetings of a tenant, newest first: for its admins, and for provisioning at start.
-    pub(crate) async fn meetings(&self, tenant: &TenantId, limit: i64) -> Result<Vec<MeetingRow>, StoreError> {
+    pub(crate) async fn meetings(
+        &self,
+        tenant: &TenantId,
+        limit: i64,
+    ) -> Result<Vec<MeetingRow>, StoreError> {
         let rows =
             sqlx::query("SELECT * FROM meetings WHERE tenant_id = ? ORDER BY created_at DESC, id LIMIT ?")
                 .bind(tenant.as_str())
@@ -174,14 +178,16 @@ impl Store {
         leg_kind: Option<LegKind>,
         at: UnixMillis,
     ) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO attendance (meeting_id, person_id, at, what, leg_kind) VALUES (?, ?, ?, ?, ?)")
-            .bind(meeting.as_str())
-            .bind(person)
-            .bind(millis(at))
-            .bind(what)
-            .bind(leg_kind.map(|kind| word(&kind)))
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "INSERT INTO attendance (meeting_id, person_id, at, what, leg_kind) VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(meeting.as_str())
+        .bind(person)
+        .bind(millis(at))
+        .bind(what)
+        .bind(leg_kind.map(|kind| word(&kind)))
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 

@@ -62,11 +62,26 @@ impl Store {
         Ok(())
     }
 
+    /// The whole database as bytes, for [`Self::from_image`].
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) async fn image(&self) -> Result<Vec<u8>, StoreError> {
+        Ok(self.pool.acquire().await?.serialize(None).await?.as_ref().to_vec())
+    }
+
+    /// A database in memory that begins as a copy of another.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) async fn from_image(image: &[u8]) -> Result<Self, StoreError> {
+        let store = Self::open("sqlite::memory:").await?;
+        let image = image.try_into()?;
+        store.pool.acquire().await?.deserialize(None, image, false).await?;
+        Ok(store)
+    }
+
     /// Closes every connection, which also folds the write-ahead log into the database file.
     pub async fn close(&self) {
         self.pool.close().await;
     }
 }
 
-//#[cfg(test)]
-//mod tests;
+#[cfg(test)]
+mod tests;

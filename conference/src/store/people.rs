@@ -40,13 +40,13 @@ pub(crate) struct PersonRow {
 impl PersonRow {
     fn read(row: &SqliteRow) -> Result<Self, StoreError> {
         let row = Columns(row);
-        let identity = match (row.optional_text("user_id")?, row.optional_text("mail")?, row.optional_text("e164")?)
-        {
-            (Some(user), _, _) => Identity::User(UserId::new(user)),
-            (None, Some(mail), _) => Identity::Mail(mail),
-            (None, None, Some(number)) => Identity::Number(number),
-            (None, None, None) => Identity::Guest,
-        };
+        let identity =
+            match (row.optional_text("user_id")?, row.optional_text("mail")?, row.optional_text("e164")?) {
+                (Some(user), _, _) => Identity::User(UserId::new(user)),
+                (None, Some(mail), _) => Identity::Mail(mail),
+                (None, None, Some(number)) => Identity::Number(number),
+                (None, None, None) => Identity::Guest,
+            };
         Ok(Self {
             id: PersonId::new(row.text("id")?),
             tenant: TenantId::new(row.text("tenant_id")?),
@@ -196,11 +196,9 @@ impl Store {
         identity: &Identity,
     ) -> Result<Option<PersonRow>, StoreError> {
         let query = match identity {
-            Identity::User(user) => {
-                sqlx::query("SELECT * FROM people WHERE meeting_id = ? AND user_id = ?")
-                    .bind(meeting.as_str())
-                    .bind(user.as_str())
-            }
+            Identity::User(user) => sqlx::query("SELECT * FROM people WHERE meeting_id = ? AND user_id = ?")
+                .bind(meeting.as_str())
+                .bind(user.as_str()),
             Identity::Mail(mail) => sqlx::query("SELECT * FROM people WHERE meeting_id = ? AND mail = ?")
                 .bind(meeting.as_str())
                 .bind(mail.as_str()),

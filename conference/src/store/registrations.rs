@@ -74,7 +74,10 @@ impl Store {
     }
 
     /// The bindings that have not expired. Expired ones are forgotten.
-    pub(crate) async fn live_registrations(&self, now: UnixMillis) -> Result<Vec<RegistrationRow>, StoreError> {
+    pub(crate) async fn live_registrations(
+        &self,
+        now: UnixMillis,
+    ) -> Result<Vec<RegistrationRow>, StoreError> {
         sqlx::query("DELETE FROM registrations WHERE expires_at <= ?")
             .bind(millis(now))
             .execute(&self.pool)

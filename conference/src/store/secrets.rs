@@ -105,7 +105,10 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// Hashes a password with argon2id. Slow on purpose: tens of milliseconds and 19 MiB.
-pub(crate) fn hash_password(entropy: &dyn Entropy, password: &str) -> Result<String, argon2::password_hash::Error> {
+pub(crate) fn hash_password(
+    entropy: &dyn Entropy,
+    password: &str,
+) -> Result<String, argon2::password_hash::Error> {
     let mut salt = [0; 16];
     entropy.fill(&mut salt);
     Ok(Argon2::default().hash_password_with_salt(password.as_bytes(), &salt)?.to_string())

@@ -36,7 +36,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (tenant, user, meeting, person) = match session {
             SessionRow::User { tenant, user } => (tenant, Some(user), None, None),
-            SessionRow::Participant { tenant, meeting, person } => (tenant, None, Some(meeting), Some(person)),
+            SessionRow::Participant { tenant, meeting, person } => {
+                (tenant, None, Some(meeting), Some(person))
+            }
         };
         sqlx::query(
             "INSERT INTO sessions (token_hash, tenant_id, user_id, meeting_id, person_id, created_at, expires_at) \

@@ -49,7 +49,7 @@ pub fn answer_with_version(
     version: u64,
 ) -> Result<(Negotiated, Vec<u8>), SdpError> {
     let session = parse::parse(offer)?;
-    let chosen = session.media.iter().position(is_audio).ok_or(SdpError::NoAudio)?;
+    let chosen = choose_audio(&session).ok_or(SdpError::NoAudio)?;
     let audio = session.media.get(chosen).ok_or(SdpError::NoAudio)?;
     let negotiated = negotiate(local, &session, audio)?;
     let mut text = write::session(local, version);
@@ -66,6 +66,17 @@ pub fn answer_with_version(
     Ok((negotiated, text.into_bytes()))
 }
 
+/// The audio line to answer: the first over plain RTP, which may come after an encrypted one (RFC 3264 section 6
+/// lets us refuse that one alone), else the first of any transport.
+fn choose_audio(session: &SessionDescription<'_>) -> Option<usize> {
+    let is_usable = |media: &MediaDescription<'_>| is_audio(media) && is_plain_rtp(media);
+    session.media.iter().position(is_usable).or_else(|| session.media.iter().position(is_audio))
+}
+
+fn is_plain_rtp(media: &MediaDescription<'_>) -> bool {
+    matches!(media.protocol, "RTP/AVP" | "RTP/AVPF")
+}
+
 fn is_audio(media: &MediaDescription<'_>) -> bool {
     media.kind == "audio" && media.port != 0
 }
@@ -75,7 +86,7 @@ fn negotiate(
     session: &SessionDescription<'_>,
     audio: &MediaDescription<'_>,
 ) -> Result<Negotiated, SdpError> {
-    if !matches!(audio.protocol, "RTP/AVP" | "RTP/AVPF") {
+    if !is_plain_rtp(audio) {
         return Err(SdpError::UnsupportedTransport(audio.protocol.to_owned()));
     }
     let address = address(session, audio)?;

@@ -120,6 +120,17 @@ fn d20_the_answer_takes_one_codec_and_refuses_other_media() {
 }
 
 #[test]
+fn d20_an_encrypted_line_before_the_plain_one_is_refused_alone() {
+    let offer = described(
+        "m=audio 4000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\nm=audio 4002 RTP/AVP 8\r\n",
+    );
+    let (negotiated, bytes) = answer(&local(), &offer).unwrap();
+    assert_eq!((negotiated.remote.port(), negotiated.codec), (4002, Codec::Pcma));
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.contains("m=audio 0 RTP/SAVP 0\r\nm=audio 20000 RTP/AVP 8\r\n"), "{text}");
+}
+
+#[test]
 fn d20_our_own_offer_and_answer_agree_with_each_other() {
     for address in ["192.0.2.1:20000", "[2001:db8::1]:20000"] {
         let caller = LocalDescription { address: address.parse().unwrap(), ..local() };

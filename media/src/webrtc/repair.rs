@@ -5,7 +5,6 @@
 //! (80,000 resends in 20 s were measured). So a packet is resent at most once per 100 ms, only while it can still
 //! be of use, and all resends together stay below a fifth of what was sent.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -14,7 +13,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 const RESEND_GAP: Duration = Duration::from_millis(100);
 /// Older packets would miss their playout time anyway.
 const MAX_AGE: Duration = Duration::from_millis(800);
-/// Packets kept at most; at 800 ms this bounds the stream to 640 packets a second.
+/// Packets kept at most; at 800 ms this bounds the stream to 640 packets a second. A packet's place is its
+/// sequence number modulo this, so that a request for any number costs one look.
 const MAX_PACKETS: usize = 512;
 /// Resends may use this part of the media rate: one byte earned per so many sent.
 const BUDGET_DIVISOR: usize = 5;
@@ -52,32 +52,33 @@ struct Entry {
 /// What one slot sent lately.
 #[derive(Debug)]
 pub(super) struct SendHistory {
-    entries: VecDeque<Entry>,
+    /// Empty until something is sent, then [`MAX_PACKETS`] places.
+    entries: Vec<Option<Entry>>,
     budget: usize,
 }
 
 impl SendHistory {
     pub(super) const fn new() -> Self {
-        Self { entries: VecDeque::new(), budget: FIRST_BUDGET }
+        Self { entries: Vec::new(), budget: FIRST_BUDGET }
     }
 
     /// Notes a packet on its way out.
     pub(super) fn record(&mut self, now: Instant, packet: SentPacket) {
         self.budget = (self.budget + packet.payload.len() / BUDGET_DIVISOR).min(MAX_BUDGET);
-        while self.entries.len() >= MAX_PACKETS
-            || self
-                .entries
-                .front()
-                .is_some_and(|oldest| now.saturating_duration_since(oldest.sent_at) > MAX_AGE)
-        {
-            self.entries.pop_front();
+        if self.entries.is_empty() {
+            self.entries.resize_with(MAX_PACKETS, || None);
         }
-        self.entries.push_back(Entry { packet, sent_at: now, resent_at: None });
+        if let Some(place) = self.entries.get_mut(Self::place(packet.sequence_number)) {
+            *place = Some(Entry { packet, sent_at: now, resent_at: None });
+        }
     }
 
     /// The packet to resend for a request, if it is known, still useful, and affordable.
     pub(super) fn resend(&mut self, now: Instant, sequence_number: u16) -> Option<&SentPacket> {
-        let entry = self.entries.iter_mut().rev().find(|e| e.packet.sequence_number == sequence_number)?;
+        let entry = self.entries.get_mut(Self::place(sequence_number))?.as_mut()?;
+        if entry.packet.sequence_number != sequence_number {
+            return None;
+        }
         let too_old = now.saturating_duration_since(entry.sent_at) > MAX_AGE;
         let too_soon = entry.resent_at.is_some_and(|at| now.saturating_duration_since(at) < RESEND_GAP);
         if too_old || too_soon {
@@ -86,6 +87,10 @@ impl SendHistory {
         self.budget = self.budget.checked_sub(entry.packet.payload.len())?;
         entry.resent_at = Some(now);
         Some(&entry.packet)
+    }
+
+    fn place(sequence_number: u16) -> usize {
+        usize::from(sequence_number) % MAX_PACKETS
     }
 }
 
@@ -136,8 +141,8 @@ mod tests {
             history.record(t, packet(index, 10));
         }
         assert_eq!(history.entries.len(), MAX_PACKETS);
-        history.record(t + Duration::from_secs(2), packet(0, 10));
-        assert_eq!(history.entries.len(), 1);
+        assert!(history.resend(t, 4_999).is_some());
+        assert!(history.resend(t, 4_999 - 512).is_none(), "its place is taken by a newer packet");
     }
 
     #[test]

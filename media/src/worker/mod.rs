@@ -32,7 +32,6 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::prompt::PromptTable;
-use crate::sdp::Negotiated;
 use crate::webrtc::PeerTransmit;
 use crate::webrtc::demux::Demux;
 
@@ -102,8 +101,8 @@ impl Worker {
     /// Does what it is told. Commands for legs that are not there are ignored: they crossed their removal.
     pub fn handle_command(&mut self, now: Instant, command: Command) {
         match command {
-            Command::AddSipLeg { leg, room, symmetric } => {
-                let media = Media::Sip(Box::new(SipLeg::new(symmetric, &mut self.random)));
+            Command::AddSipLeg { leg, room } => {
+                let media = Media::Sip(Box::new(SipLeg::new(&mut self.random)));
                 self.add(now, room, Leg::new(leg, media));
             }
             Command::AddWebrtcLeg { leg, room, peer, ufrag, video_slots } => {
@@ -117,7 +116,11 @@ impl Worker {
                     Err(_) => self.out.events.push(Event::WebrtcClosed { leg }),
                 }
             }
-            Command::SetSipRemote { leg, negotiated } => self.set_remote(now, leg, negotiated),
+            Command::SetSipRemote { leg, negotiated, symmetric_from } => self.with_leg(leg, |leg| {
+                if let Media::Sip(sip) = &mut leg.media {
+                    sip.set_remote(now, negotiated, symmetric_from);
+                }
+            }),
             Command::RemoveLeg { leg } => self.remove(now, leg),
             Command::SetPlan { leg, plan } => self.with_leg(leg, |leg| leg.next_plan = Some(plan)),
             Command::Play { leg, source, repeat } => {
@@ -158,6 +161,9 @@ impl Worker {
     }
 
     /// One mix tick of 20 ms for every room.
+    ///
+    /// Drain [`Self::poll_transmit`] after each tick, also when several are due at once: there is room for two
+    /// packets per phone, and more are lost (counted in [`Load::dropped_transmits`]).
     pub fn handle_tick(&mut self, now: Instant) {
         self.ticks += 1;
         for room in self.rooms.values_mut() {
@@ -235,14 +241,6 @@ impl Worker {
         if let Some(leg) = Self::find(&self.index, &mut self.rooms, leg) {
             change(leg);
         }
-    }
-
-    fn set_remote(&mut self, now: Instant, leg: LegId, negotiated: Negotiated) {
-        self.with_leg(leg, |leg| {
-            if let Media::Sip(sip) = &mut leg.media {
-                sip.set_remote(now, negotiated);
-            }
-        });
     }
 
     /// Adds a leg; one of the same id is replaced.

@@ -72,7 +72,8 @@ impl Slot {
 }
 
 impl TransmitRing {
-    /// Packets each leg may have waiting: two ticks.
+    /// Packets each leg may have waiting: two ticks. A driver that catches up on missed ticks must therefore drain
+    /// after each of them.
     const PER_LEG: usize = 2;
 
     /// Makes room for this many legs.

@@ -1,6 +1,6 @@
 //! A phone: RTP with G.711 and telephone events on a port of its own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use rand_chacha::rand_core::Rng;
@@ -48,9 +48,9 @@ pub(super) struct SipLeg {
 }
 
 impl SipLeg {
-    pub(super) fn new(symmetric: bool, random: &mut impl Rng) -> Self {
+    pub(super) fn new(random: &mut impl Rng) -> Self {
         Self {
-            source: SourceLock::new(symmetric),
+            source: SourceLock::default(),
             remote: None,
             digits: DigitReceiver::default(),
             receiver: Receiver::new(G711Decoder::default()),
@@ -58,10 +58,15 @@ impl SipLeg {
         }
     }
 
-    pub(super) fn set_remote(&mut self, now: Instant, negotiated: Negotiated) {
+    pub(super) fn set_remote(
+        &mut self,
+        now: Instant,
+        negotiated: Negotiated,
+        symmetric_from: Option<IpAddr>,
+    ) {
         if !negotiated.remote.ip().is_unspecified() {
             // The unspecified address is the hold of RFC 2543 and says nothing about where the phone is.
-            self.source.signal(now, negotiated.remote);
+            self.source.signal(now, negotiated.remote, symmetric_from);
         }
         let was_held = self.remote.is_some_and(|old| old.direction != Direction::SendRecv);
         if was_held && negotiated.direction == Direction::SendRecv {

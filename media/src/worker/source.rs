@@ -1,6 +1,6 @@
 //! Whose packets a phone's RTP port takes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::rtp::RtpPacket;
@@ -8,12 +8,13 @@ use crate::rtp::RtpPacket;
 /// Holds the one address a leg's media may come from.
 ///
 /// That is the signalled address. A symmetric leg (behind a NAT) may show another one, but only with its first
-/// packets: [`Self::PROOF`] in order from one address, with nothing from the signalled one, within
-/// [`Self::WINDOW`] after signalling. Then the lock closes, and a stranger can neither be heard nor draw our
-/// packets to himself. A changed signalled address opens it again.
-#[derive(Debug, Clone)]
+/// packets: [`Self::PROOF`] in order from one port of the host its signalling comes from, with nothing from the
+/// signalled address, within [`Self::WINDOW`] after signalling. Then the lock closes, and a stranger can neither
+/// be heard nor draw our packets to himself. A changed description or signalling host opens it again.
+#[derive(Debug, Clone, Default)]
 pub(super) struct SourceLock {
-    symmetric: bool,
+    /// The host whose ports may be learned.
+    symmetric_from: Option<IpAddr>,
     signalled: Option<SocketAddr>,
     opened: Option<Instant>,
     locked: Option<SocketAddr>,
@@ -35,15 +36,13 @@ impl SourceLock {
     /// How long after signalling another address may be learned.
     const WINDOW: Duration = Duration::from_secs(5);
 
-    pub(super) const fn new(symmetric: bool) -> Self {
-        Self { symmetric, signalled: None, opened: None, locked: None, candidate: None }
-    }
-
-    /// The remote described itself; the same description again changes nothing.
-    pub(super) fn signal(&mut self, now: Instant, remote: SocketAddr) {
-        if self.signalled == Some(remote) {
+    /// The remote described itself; the same description from the same host again changes nothing.
+    pub(super) fn signal(&mut self, now: Instant, remote: SocketAddr, symmetric_from: Option<IpAddr>) {
+        let symmetric_from = symmetric_from.map(|host| host.to_canonical());
+        if self.signalled == Some(remote) && self.symmetric_from == symmetric_from {
             return;
         }
+        self.symmetric_from = symmetric_from;
         self.signalled = Some(remote);
         self.opened = Some(now);
         self.locked = None;
@@ -65,7 +64,8 @@ impl SourceLock {
             return true;
         }
         let open = self.opened.is_some_and(|at| now.saturating_duration_since(at) <= Self::WINDOW);
-        if !self.symmetric || !open {
+        let is_host = self.symmetric_from == Some(source.ip().to_canonical());
+        if !is_host || !open {
             return false;
         }
         self.prove(now, source, packet)
@@ -106,6 +106,8 @@ mod tests {
 
     const SIGNALLED: &str = "10.0.0.1:4000";
     const NAT: &str = "192.0.2.9:61000";
+    /// Behind the same NAT.
+    const NEIGHBOUR: &str = "192.0.2.9:61002";
     const STRANGER: &str = "203.0.113.66:9";
 
     /// Feeds (milliseconds, source, sequence number) and returns which were admitted.
@@ -124,11 +126,45 @@ mod tests {
         packets.iter().map(admit).collect()
     }
 
+    fn nat_host() -> Option<IpAddr> {
+        Some(NAT.parse::<SocketAddr>().unwrap().ip())
+    }
+
     fn signalled(symmetric: bool) -> (SourceLock, Instant) {
         let start = Instant::now();
-        let mut lock = SourceLock::new(symmetric);
-        lock.signal(start, SIGNALLED.parse().unwrap());
+        let mut lock = SourceLock::default();
+        lock.signal(start, SIGNALLED.parse().unwrap(), nat_host().filter(|_| symmetric));
         (lock, start)
+    }
+
+    #[test]
+    fn m1_a_stranger_who_is_faster_than_the_phone_learns_nothing_in() {
+        let (mut lock, start) = signalled(true);
+        let packets = [(0, STRANGER, 1), (1, STRANGER, 2), (2, STRANGER, 3), (3, STRANGER, 4)];
+        assert_eq!(admitted(&mut lock, start, &packets), [false; 4]);
+        assert_eq!(lock.destination(), Some(SIGNALLED.parse().unwrap()));
+        let packets = [(4, NAT, 1), (5, STRANGER, 5), (6, NAT, 2), (7, NAT, 3), (8, STRANGER, 6)];
+        assert_eq!(admitted(&mut lock, start, &packets), [false, false, false, true, false]);
+    }
+
+    #[test]
+    fn m1_mapped_addresses_are_the_same_host() {
+        let (mut lock, start) = signalled(true);
+        let mapped = "[::ffff:192.0.2.9]:61000";
+        assert_eq!(
+            admitted(&mut lock, start, &[(0, mapped, 1), (1, mapped, 2), (2, mapped, 3)]),
+            [false, false, true]
+        );
+    }
+
+    #[test]
+    fn m1_a_phone_that_signals_from_a_new_host_is_learned_anew() {
+        let (mut lock, start) = signalled(true);
+        admitted(&mut lock, start, &[(0, NAT, 1), (20, NAT, 2), (40, NAT, 3)]);
+        let moved: SocketAddr = STRANGER.parse().unwrap();
+        lock.signal(start + Duration::from_secs(60), SIGNALLED.parse().unwrap(), Some(moved.ip()));
+        let packets = [(60_000, STRANGER, 4), (60_020, STRANGER, 5), (60_040, STRANGER, 6), (60_060, NAT, 7)];
+        assert_eq!(admitted(&mut lock, start, &packets), [false, false, true, false]);
     }
 
     #[test]
@@ -151,22 +187,22 @@ mod tests {
     #[test]
     fn the_signalled_address_wins_at_once() {
         let (mut lock, start) = signalled(true);
-        let packets = [(0, STRANGER, 1), (1, STRANGER, 2), (20, SIGNALLED, 1), (21, STRANGER, 3)];
+        let packets = [(0, NEIGHBOUR, 1), (1, NEIGHBOUR, 2), (20, SIGNALLED, 1), (21, NEIGHBOUR, 3)];
         assert_eq!(admitted(&mut lock, start, &packets), [false, false, true, false]);
     }
 
     #[test]
-    fn a_stranger_in_between_proves_nothing() {
+    fn another_port_in_between_proves_nothing() {
         let (mut lock, start) = signalled(true);
         let packets =
-            [(0, NAT, 1), (1, NAT, 2), (2, STRANGER, 1), (3, STRANGER, 2), (4, STRANGER, 3), (20, NAT, 3)];
+            [(0, NAT, 1), (1, NAT, 2), (2, NEIGHBOUR, 1), (3, NEIGHBOUR, 2), (4, NEIGHBOUR, 3), (20, NAT, 3)];
         assert_eq!(admitted(&mut lock, start, &packets), [false, false, false, false, false, true]);
     }
 
     #[test]
-    fn a_stranger_who_stops_half_way_keeps_nobody_out() {
+    fn a_port_that_stops_half_way_keeps_nobody_out() {
         let (mut lock, start) = signalled(true);
-        let packets = [(0, STRANGER, 1), (1, STRANGER, 2), (300, NAT, 3), (320, NAT, 4), (340, NAT, 5)];
+        let packets = [(0, NEIGHBOUR, 1), (1, NEIGHBOUR, 2), (300, NAT, 3), (320, NAT, 4), (340, NAT, 5)];
         assert_eq!(admitted(&mut lock, start, &packets), [false, false, false, false, true]);
     }
 
@@ -181,9 +217,9 @@ mod tests {
     fn only_a_changed_description_opens_the_lock_again() {
         let (mut lock, start) = signalled(true);
         admitted(&mut lock, start, &[(0, NAT, 1), (20, NAT, 2), (40, NAT, 3)]);
-        lock.signal(start + Duration::from_secs(60), SIGNALLED.parse().unwrap());
+        lock.signal(start + Duration::from_secs(60), SIGNALLED.parse().unwrap(), nat_host());
         assert_eq!(lock.destination(), Some(NAT.parse().unwrap()));
-        lock.signal(start + Duration::from_secs(60), "10.0.0.2:5000".parse().unwrap());
+        lock.signal(start + Duration::from_secs(60), "10.0.0.2:5000".parse().unwrap(), nat_host());
         assert_eq!(lock.destination(), Some("10.0.0.2:5000".parse().unwrap()));
         let packets = [(60_000, NAT, 9), (60_020, NAT, 10), (60_040, NAT, 11)];
         assert_eq!(admitted(&mut lock, start, &packets), [false, false, true]);
@@ -191,7 +227,7 @@ mod tests {
 
     #[test]
     fn nothing_is_taken_before_signalling() {
-        let mut lock = SourceLock::new(true);
+        let mut lock = SourceLock::default();
         assert_eq!(admitted(&mut lock, Instant::now(), &[(0, NAT, 1), (1, NAT, 2), (2, NAT, 3)]), [false; 3]);
     }
 }

@@ -1,7 +1,7 @@
 //! What goes into a worker and what comes out of it.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::prompt::PromptId;
 use crate::sdp::Negotiated;
@@ -48,8 +48,6 @@ pub enum Command {
         leg: LegId,
         /// Its room.
         room: RoomId,
-        /// The first packets may come from another address than the signalled one (NAT), which is then answered.
-        symmetric: bool,
     },
     /// Offer and answer are through (again): from now on the leg gets a packet each tick.
     SetSipRemote {
@@ -57,6 +55,9 @@ pub enum Command {
         leg: LegId,
         /// What was agreed.
         negotiated: Negotiated,
+        /// For phones behind a NAT: where their signalling comes from. Their first packets may come from any port
+        /// of this address instead of the signalled one, which is then answered. `None`: only the signalled one.
+        symmetric_from: Option<IpAddr>,
     },
     /// Adds a browser: silent, deaf and blind until a plan admits it. Unknown rooms come into being.
     AddWebrtcLeg {
@@ -103,15 +104,15 @@ pub enum Command {
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AddSipLeg { leg, room, symmetric } => f
-                .debug_struct("AddSipLeg")
-                .field("leg", leg)
-                .field("room", room)
-                .field("symmetric", symmetric)
-                .finish(),
-            Self::SetSipRemote { leg, negotiated } => {
-                f.debug_struct("SetSipRemote").field("leg", leg).field("negotiated", negotiated).finish()
+            Self::AddSipLeg { leg, room } => {
+                f.debug_struct("AddSipLeg").field("leg", leg).field("room", room).finish()
             }
+            Self::SetSipRemote { leg, negotiated, symmetric_from } => f
+                .debug_struct("SetSipRemote")
+                .field("leg", leg)
+                .field("negotiated", negotiated)
+                .field("symmetric_from", symmetric_from)
+                .finish(),
             Self::AddWebrtcLeg { leg, room, .. } => {
                 f.debug_struct("AddWebrtcLeg").field("leg", leg).field("room", room).finish_non_exhaustive()
             }

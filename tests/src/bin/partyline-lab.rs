@@ -54,10 +54,10 @@ struct CarrierArgs {
     /// Address of the carrier's SIP port (UDP).
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5070")]
     listen: SocketAddr,
-    /// Calls this gateway once, as an outside caller; needs --call.
-    #[arg(long, value_name = "HOST:PORT", requires = "call")]
+    /// The gateway whose trunk this carrier is; needed for --call only, calls from anywhere are taken.
+    #[arg(long, value_name = "HOST:PORT")]
     gateway: Option<SocketAddr>,
-    /// What to call there: a meeting number or an alias.
+    /// Calls this meeting number or alias at the gateway once, as an outside person.
     #[arg(long, value_name = "USER", requires = "gateway")]
     call: Option<String>,
 }

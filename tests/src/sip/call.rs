@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rsip::{Method, Request};
@@ -31,6 +32,10 @@ pub struct Script {
     pub hang_up_after: Option<Duration>,
     /// Codecs it speaks, in order of preference.
     pub codecs: Vec<Codec>,
+    /// Answers with 200 although a CANCEL has just come: the two crossed on the wire.
+    pub crosses_cancel: bool,
+    /// Sends a second 200 with another To tag, as a forking proxy's second phone does.
+    pub forks: bool,
 }
 
 /// How ringing ends.
@@ -56,6 +61,8 @@ impl Script {
             keys: Vec::new(),
             hang_up_after: None,
             codecs: vec![Codec::Pcmu, Codec::Pcma],
+            crosses_cancel: false,
+            forks: false,
         }
     }
 
@@ -181,6 +188,7 @@ pub struct Call {
     pub leg: RtpLeg,
     state: watch::Sender<CallState>,
     times: Mutex<Times>,
+    fork_ended: AtomicBool,
     commands: mpsc::UnboundedSender<CallCommand>,
 }
 
@@ -188,7 +196,8 @@ impl Call {
     pub(super) fn new(facts: CallFacts, leg: RtpLeg) -> (Self, mpsc::UnboundedReceiver<CallCommand>) {
         let (commands, receiver) = mpsc::unbounded_channel();
         let state = watch::Sender::new(CallState::Calling);
-        (Self { facts, leg, state, times: Mutex::default(), commands }, receiver)
+        let fork_ended = AtomicBool::new(false);
+        (Self { facts, leg, state, times: Mutex::default(), fork_ended, commands }, receiver)
     }
 
     /// Where the call stands.
@@ -224,6 +233,15 @@ impl Call {
     /// Sends a re-INVITE with this direction (hold and back).
     pub fn set_direction(&self, direction: Direction) {
         let _ = self.commands.send(CallCommand::Direction(direction));
+    }
+
+    /// Whether the second answer of a forking callee was hung up.
+    pub fn fork_ended(&self) -> bool {
+        self.fork_ended.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn end_fork(&self) {
+        self.fork_ended.store(true, Ordering::Relaxed);
     }
 
     /// Whether it is over.

@@ -27,6 +27,8 @@ pub(super) struct Task {
 
 enum Rung {
     Out,
+    /// A CANCEL came, and the answer crossed it.
+    Crossed,
     Over,
 }
 
@@ -44,8 +46,10 @@ pub(super) async fn run(mut task: Task, invite: Incoming) {
         Outcome::Answer(after) | Outcome::Refuse(after, _) => Some(after),
         Outcome::Ring | Outcome::Dead => None,
     };
-    if let Rung::Over = task.ring(&invite, after).await {
-        return;
+    match task.ring(&invite, after).await {
+        Rung::Out => {}
+        Rung::Crossed => return task.answer(&invite).await,
+        Rung::Over => return,
     }
     match task.script.outcome {
         Outcome::Refuse(_, status) => {
@@ -58,10 +62,23 @@ pub(super) async fn run(mut task: Task, invite: Incoming) {
 
 impl Task {
     async fn respond(&self, incoming: &Incoming, status: u16, body: Option<&str>) {
+        self.respond_as(&self.tag, incoming, status, body).await;
+    }
+
+    async fn respond_as(&self, tag: &str, incoming: &Incoming, status: u16, body: Option<&str>) {
         let contact = ("Contact", self.agent.contact(&self.call.facts.request_user));
-        let response =
-            message::response(&incoming.request, incoming.source, status, &self.tag, &[contact], body);
+        let response = message::response(&incoming.request, incoming.source, status, tag, &[contact], body);
         self.agent.endpoint.respond(incoming, &response).await;
+    }
+
+    /// The To tag of a forking callee's second phone.
+    fn fork_tag(&self) -> String {
+        format!("{}-fork", self.tag)
+    }
+
+    fn is_for_fork(&self, incoming: &Incoming) -> bool {
+        let to = message::value(&incoming.request.headers, "To").unwrap_or_default();
+        NameAddr::parse(&to).tag == Some(self.fork_tag())
     }
 
     async fn wait_for_cancel(&mut self, invite: &Incoming) {
@@ -90,6 +107,9 @@ impl Task {
                     let Some(request) = request else { return Rung::Over };
                     if request.request.method == Method::Cancel {
                         self.respond(&request, 200, None).await;
+                        if self.script.crosses_cancel {
+                            return Rung::Crossed;
+                        }
                         self.respond(invite, 487, None).await;
                         self.call.enter(CallState::Ended(EndedBy::Cancelled));
                         return Rung::Over;
@@ -111,6 +131,9 @@ impl Task {
         answer.telephone_event = remote.telephone_event;
         self.call.leg.connect(remote);
         self.respond(invite, 200, Some(&answer.write())).await;
+        if self.script.forks {
+            self.respond_as(&self.fork_tag(), invite, 200, Some(&answer.write())).await;
+        }
         self.call.enter(CallState::Answered);
         let Some(dialog) = self.dialog(&invite.request, invite.source) else { return };
         self.stay(dialog, answer).await;
@@ -174,6 +197,11 @@ impl Task {
                 if self.call.state() == CallState::Answered {
                     self.call.enter(CallState::Confirmed);
                 }
+                false
+            }
+            Method::Bye if self.is_for_fork(incoming) => {
+                self.respond(incoming, 200, None).await;
+                self.call.end_fork();
                 false
             }
             Method::Bye => {

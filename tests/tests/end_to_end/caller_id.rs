@@ -13,7 +13,7 @@ use partyline_tests::voice::Voice;
 use crate::support::{LONG, call_one, on_stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a55_caller_id_is_the_acting_hosts() {
+async fn a55_d33_caller_id_is_the_acting_hosts() {
     on_stage(async |stage| {
         let room = stage.room("hana", "conference", Voice::silent()).await?;
         call_one(&room, CallTarget::number(carrier::ANSWERS, "attendee")).await?;

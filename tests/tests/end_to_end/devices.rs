@@ -9,7 +9,7 @@ use partyline_tests::voice::Voice;
 use crate::support::{LONG, call_and_join, call_one, on_stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a46_only_registered_devices_are_offered() {
+async fn a46_a48_only_registered_devices_are_offered() {
     on_stage(async |stage| {
         let uma = stage.registered_phone("103a", tone::UMA).await?;
         let (api, _) = stage.login("hana").await?;
@@ -33,7 +33,7 @@ async fn a46_only_registered_devices_are_offered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a46_a_wrong_password_registers_nothing() {
+async fn d11_a_wrong_password_registers_nothing() {
     on_stage(async |stage| {
         let sip = stage.sip()?;
         let config = partyline_tests::phone::PhoneConfig::new("103a", "wrong", "acme.test", sip, tone::UMA);

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use partyline_tests::carrier;
+use partyline_tests::g711::Codec;
 use partyline_tests::sip::call::EndedBy;
 use partyline_tests::tone;
 use partyline_tests::voice::Voice;
@@ -10,7 +11,7 @@ use partyline_tests::voice::Voice;
 use crate::support::{LONG, on_stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_registered_phone_calls_the_meeting_number() {
+async fn d19_a_registered_phone_calls_the_meeting_number() {
     on_stage(async |stage| {
         let uma = stage.registered_phone("103a", tone::UMA).await?;
         let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
@@ -34,7 +35,7 @@ async fn a_registered_phone_calls_the_meeting_number() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_trunk_calls_the_meeting_number() {
+async fn d19_the_trunk_calls_the_meeting_number() {
     on_stage(async |stage| {
         let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
         let start = Instant::now();
@@ -53,7 +54,7 @@ async fn the_trunk_calls_the_meeting_number() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn strangers_and_unknown_numbers_are_refused() {
+async fn d19_strangers_and_unknown_numbers_are_refused() {
     on_stage(async |stage| {
         let uma = stage.registered_phone("103a", tone::UMA).await?;
         let call = uma.call("999999999").await?;
@@ -66,6 +67,23 @@ async fn strangers_and_unknown_numbers_are_refused() {
         let call = stranger.call(&room.meeting.number).await?;
         let ended = call.wait_ended(LONG).await?;
         assert!(matches!(ended, EndedBy::Refused(401 | 403 | 407)), "{ended:?}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d20_no_codec_in_common_is_488_and_a_law_alone_will_do() {
+    on_stage(async |stage| {
+        let uma = stage.registered_phone("103a", tone::UMA).await?;
+        let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
+        let call = uma.call_with(&room.meeting.number, &[]).await?;
+        assert_eq!(call.wait_ended(LONG).await?, EndedBy::Refused(488));
+        let start = Instant::now();
+        let call = uma.call_with(&room.meeting.number, &[Codec::Pcma]).await?;
+        call.wait_confirmed(LONG).await?;
+        assert!(call.ear().wait_for(tone::HANA, start, LONG).await.is_some());
+        assert!(room.host.ear().wait_for(tone::UMA, start, LONG).await.is_some());
         Ok(())
     })
     .await;

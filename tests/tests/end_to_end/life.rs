@@ -9,7 +9,7 @@ use partyline_tests::sip::call::EndedBy;
 use partyline_tests::tone;
 use partyline_tests::voice::Voice;
 
-use crate::support::{LONG, call_and_join, call_one, on_stage};
+use crate::support::{LONG, call_and_join, call_one, on_stage, person_id};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_starts_again_on_the_same_data_after_kill_9() {
@@ -103,6 +103,28 @@ async fn a_closed_tab_leaves_after_five_seconds() {
         });
         let after = left.await?.seen - closed;
         assert!((4_000..8_000).contains(&after.as_millis()), "left after {after:?}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d49_the_speaker_on_a_phone_is_named_and_a_removed_phone_hung_up() {
+    on_stage(async |stage| {
+        let uma = stage.registered_phone("103a", tone::UMA).await?;
+        let room = stage.room("hana", "conference", Voice::silent()).await?;
+        let user = room.api.user("uma").await?;
+        call_and_join(&room, CallTarget::device(&user.id, "103a", "presenter")).await?;
+        let person = person_id(&room, "Uma").await?;
+        let speaking = room.host.events.wait("the speaker to be named", LONG, |event| {
+            event.kind == "person.speaking" && event.text("person") == person
+        });
+        speaking.await?;
+        let path = format!("/v1/meetings/{}/people/{person}", room.meeting.id);
+        let removed = room.api.send("DELETE", &path, &[], None).await?;
+        assert!(removed.status < 300, "{} {}", removed.status, removed.body);
+        let call = uma.wait_incoming(0, LONG).await?;
+        assert_eq!(call.wait_ended(LONG).await?, EndedBy::RemoteBye);
         Ok(())
     })
     .await;

@@ -19,7 +19,7 @@ const NUMBER: &str = "+12025550177";
 
 fn foreign(config: StageConfig) -> LabResult<StageConfig> {
     let config = StageConfig { foreign_trunk: true, ..config };
-    config.set("ring_timeout_s", "4")?.set("confirm_timeout_s", "4")
+    config.set("ring_timeout_s", "5")
 }
 
 fn trunk(stage: &Stage) -> SocketAddr {
@@ -36,7 +36,7 @@ async fn one_call(stage: &Stage, scenario: &str, status: u16, cancel: bool) -> L
         room.api.end_call(&ticket.id).await?;
     }
     let last = ["failed", "ended", "refused", "cancelled"];
-    let over = room.host.events.wait_call(&ticket.id, &last, Duration::from_secs(20)).await?;
+    let over = room.host.events.wait_call(&ticket.id, &last, Duration::from_secs(45)).await?;
     // SIPp itself checks From and P-Asserted-Identity, and that its dialog ends as it must.
     sipp.finished(LONG).await?;
     Ok((over.text("state").to_owned(), over.text("cause").to_owned()))

@@ -9,7 +9,8 @@ use partyline_tests::stage::{Room, Stage, StageConfig};
 use tokio::sync::Semaphore;
 
 /// Gateways at the same time: the delays are measured on machines with two cores.
-static STAGES: Semaphore = Semaphore::const_new(2);
+const AT_ONCE: u32 = 2;
+static STAGES: Semaphore = Semaphore::const_new(AT_ONCE as usize);
 
 /// Long enough for anything that is not a time-out of its own.
 pub(crate) const LONG: Duration = Duration::from_secs(10);
@@ -38,12 +39,25 @@ pub(crate) async fn on_stage(test: impl AsyncFnOnce(&mut Stage) -> LabResult<()>
     on_stage_with(Ok, test).await;
 }
 
+/// Runs `test` on the demonstration's house while no other test has one: for browsers, which take every core.
+pub(crate) async fn on_stage_alone(test: impl AsyncFnOnce(&mut Stage) -> LabResult<()>) {
+    let _permits = STAGES.acquire_many(AT_ONCE).await.unwrap();
+    play(Ok, test).await;
+}
+
 /// Runs `test` on a house whose configuration went through `change`.
 pub(crate) async fn on_stage_with(
     change: impl FnOnce(StageConfig) -> LabResult<StageConfig>,
     test: impl AsyncFnOnce(&mut Stage) -> LabResult<()>,
 ) {
     let _permit = STAGES.acquire().await.unwrap();
+    play(change, test).await;
+}
+
+async fn play(
+    change: impl FnOnce(StageConfig) -> LabResult<StageConfig>,
+    test: impl AsyncFnOnce(&mut Stage) -> LabResult<()>,
+) {
     let config = StageConfig::demo_on_free_ports().and_then(change).unwrap_or_else(|error| panic!("{error}"));
     let stage = Stage::start(config).await.unwrap_or_else(|error| panic!("{error}"));
     let mut watched = Watched(stage);

@@ -14,7 +14,7 @@ fn frames(participant: &Participant) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_participants_see_each_other_and_a_phone_changes_nothing() {
+async fn d48_two_participants_see_each_other_and_a_phone_changes_nothing() {
     on_stage(async |stage| {
         let uma = stage.registered_phone("103a", tone::UMA).await?;
         let (hana, _) = stage.login("hana").await?;

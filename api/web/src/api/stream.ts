@@ -7,9 +7,10 @@ const FIRST_DELAY_MS = 400;
 const LONGEST_DELAY_MS = 10_000;
 
 /** The server's own close codes after which coming back is of no use. */
-const REFUSALS: Readonly<Record<number, Refusal>> = { 4401: "signed-out", 4403: "removed" };
+const REFUSALS: Readonly<Record<number, Refusal>> = { 4401: "signed-out", 4403: "removed", 4409: "replaced" };
 
-export type Refusal = "signed-out" | "removed";
+/** `replaced`: the same person has joined anew, with another leg. */
+export type Refusal = "signed-out" | "removed" | "replaced";
 
 export interface StreamHandlers {
   onFrame(frame: Frame): void;

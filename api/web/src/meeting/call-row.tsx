@@ -2,7 +2,7 @@
 
 import type { Call, Role } from "../api/client";
 import type { DiallerAction, DiallerRow, RowTarget } from "../state/dialler";
-import { isFinal, isPending } from "../state/select";
+import { isFinal, isPending, roleOfCall } from "../state/select";
 import { Avatar, IconButton, RoleTag } from "../ui/bits";
 import { formatNumber } from "../ui/format";
 import { RoleMenu } from "../ui/role-menu";
@@ -16,7 +16,7 @@ export function CallRow({ row }: { row: DiallerRow }) {
   const room = useRoomState();
   const call = row.at.step === "placed" ? (room.calls[row.at.call] ?? null) : null;
   const person = call?.person ? room.people[call.person] : undefined;
-  const role = person?.role ?? row.role;
+  const role = roleOfCall(call, person) ?? row.role;
   const name = targetName(row.target);
   const change = (action: DiallerAction) => controller.store.dispatch({ type: "dialler", action });
 

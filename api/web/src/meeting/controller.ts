@@ -2,7 +2,7 @@
 
 import { type Access, Api, ApiError, type Meeting, newIdempotencyKey, type Person, type Role } from "../api/client";
 import type { Frame } from "../api/frames";
-import { EventStream } from "../api/stream";
+import { EventStream, type Refusal } from "../api/stream";
 import { type DeviceChoice, openCamera, openMicrophone } from "../media/devices";
 import { MediaSession } from "../media/session";
 import {
@@ -44,6 +44,8 @@ export class Controller {
   private rejoinTimer: ReturnType<typeof setTimeout> | undefined;
   private rejoinDelay = REJOIN_FIRST_MS;
   private losses: number[] = [];
+  /** This browser is taking the place of its own old leg; being told of that is no news. */
+  private rejoining = false;
 
   constructor(
     readonly api: Api,
@@ -75,7 +77,7 @@ export class Controller {
     this.stream = new EventStream(this.api, this.meeting.id, leg, {
       onOnline: (online) => this.store.dispatch({ type: "online", online }),
       onFrame: (frame) => this.take(frame),
-      onRefused: (refusal) => this.leave(refusal === "removed" ? "removed" : "lost"),
+      onRefused: (refusal) => this.onRefused(refusal),
     });
   }
 
@@ -203,8 +205,6 @@ export class Controller {
         type: "dialler",
         action: { type: "answered", keys: ready.map((row) => row.key), receipts },
       });
-      const placed = receipts.filter((receipt) => receipt.state !== "refused").length;
-      if (placed > 0) toast(words.call.placed(placed));
     } catch (error) {
       const answered = error instanceof ApiError && error.status > 0 && error.status < 500;
       this.store.dispatch({ type: "dialler", action: answered ? { type: "rejected" } : { type: "unreachable" } });
@@ -254,6 +254,11 @@ export class Controller {
     else if (frame.type === "snapshot" && myself(before)?.present && !myself(now)?.present) this.onLoss();
   }
 
+  private onRefused(refusal: Refusal): void {
+    if (refusal === "replaced" && this.rejoining) return;
+    this.leave(refusal === "signed-out" ? "lost" : refusal);
+  }
+
   private onLoss(): void {
     const now = performance.now();
     this.losses = [...this.losses.filter((at) => now - at < LOSSES_WITHIN_MS), now];
@@ -263,6 +268,7 @@ export class Controller {
 
   private rejoinLater(): void {
     if (this.store.get().over !== null) return;
+    this.rejoining = true;
     clearTimeout(this.rejoinTimer);
     this.rejoinTimer = setTimeout(() => void this.rejoin(), this.rejoinDelay);
     this.rejoinDelay = Math.min(this.rejoinDelay * 2, REJOIN_LONGEST_MS);
@@ -275,6 +281,7 @@ export class Controller {
       this.store.dispatch({ type: "entered", me: person, meeting: this.meeting });
       void this.tellMuted();
       this.stream?.setLeg(leg);
+      this.rejoining = false;
     } catch (error) {
       if (!(error instanceof ApiError) || error.status === 0 || error.status >= 500) return this.rejoinLater();
       toast(errorWords(error), "error");

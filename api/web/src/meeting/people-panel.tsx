@@ -1,4 +1,4 @@
-import { absent, isHost, latestCall, present, strayCalls } from "../state/select";
+import { absent, calledInVain, isHost, latestCall, present, strayCalls } from "../state/select";
 import { IconButton } from "../ui/bits";
 import { words } from "../words";
 import { useRoomState } from "./context";
@@ -8,7 +8,7 @@ export function PeoplePanel({ onClose }: { onClose: () => void }) {
   const room = useRoomState();
   const host = isHost(room);
   const inside = present(room);
-  const outside = absent(room);
+  const outside = absent(room).filter((person) => host || !calledInVain(room, person));
   const strays = strayCalls(room);
 
   return (

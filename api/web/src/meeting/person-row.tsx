@@ -1,5 +1,5 @@
 import type { Call, Person } from "../api/client";
-import { isFinal, isMuted, isPending, isPhone, maySend } from "../state/select";
+import { isBareMail, isBareNumber, isFinal, isMuted, isPending, isPhone, maySend, roleOfCall } from "../state/select";
 import { Avatar, RoleTag, ViewOnlyTag } from "../ui/bits";
 import { shownName } from "../ui/format";
 import { Icon } from "../ui/icons";
@@ -22,6 +22,7 @@ export function PersonRow({ person, call, host }: PersonRowProps) {
   const mine = person.id === room.me;
   const phone = isPhone(person);
   const name = shownName(person);
+  const role = roleOfCall(call, person) ?? person.role;
   const muted = mine ? room.local.microphone !== "on" || person.muted_by_host === true : isMuted(person);
   const owner = room.meeting?.owner ?? null;
   const mayViewOnly =
@@ -29,20 +30,22 @@ export function PersonRow({ person, call, host }: PersonRowProps) {
 
   return (
     <li class="row person-row" data-testid="person-row" data-person={person.id} data-role={person.role}>
-      <Avatar name={name} icon={phone ? "phone" : undefined} />
+      <Avatar name={name} icon={phone || isBareNumber(person) ? "phone" : isBareMail(person) ? "mail" : undefined} />
       <span class="row-text">
         <span class="row-line">
           <span class="row-title">
             {name}
             {mine && ` (${words.common.you})`}
           </span>
-        </span>
-        <span class="row-line">
-          <RoleTag role={person.role} />
+          <RoleTag role={role} />
           {person.access === "view_only" && <ViewOnlyTag />}
-          {!person.present && <CallLine call={call} />}
-          {!person.present && host && call && <CallActions call={call} name={name} />}
         </span>
+        {!person.present && call && (host || isPending(call.state)) && (
+          <span class="row-line">
+            <CallLine call={call} />
+            {host && <CallActions call={call} name={name} />}
+          </span>
+        )}
       </span>
       <span class="row-signs">
         {person.present && muted && <MutedSign />}
@@ -71,9 +74,11 @@ export function StrayCallRow({ call, host }: { call: Call; host: boolean }) {
     <li class="row person-row" data-testid="person-row" data-call={call.call}>
       <Avatar name={name} icon="phone" />
       <span class="row-text">
-        <span class="row-title">{name}</span>
         <span class="row-line">
+          <span class="row-title">{name}</span>
           {call.role && <RoleTag role={call.role} />}
+        </span>
+        <span class="row-line">
           <CallLine call={call} />
           {host && <CallActions call={call} name={name} />}
         </span>

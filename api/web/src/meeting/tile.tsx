@@ -1,7 +1,7 @@
 /** One person in the grid: a picture, or an avatar; phones carry a handset sign and a ring that moves with the voice. */
 
 import type { Person } from "../api/client";
-import { isMuted, isPhone, slotOf } from "../state/select";
+import { isMuted, isPhone, maySend, slotOf } from "../state/select";
 import { Avatar } from "../ui/bits";
 import { shownName } from "../ui/format";
 import { Icon } from "../ui/icons";
@@ -15,8 +15,9 @@ export function Tile({ person }: { person: Person }) {
   const phone = isPhone(person);
   const name = shownName(person);
   const mine = person.id === room.me;
-  const speaking = room.speaker === person.id;
   const muted = mine ? room.local.microphone !== "on" || person.muted_by_host === true : isMuted(person);
+  const speaking = room.speaker === person.id && !muted;
+  const shown = room.local.camera === "on" && maySend(room.meeting?.type, person);
   const slot = mine || phone ? null : slotOf(room, person.id);
   const level = speaking ? (room.levels[person.id] ?? 0) : 0;
 
@@ -40,7 +41,7 @@ export function Tile({ person }: { person: Person }) {
           </span>
         )}
       </span>
-      {mine && room.local.camera === "on" && <Video stream={controller.preview} mirrored />}
+      {mine && shown && <Video stream={controller.preview} mirrored />}
       {slot !== null && <SlotVideo slot={slot} />}
       <span class="tile-label" aria-hidden="true">
         {muted && <Icon name="mic-off" size={16} />}

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { Api, type MeetingType, type PersonDraft, type Role } from "../api/client";
+import { Api, type Me, type MeetingType, type PersonDraft, type Role } from "../api/client";
 import { ErrorNote } from "../ui/bits";
 import { errorWords } from "../ui/errors";
 import { Link, navigate } from "../ui/router";
@@ -10,7 +10,7 @@ import { type DraftPerson, PeopleEditor } from "./people-editor";
 const api = new Api();
 const TYPES: readonly MeetingType[] = ["conference", "presentation"];
 
-export function CreatePage() {
+export function CreatePage({ me }: { me: Me }) {
   const [title, setTitle] = useState("");
   const [type, setType] = useState<MeetingType>("conference");
   const [people, setPeople] = useState<readonly DraftPerson[]>([]);
@@ -48,7 +48,10 @@ export function CreatePage() {
               placeholder={words.create.titlePlaceholder}
               data-testid="meeting-title"
               value={title}
-              onInput={(event) => setTitle(event.currentTarget.value)}
+              onInput={(event) => {
+                setTitle(event.currentTarget.value);
+                setProblem(null);
+              }}
             />
           </label>
           <TypeChoice type={type} onType={setType} />
@@ -57,7 +60,7 @@ export function CreatePage() {
           <h2 id="people-heading" class="section-heading">
             {words.create.people}
           </h2>
-          <PeopleEditor api={api} people={people} onPeople={setPeople} />
+          <PeopleEditor api={api} me={me.id} people={people} onPeople={setPeople} />
         </section>
       </div>
       {problem && <ErrorNote>{problem}</ErrorNote>}

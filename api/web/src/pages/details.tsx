@@ -2,6 +2,7 @@ import { Api, type JoinInfo, type Meeting, type Person } from "../api/client";
 import { Avatar, ErrorNote, RoleTag, Spinner, ViewOnlyTag } from "../ui/bits";
 import { CopyButton, CopyIcon } from "../ui/copy-button";
 import { formatMeetingNumber, formatNumber, formatWhen, shownName } from "../ui/format";
+import { isBareMail, isBareNumber } from "../state/select";
 import { useLoad } from "../ui/load";
 import { Link } from "../ui/router";
 import { useTitle } from "../ui/shell";
@@ -96,17 +97,24 @@ function SavedRow({ person }: { person: Person }) {
   const reach = [person.number ? formatNumber(person.number) : "", person.email ?? ""].filter(
     (each) => each !== shownName(person),
   );
-  const numberOnly = !person.user && !person.email && person.number;
+  const numberOnly = isBareNumber(person);
+  const icon = numberOnly ? "phone" : isBareMail(person) ? "mail" : undefined;
   return (
     <li class="row row-wraps">
-      <Avatar name={person.display_name} icon={numberOnly ? "phone" : undefined} />
+      <Avatar name={person.display_name} icon={icon} />
       <span class="row-text">
         <span class="row-line">
           <span class="row-title">{shownName(person)}</span>
           {person.role !== "attendee" && <RoleTag role={person.role} />}
           {person.access === "view_only" && <ViewOnlyTag />}
         </span>
-        <span class="row-detail">{numberOnly ? words.create.noEmail : reach.filter(Boolean).join(" · ")}</span>
+        <span class="row-detail">
+          {person.source === "call"
+            ? words.details.called
+            : numberOnly
+              ? words.create.noEmail
+              : reach.filter(Boolean).join(" · ")}
+        </span>
       </span>
       {person.link && (
         <span class="row-actions">

@@ -92,6 +92,7 @@ const OVER_WORDS: Record<Over, string> = {
   removed: words.room.removed,
   left: words.room.left,
   lost: words.room.lost,
+  replaced: words.room.replaced,
 };
 
 function After({ over, title, user, onAgain }: AfterProps) {
@@ -102,7 +103,7 @@ function After({ over, title, user, onAgain }: AfterProps) {
         <h1>{OVER_WORDS[over]}</h1>
         <p class="hint">{title}</p>
         <div class="button-row">
-          {(over === "left" || over === "lost") && (
+          {(over === "left" || over === "lost" || over === "replaced") && (
             <button type="button" class="button" onClick={onAgain}>
               {words.room.rejoin}
             </button>

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import type { Api, Role } from "../api/client";
 import { Avatar, IconButton, RoleTag } from "../ui/bits";
-import { Combobox } from "../ui/combobox";
+import { Combobox, type ComboOption } from "../ui/combobox";
 import { RoleMenu } from "../ui/role-menu";
 import { type Who, whoOptions } from "../ui/who";
 import { words } from "../words";
@@ -16,22 +16,27 @@ export interface DraftPerson {
 
 interface PeopleEditorProps {
   api: Api;
+  /** The user who is creating: Host already, and nobody to add. */
+  me: string;
   people: readonly DraftPerson[];
   onPeople: (people: readonly DraftPerson[]) => void;
 }
 
-export function PeopleEditor({ api, people, onPeople }: PeopleEditorProps) {
+export function PeopleEditor({ api, me, people, onPeople }: PeopleEditorProps) {
   const [message, setMessage] = useState("");
 
   const add = (who: Who) => {
     const key = keyOf(who);
     if (people.some((person) => person.key === key)) return setMessage(words.common.alreadyInList(nameOf(who)));
+    change([...people, { key, who, role: "attendee" }]);
+  };
+  const change = (next: readonly DraftPerson[]) => {
     setMessage("");
-    onPeople([...people, { key, who, role: "attendee" }]);
+    onPeople(next);
   };
   const setRole = (key: string, role: Role) =>
-    onPeople(people.map((person) => (person.key === key ? { ...person, role } : person)));
-  const remove = (key: string) => onPeople(people.filter((person) => person.key !== key));
+    change(people.map((person) => (person.key === key ? { ...person, role } : person)));
+  const remove = (key: string) => change(people.filter((person) => person.key !== key));
 
   return (
     <>
@@ -39,7 +44,7 @@ export function PeopleEditor({ api, people, onPeople }: PeopleEditorProps) {
         label={words.create.peoplePrompt}
         placeholder={words.create.peoplePrompt}
         testid="people-input"
-        load={(text) => whoOptions(api, "people", text)}
+        load={async (text) => (await whoOptions(api, "people", text)).map((option) => greyIfMyself(option, me))}
         onChoose={add}
         message={message}
       />
@@ -56,6 +61,11 @@ export function PeopleEditor({ api, people, onPeople }: PeopleEditorProps) {
       </ul>
     </>
   );
+}
+
+function greyIfMyself(option: ComboOption<Who>, me: string): ComboOption<Who> {
+  const mine = option.value?.kind === "user" && option.value.user.id === me;
+  return mine ? { ...option, disabled: true, detail: words.create.yourself } : option;
 }
 
 interface DraftRowProps {

@@ -57,7 +57,11 @@ function MeetingRow({ meeting }: { meeting: Meeting }) {
     <li class="row meeting-row" data-testid="meeting-row">
       <Link to={`/meetings/${meeting.id}`} class="meeting-link">
         <span class="row-title">{meeting.title}</span>
-        <span class="row-detail">{facts.filter(Boolean).join(" · ")}</span>
+        <span class="row-detail row-facts">
+          {facts.filter(Boolean).map((fact) => (
+            <span key={fact}>{fact}</span>
+          ))}
+        </span>
       </Link>
       {running && <span class="tag tag-live">{words.start.states[meeting.state]}</span>}
       {entry.problem && <span class="call-line call-line-bad">{entry.problem}</span>}

@@ -25,7 +25,8 @@ function aboutMe(before: RoomState, after: RoomState): string[] {
 }
 
 function aboutCalls(before: RoomState, after: RoomState): string[] {
-  if (before.calls === after.calls || !isHost(after)) return [];
+  // Whoever looks at the CALL list sees it there.
+  if (before.calls === after.calls || !isHost(after) || after.invite === "call") return [];
   return Object.values(after.calls)
     .filter((call) => call.state === "joined" && before.calls[call.call] && before.calls[call.call]?.state !== "joined")
     .map((call) => words.room.joinedCall(shownName(call)));

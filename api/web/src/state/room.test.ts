@@ -3,7 +3,7 @@ import type { Call, Meeting, Person } from "../api/client";
 import { readFrame } from "../api/frames";
 import { noticesBetween } from "./notices";
 import { emptyRoom, loudness, reduceRoom, type RoomState } from "./room";
-import { absent, isHost, isMuted, latestCall, maySend, present, slotOf, strayCalls } from "./select";
+import { absent, isHost, isMuted, latestCall, maySend, present, roleOfCall, slotOf, strayCalls } from "./select";
 
 const meeting: Meeting = { id: "m1", number: "900000001", title: "Sync", type: "conference", state: "active" };
 
@@ -105,6 +105,36 @@ describe("the room after events", () => {
     expect(latestCall(state, "ari")?.call).toBe("c2");
   });
 
+  it("i52_somebody_called_stays_in_the_list_when_the_call_has_failed", () => {
+    const data = { person: "p9", display_name: "+12025550120", number: "+12025550120", role: "presenter" };
+    const state = after(
+      snapshot(1, [hana], []),
+      event(2, "call.queued", { ...data, call: "c1", state: "queued", at: 2 }),
+      event(3, "call.failed", { ...data, call: "c1", state: "failed", cause: "busy", at: 4 }),
+    );
+    expect(absent(state)).toMatchObject([{ id: "p9", number: "+12025550120", role: "presenter", present: false }]);
+    expect(latestCall(state, "p9")?.cause).toBe("busy");
+    const removed = after(
+      snapshot(1, [hana], []),
+      event(2, "call.ended", { ...data, call: "c1", state: "ended", at: 4 }),
+    );
+    expect(absent(removed)).toEqual([]);
+  });
+
+  it("i76_the_latest_call_says_the_role_until_the_person_is_in", () => {
+    const ari = person("ari", { role: "presenter", present: false });
+    const ringing = call("c1", { state: "ringing", role: "attendee" });
+    expect(roleOfCall(ringing, ari)).toBe("attendee");
+    expect(roleOfCall({ ...ringing, state: "joined" }, ari)).toBe("presenter");
+    expect(roleOfCall({ ...ringing, state: "failed" }, undefined)).toBe("attendee");
+    expect(roleOfCall(null, ari)).toBe("presenter");
+    const changed = after(
+      snapshot(1, [hana, ari], [ringing]),
+      event(2, "person.role_changed", { person: { ...ari, role: "host" } }),
+    );
+    expect(roleOfCall(changed.calls.c1 ?? null, changed.people.ari)).toBe("host");
+  });
+
   it("shows a running call whose person is not in the list yet", () => {
     const state = after(snapshot(1, [hana], [call("c1"), call("c2", { person: "uma", state: "failed" })]));
     expect(strayCalls(state).map((each) => each.call)).toEqual(["c1"]);
@@ -175,6 +205,8 @@ describe("what the user is told", () => {
     const joined = after(snapshot(2, [hana], [call("c1", { display_name: "Ari", state: "joined" })]));
     expect(noticesBetween(ringing, joined)).toEqual(["Ari is in the meeting"]);
     expect(noticesBetween(joined, joined)).toEqual([]);
+    const watching = { invite: "call" } as const;
+    expect(noticesBetween({ ...ringing, ...watching }, { ...joined, ...watching })).toEqual([]);
   });
 
   it("says nothing of what was so before this browser came", () => {

@@ -3,9 +3,10 @@
 import type { Call, Meeting, MeetingPhase, Person } from "../api/client";
 import { type Frame, readCall, readPerson, readSlots, type Snapshot } from "../api/frames";
 import { type Dialler, type DiallerAction, emptyDialler, reduceDialler } from "./dialler";
+import { isPending } from "./select";
 
 /** Why the meeting is over for this browser. */
-export type Over = "ended" | "removed" | "left" | "lost";
+export type Over = "ended" | "removed" | "left" | "lost" | "replaced";
 
 /** This browser's own devices and connection. */
 export interface Local {
@@ -130,7 +131,23 @@ function takeCall(state: RoomState, data: EventData): RoomState {
   const known = state.calls[call.call];
   // After a reconnect, events from before the snapshot may be told again.
   if (known && (call.at ?? 0) < (known.at ?? 0)) return state;
-  return { ...state, calls: { ...state.calls, [call.call]: { ...known, ...call } } };
+  const calls = { ...state.calls, [call.call]: { ...known, ...call } };
+  const person = calledPerson(state, call);
+  return { ...state, calls, people: person === null ? state.people : { ...state.people, [person.id]: person } };
+}
+
+/** Calling somebody new puts them on the list of people, and no event but the call's own says so. */
+function calledPerson(state: RoomState, call: Call): Person | null {
+  if (!call.person || state.people[call.person] || !isPending(call.state)) return null;
+  return {
+    id: call.person,
+    display_name: call.display_name || call.target || "",
+    number: call.number ?? null,
+    role: call.role ?? "attendee",
+    access: "collaborate",
+    source: "call",
+    present: false,
+  };
 }
 
 function takePerson(state: RoomState, what: string, data: EventData): RoomState {
@@ -139,10 +156,17 @@ function takePerson(state: RoomState, what: string, data: EventData): RoomState 
   if (what !== "removed") {
     const merged = { ...state.people[person.id], ...person };
     const gone = !merged.present && state.speaker === person.id;
-    return { ...state, people: { ...state.people, [person.id]: merged }, speaker: gone ? null : state.speaker };
+    const calls = what === "role_changed" ? withRole(state.calls, merged) : state.calls;
+    return { ...state, calls, people: { ...state.people, [person.id]: merged }, speaker: gone ? null : state.speaker };
   }
   const { [person.id]: _removed, ...people } = state.people;
   return { ...state, people, over: person.id === state.me ? "removed" : state.over };
+}
+
+/** A role changed while the phone rings is the role that the call gives. */
+function withRole(calls: RoomState["calls"], { id, role }: Person): RoomState["calls"] {
+  const change = (call: Call) => (call.person === id && isPending(call.state) ? { ...call, role } : call);
+  return Object.fromEntries(Object.entries(calls).map(([key, call]) => [key, change(call)]));
 }
 
 function takeMeeting(state: RoomState, what: string): RoomState {

@@ -1,6 +1,6 @@
 /** Questions the page asks of the room's state. All pure. */
 
-import type { Call, CallPhase, MeetingType, Person } from "../api/client";
+import type { Call, CallPhase, MeetingType, Person, Role } from "../api/client";
 import type { RoomState } from "./room";
 
 const FINAL: readonly CallPhase[] = ["ended", "failed", "refused", "cancelled"];
@@ -11,6 +11,12 @@ export const isFinal = (phase: CallPhase): boolean => FINAL.includes(phase);
 export const isPending = (phase: CallPhase): boolean => !isFinal(phase) && phase !== "joined";
 
 export const isPhone = (person: Person): boolean => person.leg_kind === "sip" || person.leg_kind === "phone";
+
+/** Known by a phone number and nothing else. */
+export const isBareNumber = (person: Person): boolean => !person.user && !person.email && Boolean(person.number);
+
+/** Known by an e-mail address and nothing else. */
+export const isBareMail = (person: Person): boolean => !person.user && Boolean(person.email);
 
 export function myself(state: RoomState): Person | null {
   return state.me === null ? null : (state.people[state.me] ?? null);
@@ -45,11 +51,23 @@ export function latestCall(state: RoomState, person: string): Call | null {
   return latest;
 }
 
+/** The role in force: what the call gives while it is on its way, what the person has once they are in. */
+export function roleOfCall(call: Call | null, person: Person | undefined): Role | null {
+  if (call !== null && isPending(call.state)) return call.role ?? person?.role ?? null;
+  return person?.role ?? call?.role ?? null;
+}
+
 /** Running calls to people the list does not hold (yet). */
 export function strayCalls(state: RoomState): Call[] {
   return Object.values(state.calls).filter(
     (call) => isPending(call.state) && !(call.person && state.people[call.person]),
   );
+}
+
+/** On the list only because of a call that is over: the Hosts' business, nobody else's. */
+export function calledInVain(state: RoomState, person: Person): boolean {
+  const call = latestCall(state, person.id);
+  return person.source === "call" && call !== null && !isPending(call.state);
 }
 
 /** Which slot carries this person's camera, if one does. */

@@ -5,12 +5,12 @@ import type { Role } from "../api/client";
 import { words } from "../words";
 import { Icon, type IconName } from "./icons";
 
-/** First letters of the first and last word of a name; nothing for a bare number. */
+/** First letters of the first and last word of a name, remarks like "(guest)" apart; nothing for a bare number. */
 export function initials(name: string): string {
   const parts = name
     .trim()
     .split(/\s+/)
-    .filter((part) => /\p{L}/u.test(part));
+    .filter((part) => /\p{L}/u.test(part) && !part.startsWith("("));
   const letters = [parts[0], parts.length > 1 ? parts[parts.length - 1] : undefined].map(
     (part) => part?.match(/\p{L}/u)?.[0] ?? "",
   );

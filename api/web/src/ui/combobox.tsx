@@ -1,6 +1,6 @@
 /** A field with a drop-down: type to narrow, choose by mouse, touch or keyboard. Typed text alone never adds anything. */
 
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
 import { words } from "../words";
 import { Avatar } from "./bits";
 import { errorWords } from "./errors";
@@ -191,7 +191,8 @@ function step<Value>(options: readonly ComboOption<Value>[], from: number, by: 1
   return Math.max(0, from);
 }
 
-interface Loaded<Value> {
+/** The options last loaded, and for which text. */
+export interface Loaded<Value> {
   text: string | null;
   options: ComboOption<Value>[];
   problem: string | null;
@@ -224,5 +225,17 @@ function useOptions<Value>(load: (text: string) => Promise<ComboOption<Value>[]>
     };
   }, [wanted, open]);
 
-  return { options: loaded.options, problem: loaded.problem, searching: loaded.text !== wanted };
+  const options = useMemo(() => stillFitting(loaded, wanted), [loaded, wanted]);
+  return { options, problem: loaded.problem, searching: loaded.text !== wanted };
+}
+
+/**
+ * What may be offered for a text: until its own options have come, only those of an earlier, shorter text that hold
+ * it. Nothing that does not fit may lie under a hand that types and clicks at once.
+ */
+export function stillFitting<Value>({ text, options }: Loaded<Value>, wanted: string): ComboOption<Value>[] {
+  if (text === wanted) return options;
+  if (text === null || !wanted.startsWith(text)) return [];
+  const holds = (part: string | undefined) => part?.toLowerCase().includes(wanted.toLowerCase()) ?? false;
+  return options.filter((option) => holds(option.title) || holds(option.detail));
 }

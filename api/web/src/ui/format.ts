@@ -18,9 +18,18 @@ export function formatMeetingNumber(number: string): string {
 
 /** Puts a reason and its mend together, once each: "Busy. Call again later." */
 export function joinSentences(first: string | null | undefined, second: string | null | undefined): string {
-  if (!first || !second) return first || second || "";
+  return capitalised(join(first ?? "", second ?? ""));
+}
+
+function join(first: string, second: string): string {
+  if (first === "" || second === "") return first || second;
   if (first.includes(second)) return first;
   return second.startsWith(first) ? second : `${first.replace(/[.]$/, "")}. ${second}`;
+}
+
+/** The server's details begin small, as parts of a sentence; a reader gets a whole one. */
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 export function formatWhen(at: number | undefined): string {

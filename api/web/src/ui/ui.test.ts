@@ -4,10 +4,28 @@ import { reconnectDelayMs } from "../api/stream";
 import { callWords } from "../meeting/call-words";
 import { fitTiles } from "../meeting/layout";
 import { initials } from "./bits";
+import { stillFitting } from "./combobox";
 import { errorWords } from "./errors";
 import { formatMeetingNumber, formatNumber, joinSentences } from "./format";
 import { parseRoute } from "./router";
 import { whoOptions } from "./who";
+
+describe("a drop-down that is still looking", () => {
+  const options = [
+    { key: "1", title: "Pia Pereira", detail: "ext. 101", value: 1 },
+    { key: "2", title: "Ari Aydin", detail: "ext. 102", value: 2 },
+  ];
+  const titles = (text: string | null, wanted: string) =>
+    stillFitting({ text, options, problem: null }, wanted).map((option) => option.title);
+
+  it("a14_offers_nothing_that_does_not_hold_the_typed_text", () => {
+    expect(titles("", "ari")).toEqual(["Ari Aydin"]);
+    expect(titles("", "10")).toEqual(["Pia Pereira", "Ari Aydin"]);
+    expect(titles("", "+1202")).toEqual([]);
+    expect(titles("a", "")).toEqual([]);
+    expect(titles("a", "a")).toEqual(["Pia Pereira", "Ari Aydin"]);
+  });
+});
 
 describe("words and numbers", () => {
   it("a50_a_number_is_shown_with_gaps", () => {
@@ -36,6 +54,7 @@ describe("words and numbers", () => {
     expect(initials("Hana Maria Novak")).toBe("HN");
     expect(initials("+1 202 555 0177")).toBe("");
     expect(initials("élodie")).toBe("É");
+    expect(initials("Greta Novak (guest)")).toBe("GN");
   });
 });
 

@@ -9,7 +9,7 @@ use crate::vocabulary::{Access, Role};
 use bytes::Bytes;
 use media::sdp;
 use media::worker::LegId;
-use sip_core::ua::{AddressOfRecord, Command as SipCommand, IncomingInvite, Origin, TrunkId};
+use sip_core::ua::{AddressOfRecord, Command as SipCommand, IncomingInvite, Origin, SessionId, TrunkId};
 
 /// The longest display name taken from a caller.
 const NAME_LIMIT: usize = 64;
@@ -28,6 +28,8 @@ impl Focus {
                     caller: Some(entrant),
                     offer: Some(invite.body),
                     symmetric: matches!(invite.origin, Origin::Device(_)),
+                    proved: matches!(invite.origin, Origin::Device(_)),
+                    signalled_from: Some(invite.source.ip()),
                     ..SipLeg::default()
                 };
                 self.legs.insert(leg, Leg::new(meeting, room, person, Carrier::Sip(Box::new(sip))));
@@ -111,7 +113,11 @@ impl Focus {
         Ok(Entrant { spec, number, walk_in: true })
     }
 
-    /// The port is there: answer the offer and let the caller in.
+    /// The port is there: answer the offer, and let the caller in at once if they have proved who they are.
+    ///
+    /// A trunk is known by its address, which anybody can write on a datagram. Our To tag comes back in the ACK only
+    /// from where our answer really went; until then no sound leaves, or a forged INVITE would aim a stream at
+    /// whomever its description names.
     pub(super) fn answer_incoming(&mut self, at: At, leg: LegId) {
         let Some(sip) = self.sip_leg_mut(leg) else { return };
         let (Some(local), Some(offer), Some(session)) = (sip.local.as_ref(), sip.offer.take(), sip.session)
@@ -121,12 +127,28 @@ impl Focus {
         match sdp::answer(local, &offer) {
             Ok((negotiated, body)) => {
                 sip.accepted = true;
-                self.set_remote(leg, negotiated);
+                sip.unproven = Some(negotiated);
+                let proved = sip.proved;
                 self.sip(SipCommand::Accept { session, body: Bytes::from(body) });
-                self.admit(at, leg);
+                if proved {
+                    self.let_in(at, leg);
+                }
             }
             Err(error) => self.reject_incoming(at, leg, error.status()),
         }
+    }
+
+    /// The ACK has come: the caller is where our answer went.
+    pub(super) fn established(&mut self, at: At, session: SessionId) {
+        if let Some(&leg) = self.sessions.get(&session) {
+            self.let_in(at, leg);
+        }
+    }
+
+    fn let_in(&mut self, at: At, leg: LegId) {
+        let Some(negotiated) = self.sip_leg_mut(leg).and_then(|sip| sip.unproven.take()) else { return };
+        self.set_remote(leg, negotiated);
+        self.admit(at, leg);
     }
 
     /// Refuses a call that has not been answered, and gives its leg back.

@@ -11,7 +11,7 @@ use media::sdp::{Direction, LocalDescription, Negotiated};
 use media::worker::{Command as MediaCommand, LegId, LegPlan, RoomId};
 use rand_chacha::rand_core::Rng;
 use sip_core::ua::{Command as SipCommand, SessionId};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// One leg.
 #[derive(Debug)]
@@ -54,12 +54,18 @@ pub(super) struct SipLeg {
     pub(super) version: u64,
     /// The offer of an incoming call that waits for the port.
     pub(super) offer: Option<Bytes>,
+    /// What was agreed with a caller known by address alone, until the ACK proves that the address is theirs.
+    pub(super) unproven: Option<Negotiated>,
+    /// The caller has proved who they are by digest.
+    pub(super) proved: bool,
     /// The description of a provisional answer, in case the final one has none.
     pub(super) early: Option<Bytes>,
     /// The answer to an incoming INVITE has been sent.
     pub(super) accepted: bool,
-    /// Take the far end's address from its first packets: for phones behind NAT.
+    /// Take the far end's port from its first packets: for phones behind NAT.
     pub(super) symmetric: bool,
+    /// Where the far end's signalling comes from, as far as it is known.
+    pub(super) signalled_from: Option<IpAddr>,
 }
 
 /// Somebody at the door.
@@ -131,8 +137,7 @@ impl Focus {
         match result {
             Ok(address) => {
                 sip.local = Some(LocalDescription { address, session_id, codecs });
-                let symmetric = sip.symmetric;
-                self.media(room, MediaCommand::AddSipLeg { leg, room, symmetric });
+                self.media(room, MediaCommand::AddSipLeg { leg, room });
                 match call {
                     Some(call) => self.drive_call(at, &call, Input::PortOpened),
                     None => self.answer_incoming(at, leg),
@@ -155,7 +160,8 @@ impl Focus {
         entry.held = is_hold(negotiated.direction);
         let (room, meeting, person) = (entry.room, entry.meeting.clone(), entry.person.clone());
         let admitted = entry.admitted;
-        self.media(room, MediaCommand::SetSipRemote { leg, negotiated });
+        let symmetric_from = entry.sip().filter(|sip| sip.symmetric).and_then(|sip| sip.signalled_from);
+        self.media(room, MediaCommand::SetSipRemote { leg, negotiated, symmetric_from });
         if admitted {
             self.replan(&meeting, &person);
         }

@@ -8,22 +8,22 @@ use media::sdp::{self, Negotiated};
 use media::worker::LegId;
 use serde_json::json;
 use sip_core::ua::{AddressOfRecord, BindingInfo, Command as SipCommand, EndCause, Event, SessionId};
+use std::net::IpAddr;
 
 impl Focus {
     pub(super) fn sip_event(&mut self, at: At, event: Event) {
         match event {
             Event::Incoming(invite) => self.incoming(*invite),
             Event::Provisional { session, status, body } => self.provisional(at, session, status, body),
-            Event::Answered { session, body, .. } => self.answered(at, session, body),
+            Event::Answered { session, body, source } => self.answered(at, session, body, source.ip()),
             Event::Offer { session, body } => self.offered(session, &body),
             Event::Ended { session, cause } => self.ended(at, session, cause),
             Event::Registered(binding) => self.registered(at, binding),
             Event::Unregistered { device } => self.unregistered(at, device, "device.unregistered"),
             Event::RegistrationExpired { device } => self.unregistered(at, device, "device.expired"),
-            // The caller has been in since our 200; a missing ACK comes as `Ended`. Trunks have no meeting, keys come
-            // as RFC 4733 so far, and our own offers only repeat what was agreed.
-            Event::Established { .. }
-            | Event::TrunkUp { .. }
+            Event::Established { session } => self.established(at, session),
+            // Trunks have no meeting, keys come as RFC 4733 so far, and our own offers only repeat what was agreed.
+            Event::TrunkUp { .. }
             | Event::TrunkDown { .. }
             | Event::Dtmf { .. }
             | Event::OfferAnswered { .. }
@@ -42,13 +42,14 @@ impl Focus {
         }
     }
 
-    fn answered(&mut self, at: At, session: SessionId, body: Bytes) {
+    fn answered(&mut self, at: At, session: SessionId, body: Bytes, source: IpAddr) {
         let Some(&leg) = self.sessions.get(&session) else {
             // Answered in the moment of cancelling: nobody waits for it any more.
             return self.sip(SipCommand::HangUp { session });
         };
         let Some(sip) = self.sip_leg_mut(leg) else { return };
         let Some(call) = sip.call.clone() else { return };
+        sip.signalled_from = Some(source);
         // RFC 3261 section 13.2.1 lets a reliable provisional answer carry the only description.
         let body = if body.is_empty() { sip.early.take().unwrap_or_default() } else { body };
         let Some(local) = &sip.local else { return };

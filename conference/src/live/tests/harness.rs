@@ -35,6 +35,8 @@ pub(crate) struct Stage {
     pub(crate) waiting_ports: Vec<LegId>,
     pub(crate) open_ports: BTreeSet<LegId>,
     pub(crate) worker_legs: BTreeSet<LegId>,
+    /// Legs whose packets have somewhere to go.
+    pub(crate) remotes: BTreeSet<LegId>,
     pub(crate) plans: BTreeMap<LegId, LegPlan>,
     pub(crate) media: Vec<String>,
     pub(crate) invites: Vec<OutgoingInvite>,
@@ -153,6 +155,7 @@ impl Stage {
             waiting_ports: Vec::new(),
             open_ports: BTreeSet::new(),
             worker_legs: BTreeSet::new(),
+            remotes: BTreeSet::new(),
             plans: BTreeMap::new(),
             media: Vec::new(),
             invites: Vec::new(),
@@ -256,7 +259,7 @@ impl Stage {
     }
 
     /// Somebody calls the meeting.
-    pub(crate) fn call_in(&mut self, number: u64, origin: Origin, to: &str, from: &str) -> SessionId {
+    pub(crate) fn invite_in(&mut self, number: u64, origin: Origin, to: &str, from: &str) -> SessionId {
         let session = SessionId::Incoming(number);
         self.sip(SipEvent::Incoming(Box::new(IncomingInvite {
             session,
@@ -269,6 +272,15 @@ impl Stage {
             body: sdp::offer(&far_end()).into(),
             call_id: format!("in-{number}"),
         })));
+        session
+    }
+
+    /// A call that comes, and whose ACK comes if we answered it.
+    pub(crate) fn call_in(&mut self, number: u64, origin: Origin, to: &str, from: &str) -> SessionId {
+        let session = self.invite_in(number, origin, to, from);
+        if self.accepted.contains(&session) {
+            self.sip(SipEvent::Established { session });
+        }
         session
     }
 
@@ -427,6 +439,9 @@ impl Stage {
                     self.worker_legs.contains(&leg),
                     "an order for {leg:?}, which the worker does not have"
                 );
+                if matches!(command, MediaCommand::SetSipRemote { .. }) {
+                    self.remotes.insert(leg);
+                }
             }
             MediaCommand::AddWebrtcLeg { .. } => panic!("the gateway adds browsers"),
         }

@@ -29,6 +29,30 @@ fn d19_a_trusted_peer_joins_by_number_or_alias() {
     assert!(meeting.people.iter().all(|person| person.role == Role::Attendee));
 }
 
+/// A trunk is known by its address, which a stranger can write on a datagram; the ACK proves the way back (M1, S9).
+#[test]
+fn m1_a_caller_known_by_address_gets_no_sound_before_the_ack() {
+    let mut stage = Stage::empty(MeetingKind::Conference);
+    let session = stage.invite_in(1, Origin::Trunk(TrunkId(1)), "900000001", "+12025550177");
+    assert_eq!(stage.accepted.last(), Some(&session));
+    let leg = *stage.worker_legs.iter().next().unwrap();
+    assert!(!stage.remotes.contains(&leg), "nothing is sent to the address of the offer");
+    assert!(!stage.plan(leg).send_audio && !stage.plan(leg).receive_audio);
+    stage.sip(SipEvent::Established { session });
+    assert!(stage.remotes.contains(&leg));
+    assert!(stage.plan(leg).receive_audio);
+}
+
+/// A device has proved itself by digest: the first word after its 200 is heard.
+#[test]
+fn a_device_is_in_from_our_answer_on() {
+    let mut stage = Stage::empty(MeetingKind::Conference);
+    device(&mut stage, "101a", "pia", None);
+    stage.invite_in(1, Origin::Device(aor("101a")), "900000001", "101a");
+    let leg = *stage.worker_legs.iter().next().unwrap();
+    assert!(stage.plan(leg).receive_audio);
+}
+
 #[test]
 fn i77_a_walk_in_has_the_meetings_default_role() {
     let mut stage = Stage::empty(MeetingKind::Presentation);

@@ -11,8 +11,8 @@ pub use plan::CallTarget;
 
 use super::Services;
 use super::actor::Actor;
-use super::error::ServiceError;
-use super::meetings::masked;
+use super::error::{ErrorKind, ServiceError};
+use super::meetings::{masked, shown_name};
 use super::views::{Call, CallEvent, CallRecord};
 use crate::ids::{CallId, MeetingId};
 use crate::live::focus::{Command, RefusalKind};
@@ -84,10 +84,8 @@ impl Services {
     async fn reach_call(&self, actor: &Actor, id: &CallId) -> Result<(CallRow, bool), ServiceError> {
         let none = || ServiceError::not_found("call");
         let row = self.store.call(actor.tenant(), id).await?.ok_or_else(none)?;
-        let reach = self.reach(actor, &row.meeting).await.map_err(|error| match error.kind {
-            super::ErrorKind::NotFound => none(),
-            _ => error,
-        })?;
+        let reach = self.reach(actor, &row.meeting).await;
+        let reach = reach.map_err(|error| if error.kind == ErrorKind::NotFound { none() } else { error })?;
         Ok((row, reach.is_host()))
     }
 }
@@ -99,10 +97,8 @@ fn words(state: CallState, cause: Option<Cause>) -> String {
 
 fn call_view(row: CallRow, host: bool) -> Call {
     let hide = |number: String| if host { number } else { masked(&number) };
-    let target = match &row.number {
-        Some(number) if !host => masked(number),
-        _ => row.target,
-    };
+    let target = shown_name(&row.target, row.number.as_deref(), host);
+    let display_name = shown_name(&row.display_name, row.number.as_deref(), host);
     Call {
         id: row.id,
         meeting: row.meeting,
@@ -112,7 +108,7 @@ fn call_view(row: CallRow, host: bool) -> Call {
         target,
         device: row.device,
         number: row.number.map(hide),
-        display_name: row.display_name,
+        display_name,
         role: row.role,
         access: row.access,
         caller_number: row.caller_number.map(hide),

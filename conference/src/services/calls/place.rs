@@ -4,11 +4,11 @@ use super::plan::{CallTarget, Desk, Destination, Plan};
 use crate::ids::{CallId, MeetingId};
 use crate::live::event::PublicEvent;
 use crate::live::focus::{Command, DialSpec, DialTarget, Refusal};
+use crate::services::Services;
 use crate::services::actor::Actor;
 use crate::services::error::ServiceError;
 use crate::services::meetings::conflict;
 use crate::services::views::CallAnswer;
-use crate::services::Services;
 use crate::store::secrets::token_hash;
 use crate::store::{CallStep, NewCall, PersonRow, Store, StoreError, StoredAnswer};
 use crate::vocabulary::{CallState, Cause};
@@ -88,10 +88,7 @@ impl Services {
         let stored = Store::stored_answer(&mut transaction, &user.tenant, &user.user, key).await?;
         let Some(stored) = stored else { return Ok(None) };
         if stored.request_hash != request {
-            return Err(ServiceError {
-                field: Some("Idempotency-Key".to_owned()),
-                ..conflict("This key was used for another request").mend("Use a new key for a new request")
-            });
+            return Err(key_was_used());
         }
         let answers = serde_json::from_str(&stored.response);
         answers.map(Some).map_err(|error| ServiceError::internal(error.to_string()))
@@ -110,10 +107,13 @@ impl Services {
             calls.push(self.write(&mut transaction, desk, plan, retry_of).await?);
         }
         if let Some((key, request_hash)) = key {
-            let answer =
-                StoredAnswer { request_hash: request_hash.to_owned(), response: response(&calls)? };
+            let answer = StoredAnswer { request_hash: request_hash.to_owned(), response: response(&calls)? };
             let owner = (&desk.host.tenant, &desk.host.user, key);
-            Store::insert_answer(&mut transaction, owner, &answer, self.now()).await?;
+            match Store::insert_answer(&mut transaction, owner, &answer, self.now()).await {
+                // The lock is per meeting: the same key came in for another one at the same time.
+                Err(error) if error.is_unique_violation() => return Err(key_was_used()),
+                written => written?,
+            }
         }
         transaction.commit().await.map_err(StoreError::from)?;
 
@@ -165,7 +165,10 @@ impl Services {
             person: person.map(|person| person.id.clone()),
             acting_host: desk.host.user.clone(),
             retry_of: retry_of.cloned(),
-            target: device.map(|d| d.label()).or_else(|| number.map(|n| n.e164.clone())).unwrap_or_else(asked),
+            target: device
+                .map(|d| d.label())
+                .or_else(|| number.map(|n| n.e164.clone()))
+                .unwrap_or_else(asked),
             user: plan.user().cloned(),
             device: device.map(|device| device.name.clone()),
             number: number.map(|number| number.e164.clone()),
@@ -193,7 +196,8 @@ impl Services {
     }
 
     fn dial_spec(&self, desk: &Desk, call: &Written) -> Option<DialSpec> {
-        let (person, destination, caller) = (call.person.as_ref()?, call.destination.as_ref()?, desk.caller.as_ref()?);
+        let (person, destination, caller) =
+            (call.person.as_ref()?, call.destination.as_ref()?, desk.caller.as_ref()?);
         let (target, press_one) = match destination {
             Destination::Device(device) => {
                 (DialTarget::Device { aor: device.aor(), label: device.label() }, false)
@@ -262,6 +266,13 @@ impl Services {
 fn response(calls: &[Written]) -> Result<String, ServiceError> {
     let answers: Vec<&CallAnswer> = calls.iter().map(|call| &call.answer).collect();
     serde_json::to_string(&answers).map_err(|error| ServiceError::internal(error.to_string()))
+}
+
+fn key_was_used() -> ServiceError {
+    ServiceError {
+        field: Some("Idempotency-Key".to_owned()),
+        ..conflict("This key was used for another request").mend("Use a new key for a new request")
+    }
 }
 
 fn check_key(key: &str) -> Result<&str, ServiceError> {

@@ -105,7 +105,8 @@ impl Plan {
             id: None,
             state: if self.refusal.is_some() { CallState::Refused } else { CallState::Queued },
             person: None,
-            display: number.map_or_else(|| self.invitee.display_name.clone(), |number| number.display.clone()),
+            display: number
+                .map_or_else(|| self.invitee.display_name.clone(), |number| number.display.clone()),
             number: number.map(|number| number.e164.clone()),
             device: self.device().map(|device| device.name.clone()),
             reason: self.refusal.as_ref().map(|refusal| refusal.cause.unwrap_or(Cause::Internal)),
@@ -166,7 +167,9 @@ impl Services {
         targets: &[CallTarget],
     ) -> Result<Vec<Plan>, ServiceError> {
         if targets.is_empty() {
-            return Err(ServiceError::invalid("targets", "Nobody is to be called").mend("Send at least one target"));
+            return Err(
+                ServiceError::invalid("targets", "Nobody is to be called").mend("Send at least one target")
+            );
         }
         input::length("targets", targets.len(), TARGETS_MAX)?;
         let mut plans: Vec<Plan> = Vec::with_capacity(targets.len());
@@ -174,12 +177,15 @@ impl Services {
             let place = format!("targets[{index}]");
             let mut plan = self.plan_call(desk, target).await.map_err(|error| error.within(&place))?;
             let queued = plans.iter().filter(|plan| plan.refusal.is_none());
-            if plan.refusal.is_none() && queued.clone().any(|other| other.invitee.identity == plan.invitee.identity) {
+            if plan.refusal.is_none()
+                && queued.clone().any(|other| other.invitee.identity == plan.invitee.identity)
+            {
                 plan.refusal = Some(already_in("Named twice in this list", "Once is enough"));
             }
             if plan.refusal.is_none() && queued.count() >= desk.left {
                 plan.refusal = Some(
-                    Refusal::call(RefusalKind::Overload, Cause::RateLimited).mend("Wait a minute and call again"),
+                    Refusal::call(RefusalKind::Overload, Cause::RateLimited)
+                        .mend("Wait a minute and call again"),
                 );
             }
             plans.push(plan);
@@ -195,7 +201,8 @@ impl Services {
         let mut plan = match (&target.user, &target.number) {
             (Some(user), None) => {
                 let user = desk.directory.user(user).ok_or_else(|| {
-                    ServiceError::invalid("user", "There is no such user").mend("Choose one from the list of users")
+                    ServiceError::invalid("user", "There is no such user")
+                        .mend("Choose one from the list of users")
                 })?;
                 self.plan_user(desk, user, target.device.as_ref(), (role, access)).await
             }
@@ -283,11 +290,10 @@ impl Services {
             access,
         };
         match desk.directory.meaning(text) {
-            Meaning::User(user, device) => {
-                self.plan_user(desk, user, device.as_ref(), (role, access)).await
-            }
+            Meaning::User(user, device) => self.plan_user(desk, user, device.as_ref(), (role, access)).await,
             Meaning::Number(number, user) => {
-                let invitee = user.map_or_else(|| stranger(Some(&number)), |user| colleague(user, role, access));
+                let invitee =
+                    user.map_or_else(|| stranger(Some(&number)), |user| colleague(user, role, access));
                 Plan::new(invitee, Ok(Destination::Number(number)))
             }
             Meaning::Nothing(refusal) => Plan::new(stranger(None), Err(refusal)),
@@ -336,8 +342,7 @@ impl Desk {
                 }
         };
         let mut people = snapshot.people.iter();
-        let person =
-            people.find(|person| same(&person.id, person.user.as_ref(), person.number.as_ref()));
+        let person = people.find(|person| same(&person.id, person.user.as_ref(), person.number.as_ref()));
         if person.is_some_and(|person| person.present) {
             return Err(already_in(Cause::AlreadyIn.words(), "Nothing needs to be done"));
         }

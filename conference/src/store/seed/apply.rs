@@ -113,7 +113,11 @@ impl Application<'_> {
         let (id, hash) = match old {
             Some(row) if row.try_get::<String, _>("tenant_id")? != tenant.as_str() => {
                 return Err(place
-                    .error("login", "belongs to a user of another tenant", "logins are unique: choose another")
+                    .error(
+                        "login",
+                        "belongs to a user of another tenant",
+                        "logins are unique: choose another",
+                    )
                     .into());
             }
             Some(row) => {
@@ -145,7 +149,11 @@ impl Application<'_> {
         .execute(connection)
         .await;
         or_taken(written, || {
-            place.error("extension", "another user of the tenant has it", "give each user their own extension")
+            place.error(
+                "extension",
+                "another user of the tenant has it",
+                "give each user their own extension",
+            )
         })?;
         Ok(UserId::new(id))
     }

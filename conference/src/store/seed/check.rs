@@ -1,7 +1,8 @@
 //! What can be said about seed data without the database.
 
 use super::{DeviceSeed, Seed, SeedError, TenantSeed, TrunkSeed, UserSeed};
-use sip_core::ua::IpNetwork;
+use crate::live::emergency;
+use sip_core::IpNetwork;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
@@ -54,11 +55,15 @@ fn check_tenant(place: &Place, tenant: &TenantSeed) -> Result<(), SeedError> {
     let mut devices = BTreeSet::new();
     for user in &tenant.users {
         let place = place.entry("user", &user.login);
-        check_user(&place, user)?;
+        check_user(&place, user, &tenant.country)?;
         if let Some(extension) = &user.extension
             && !extensions.insert(extension)
         {
-            return Err(place.error("extension", format!("{extension} is taken"), "give each user their own"));
+            return Err(place.error(
+                "extension",
+                format!("{extension} is taken"),
+                "give each user their own",
+            ));
         }
         for device in &user.devices {
             let place = place.entry("device", &device.name);
@@ -74,11 +79,15 @@ fn check_tenant(place: &Place, tenant: &TenantSeed) -> Result<(), SeedError> {
     check_meetings(place, tenant)
 }
 
-fn check_user(place: &Place, user: &UserSeed) -> Result<(), SeedError> {
+fn check_user(place: &Place, user: &UserSeed, country: &str) -> Result<(), SeedError> {
     text(place, "login", &user.login)?;
     text(place, "first", &user.first)?;
     if user.login != user.login.to_lowercase() {
-        return Err(place.error("login", "capital letters", "write it in small letters: case does not matter at login"));
+        return Err(place.error(
+            "login",
+            "capital letters",
+            "write it in small letters: case does not matter at login",
+        ));
     }
     if user.password.is_empty() {
         return Err(place.error("password", "empty", "write a password"));
@@ -87,7 +96,7 @@ fn check_user(place: &Place, user: &UserSeed) -> Result<(), SeedError> {
         if extension.len() > 6 || extension.len() < 2 || !extension.bytes().all(|b| b.is_ascii_digit()) {
             return Err(place.error("extension", format!("{extension:?}"), "write 2 to 6 digits"));
         }
-        if matches!(extension.as_str(), "911" | "112" | "933" | "999" | "000" | "110" | "119") {
+        if !emergency::may_be_extension(extension, country) {
             return Err(place.error(
                 "extension",
                 format!("{extension} is an emergency number"),
@@ -107,7 +116,8 @@ fn check_user(place: &Place, user: &UserSeed) -> Result<(), SeedError> {
         }
     }
     if let Some(mail) = &user.mail
-        && (mail.split('@').filter(|part| !part.is_empty()).count() != 2 || mail.contains(char::is_whitespace))
+        && (mail.split('@').filter(|part| !part.is_empty()).count() != 2
+            || mail.contains(char::is_whitespace))
     {
         return Err(place.error("mail", format!("{mail:?} is not an address"), "write name@domain"));
     }
@@ -137,7 +147,11 @@ fn check_trunk(place: &Place, trunk: &TrunkSeed) -> Result<(), SeedError> {
     }
     for source in &trunk.sources {
         if source.parse::<IpNetwork>().is_err() {
-            return Err(place.error("sources", format!("{source:?}"), "write networks such as \"192.0.2.0/24\""));
+            return Err(place.error(
+                "sources",
+                format!("{source:?}"),
+                "write networks such as \"192.0.2.0/24\"",
+            ));
         }
     }
     if trunk.user.is_some() != trunk.password.is_some() {
@@ -185,7 +199,9 @@ fn check_meetings(place: &Place, tenant: &TenantSeed) -> Result<(), SeedError> {
 /// `+` and 8 to 15 digits, the first not 0.
 fn is_e164(number: &str) -> bool {
     number.strip_prefix('+').is_some_and(|digits| {
-        (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0')
+        (8..=15).contains(&digits.len())
+            && digits.bytes().all(|b| b.is_ascii_digit())
+            && !digits.starts_with('0')
     })
 }
 
@@ -199,7 +215,11 @@ fn text(place: &Place, field: &str, value: &str) -> Result<(), SeedError> {
 fn host(place: &Place, field: &str, value: &str) -> Result<(), SeedError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']');
     if value.is_empty() || value.len() > 253 || !value.chars().all(plain) {
-        return Err(place.error(field, format!("{value:?} is not a domain"), "write a domain name or an address"));
+        return Err(place.error(
+            field,
+            format!("{value:?} is not a domain"),
+            "write a domain name or an address",
+        ));
     }
     Ok(())
 }

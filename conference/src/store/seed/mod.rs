@@ -229,5 +229,5 @@ debug_by_name!(UserSeed, login);
 debug_by_name!(DeviceSeed, name);
 debug_by_name!(TrunkSeed, name);
 
-//#[cfg(test)]
-//mod tests;
+#[cfg(test)]
+mod tests;

@@ -5,10 +5,10 @@ use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
 enum Step {
-    AddPhone(u64, u64, bool),
+    AddPhone(u64, u64),
     AddBrowser(u64, u64),
     Remove(u64),
-    Remote(u64, Codec, u8),
+    Remote(u64, Codec, u8, bool),
     Plan(u64, bool, bool),
     Play(u64, bool),
     Stop(u64),
@@ -24,10 +24,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let kind = prop_oneof![Just(MediaKind::Audio), Just(MediaKind::Video)];
     let bytes = prop::collection::vec(any::<u8>(), 0..60);
     let step = prop_oneof![
-        (leg.clone(), 0_u64..2, any::<bool>()).prop_map(|(l, r, s)| Step::AddPhone(l, r, s)),
+        (leg.clone(), 0_u64..2).prop_map(|(l, r)| Step::AddPhone(l, r)),
         (leg.clone(), 0_u64..2).prop_map(|(l, r)| Step::AddBrowser(l, r)),
         leg.clone().prop_map(Step::Remove),
-        (leg.clone(), codec, 0_u8..4).prop_map(|(l, c, d)| Step::Remote(l, c, d)),
+        (leg.clone(), codec, 0_u8..4, any::<bool>()).prop_map(|(l, c, d, s)| Step::Remote(l, c, d, s)),
         (leg.clone(), any::<bool>(), any::<bool>()).prop_map(|(l, s, r)| Step::Plan(l, s, r)),
         (leg.clone(), any::<bool>()).prop_map(|(l, r)| Step::Play(l, r)),
         leg.clone().prop_map(Step::Stop),
@@ -49,9 +49,9 @@ struct World {
 fn take(bench: &mut Bench, world: &mut World, step: Step) {
     let phone_address = |leg: u64| SocketAddr::from(([192, 0, 2, leg as u8], 4000));
     match step {
-        Step::AddPhone(leg, room, symmetric) => {
+        Step::AddPhone(leg, room) => {
             world.plans.insert(LegId(leg), NOTHING);
-            bench.command(Command::AddSipLeg { leg: LegId(leg), room: RoomId(room), symmetric });
+            bench.command(Command::AddSipLeg { leg: LegId(leg), room: RoomId(room) });
         }
         Step::AddBrowser(leg, room) => {
             let (events, incoming) = mpsc::channel();
@@ -64,10 +64,11 @@ fn take(bench: &mut Bench, world: &mut World, step: Step) {
             bench.command(Command::AddWebrtcLeg { leg, room, peer, ufrag, video_slots: 2 });
         }
         Step::Remove(leg) => bench.command(Command::RemoveLeg { leg: LegId(leg) }),
-        Step::Remote(leg, codec, direction) => {
+        Step::Remote(leg, codec, direction, symmetric) => {
             let mut negotiated = negotiated(phone_address(leg), codec);
             negotiated.direction = Direction::new(direction & 1 == 0, direction & 2 == 0);
-            bench.command(Command::SetSipRemote { leg: LegId(leg), negotiated });
+            let symmetric_from = symmetric.then(|| phone_address(leg).ip());
+            bench.command(Command::SetSipRemote { leg: LegId(leg), negotiated, symmetric_from });
         }
         Step::Plan(leg, send, receive) => {
             let plan = LegPlan {

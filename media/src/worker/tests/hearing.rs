@@ -168,9 +168,13 @@ fn rooms_do_not_hear_each_other() {
     let elsewhere = LegId(2);
     bench.phone(2, Codec::Pcmu, 0, ALL);
     bench.command(Command::RemoveLeg { leg: elsewhere });
-    bench.command(Command::AddSipLeg { leg: elsewhere, room: RoomId(2), symmetric: false });
+    bench.command(Command::AddSipLeg { leg: elsewhere, room: RoomId(2) });
     let remote = bench.phones[&elsewhere].address;
-    bench.command(Command::SetSipRemote { leg: elsewhere, negotiated: negotiated(remote, Codec::Pcmu) });
+    bench.command(Command::SetSipRemote {
+        leg: elsewhere,
+        negotiated: negotiated(remote, Codec::Pcmu),
+        symmetric_from: None,
+    });
     bench.plan(elsewhere, ALL);
     bench.run(50);
     assert!(bench.hears_nothing(elsewhere));

@@ -119,8 +119,12 @@ impl Bench {
         let leg = LegId(id);
         let address = SocketAddr::from(([192, 0, 2, id as u8], 4000));
         let tone = (hz > 0).then(|| Oscillator::new(hz, 8_000));
-        self.command(Command::AddSipLeg { leg, room: ROOM, symmetric: false });
-        self.command(Command::SetSipRemote { leg, negotiated: negotiated(address, codec) });
+        self.command(Command::AddSipLeg { leg, room: ROOM });
+        self.command(Command::SetSipRemote {
+            leg,
+            negotiated: negotiated(address, codec),
+            symmetric_from: None,
+        });
         self.plan(leg, plan);
         let phone = Phone {
             address,

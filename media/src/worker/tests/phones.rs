@@ -53,9 +53,10 @@ fn a_phone_behind_a_nat_is_answered_where_it_sends_from() {
     let mut bench = Bench::new();
     let phone = bench.phone(1, Codec::Pcmu, 0, ALL);
     bench.command(Command::RemoveLeg { leg: phone });
-    bench.command(Command::AddSipLeg { leg: phone, room: ROOM, symmetric: true });
+    bench.command(Command::AddSipLeg { leg: phone, room: ROOM });
     let private = negotiated("10.1.2.3:4000".parse().unwrap(), Codec::Pcmu);
-    bench.command(Command::SetSipRemote { leg: phone, negotiated: private });
+    let symmetric_from = Some(bench.phones[&phone].address.ip());
+    bench.command(Command::SetSipRemote { leg: phone, negotiated: private, symmetric_from });
     let mut destinations = Vec::new();
     for _ in 0..6 {
         bench.now += TICK;
@@ -80,18 +81,18 @@ fn d20_while_a_phone_holds_us_its_music_stays_out_and_it_is_sent_nothing() {
     let address = bench.phones[&holder].address;
     let mut hold = negotiated(address, Codec::Pcmu);
     hold.direction = Direction::RecvOnly;
-    bench.command(Command::SetSipRemote { leg: holder, negotiated: hold });
+    bench.command(Command::SetSipRemote { leg: holder, negotiated: hold, symmetric_from: None });
     bench.settle(1);
     let received = bench.phones[&holder].received.len();
     bench.run(50);
     assert!(bench.hears_nothing(ear));
     assert_eq!(bench.phones[&holder].received.len(), received);
     hold.remote = "0.0.0.0:4000".parse().unwrap(); // and once more in the old way
-    bench.command(Command::SetSipRemote { leg: holder, negotiated: hold });
+    bench.command(Command::SetSipRemote { leg: holder, negotiated: hold, symmetric_from: None });
     bench.run(5);
     hold.remote = address;
     hold.direction = Direction::SendRecv;
-    bench.command(Command::SetSipRemote { leg: holder, negotiated: hold });
+    bench.command(Command::SetSipRemote { leg: holder, negotiated: hold, symmetric_from: None });
     bench.settle(20);
     bench.run(20);
     assert!(bench.hears(ear, 500) > -16.0, "taken back, he is heard again");
@@ -103,7 +104,7 @@ fn d20_while_a_phone_holds_us_its_music_stays_out_and_it_is_sent_nothing() {
 fn nothing_is_sent_before_the_remote_is_known() {
     let mut bench = Bench::new();
     let leg = LegId(1);
-    bench.command(Command::AddSipLeg { leg, room: ROOM, symmetric: true });
+    bench.command(Command::AddSipLeg { leg, room: ROOM });
     bench.plan(leg, ALL);
     bench.worker.handle_sip_datagram(bench.now, leg, stranger(), &[0x80; 172]);
     bench.now += TICK;

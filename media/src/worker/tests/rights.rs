@@ -141,12 +141,12 @@ fn d50_a_tone_lies_over_the_meeting_for_him_who_listens() {
 fn a_prompt_waits_until_there_is_somebody_to_hear_it() {
     let mut bench = Bench::new();
     let leg = LegId(9);
-    bench.command(Command::AddSipLeg { leg, room: ROOM, symmetric: false });
+    bench.command(Command::AddSipLeg { leg, room: ROOM });
     bench.command(Command::Play { leg, source: Source::Tone { hz: 440 }, repeat: false });
     bench.run(50);
     assert_eq!(bench.count(&Event::PlayingDone { leg }), 0);
     let negotiated = negotiated("192.0.2.9:4000".parse().unwrap(), Codec::Pcmu);
-    bench.command(Command::SetSipRemote { leg, negotiated });
+    bench.command(Command::SetSipRemote { leg, negotiated, symmetric_from: None });
     bench.run(20);
     assert_eq!(bench.count(&Event::PlayingDone { leg }), 1);
 }
