@@ -29,6 +29,28 @@ impl<K: Ord + Clone> Deadlines<K> {
         }
     }
 
+    /// The owner's deadline.
+    pub(crate) fn get(&self, owner: &K) -> Option<Instant> {
+        self.by_owner.get(owner).copied()
+    }
+
+    /// How many owners have one.
+    pub(crate) fn len(&self) -> usize {
+        self.by_owner.len()
+    }
+
+    /// Takes the owner with the earliest deadline, whether it has come or not.
+    pub(crate) fn pop_first(&mut self) -> Option<K> {
+        let first = self.by_time.first()?.1.clone();
+        self.set(&first, None);
+        Some(first)
+    }
+
+    /// All deadlines, the earliest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Instant, &K)> {
+        self.by_time.iter().map(|(at, owner)| (*at, owner))
+    }
+
     /// The earliest deadline of all.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.by_time.first().map(|(at, _)| *at)

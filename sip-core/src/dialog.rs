@@ -14,15 +14,6 @@ pub struct DialogId {
     pub remote_tag: String,
 }
 
-/// Whether the dialog is sure to last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DialogState {
-    /// Made by a provisional response.
-    Early,
-    /// Made by a 2xx.
-    Confirmed,
-}
-
 /// A request with a CSeq that is not higher than one seen before (answered with 500, section 12.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("CSeq of the peer's request is out of order")]
@@ -33,8 +24,6 @@ pub struct OutOfOrder;
 pub struct Dialog {
     /// Its identifier.
     pub id: DialogId,
-    /// Early or confirmed.
-    pub state: DialogState,
     local: String,
     remote: String,
     route_set: Vec<NameAddr>,
@@ -55,7 +44,6 @@ impl Dialog {
                 local_tag: essential.from.tag().unwrap_or_default(),
                 remote_tag: essential.to.tag().unwrap_or_default(),
             },
-            state: if response.message.is_final() { DialogState::Confirmed } else { DialogState::Early },
             local: essential.from.to_string(),
             remote: essential.to.to_string(),
             route_set,
@@ -76,7 +64,6 @@ impl Dialog {
                 local_tag: local_tag.to_owned(),
                 remote_tag: essential.from.tag().unwrap_or_default(),
             },
-            state: DialogState::Early,
             local: local.to_string(),
             remote: essential.from.to_string(),
             route_set: route_set(headers),
@@ -106,6 +93,17 @@ impl Dialog {
         self.request_numbered(Method::Ack, invite_cseq)
     }
 
+    /// A request of this dialog was sent once more with the next CSeq number (after a challenge).
+    pub(crate) fn count_request(&mut self) {
+        self.local_cseq += 1;
+    }
+
+    /// Goes on counting where the early state of the same dialog has stopped.
+    pub(crate) fn continue_from(&mut self, early: &Self) {
+        self.local_cseq = self.local_cseq.max(early.local_cseq);
+        self.remote_cseq = self.remote_cseq.max(early.remote_cseq);
+    }
+
     /// Takes note of a request of the peer.
     ///
     /// # Errors
@@ -116,6 +114,11 @@ impl Dialog {
         }
         self.remote_cseq = Some(cseq);
         Ok(())
+    }
+
+    /// Whether this is the number of the peer's last request: the request has come again.
+    pub(crate) fn is_repeated(&self, cseq: u32) -> bool {
+        self.remote_cseq == Some(cseq)
     }
 
     /// A re-INVITE of the peer may move its remote target (section 12.2.2).

@@ -14,6 +14,8 @@
 //! | nonce secret | key of the HMAC in nonces and in tags of stateless answers | seed |
 //! | nonce salt | makes two nonces of one instant different | seed |
 //! | cnonce, Call-ID of registrations | freshness towards the peer | seed |
+//! | first RSeq | as RFC 3262 section 3 wants it | seed |
+//! | wait after 491, Retry-After of 500 | offers that crossed do not cross again | seed |
 //! | back-off jitter | spreads retries of trunk registrations | seed |
 #![cfg_attr(
     test,
@@ -32,6 +34,8 @@
 pub mod auth;
 mod deadlines;
 pub mod dialog;
+pub mod framing;
+pub mod guard;
 pub mod message;
 mod net;
 mod random;

@@ -96,6 +96,11 @@ impl Registration {
         told
     }
 
+    /// Whether the trunk has accepted, and not refused since.
+    pub fn is_up(&self) -> bool {
+        self.reported == Some(RegistrationChange::Up)
+    }
+
     /// Whether it has been stopped.
     pub fn is_stopped(&self) -> bool {
         self.state == RegistrationState::Off

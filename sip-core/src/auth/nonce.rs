@@ -34,6 +34,8 @@ pub(super) struct Nonces {
     epoch: Option<Instant>,
     used: BTreeMap<NonceId, CountWindow>,
     limit: usize,
+    /// The newest time of a nonce that gave way to others: up to it nobody knows which counts were used.
+    floor: Option<u64>,
 }
 
 /// The nonce counts seen: the highest, and which of the 63 before it.
@@ -45,7 +47,7 @@ struct CountWindow {
 
 impl Nonces {
     pub(super) fn new(secret: [u8; 32], limit: usize) -> Self {
-        Self { secret, epoch: None, used: BTreeMap::new(), limit }
+        Self { secret, epoch: None, used: BTreeMap::new(), limit, floor: None }
     }
 
     pub(super) fn issue(&mut self, now: Instant, address: IpAddr, random: &mut Random) -> String {
@@ -58,7 +60,8 @@ impl Nonces {
         let (Some(time), Some(salt)) = (hex(0..16), hex(16..32)) else { return NonceState::Stale };
         let genuine: bool = self.sign((time, salt), address).as_bytes().ct_eq(nonce.as_bytes()).into();
         let age = self.millis(now).saturating_sub(time);
-        if genuine && u128::from(age) <= LIFETIME.as_millis() {
+        let forgotten = self.floor.is_some_and(|floor| time <= floor);
+        if genuine && !forgotten && u128::from(age) <= LIFETIME.as_millis() {
             NonceState::Fresh((time, salt))
         } else {
             NonceState::Stale
@@ -81,10 +84,13 @@ impl Nonces {
 
     fn forget_old(&mut self, now: Instant) {
         let oldest = self.millis(now).saturating_sub(u64::try_from(LIFETIME.as_millis()).unwrap_or(u64::MAX));
-        while self.used.first_key_value().is_some_and(|((time, _), _)| *time < oldest)
-            || self.used.len() >= self.limit.max(1)
-        {
+        while self.used.first_key_value().is_some_and(|((time, _), _)| *time < oldest) {
             self.used.pop_first();
+        }
+        while self.used.len() >= self.limit.max(1)
+            && let Some(((time, _), _)) = self.used.pop_first()
+        {
+            self.floor = self.floor.max(Some(time));
         }
     }
 
@@ -161,5 +167,24 @@ mod tests {
             nonces.take_count(now, (0, salt), 1);
         }
         assert!(nonces.used.len() <= 10);
+    }
+
+    #[test]
+    fn s3_a_nonce_whose_count_was_forgotten_is_stale() {
+        let (now, mut random) = (Instant::now(), Random::new([1; 32]));
+        let mut nonces = Nonces::new([2; 32], 2);
+        let here = IpAddr::from([192, 0, 2, 1]);
+        let mut use_one = |after: u64| {
+            let now = now + Duration::from_millis(after);
+            let nonce = nonces.issue(now, here, &mut random);
+            let NonceState::Fresh(id) = nonces.check(now, here, &nonce) else { panic!() };
+            assert!(nonces.take_count(now, id, 1));
+            nonce
+        };
+        let (first, _, last) = (use_one(0), use_one(1), use_one(2));
+        let later = now + Duration::from_millis(3);
+        assert_eq!(nonces.check(later, here, &first), NonceState::Stale, "it could be replayed");
+        let NonceState::Fresh(id) = nonces.check(later, here, &last) else { panic!() };
+        assert!(!nonces.take_count(later, id, 1));
     }
 }

@@ -29,9 +29,9 @@ pub struct Account<'a> {
 pub enum Verdict {
     /// The password was right and the nonce count new.
     Accepted,
-    /// Ask (again); `stale` if the password was right.
+    /// Ask (again).
     Challenge {
-        /// Tell the client that only its nonce is too old.
+        /// The nonce was none of ours, too old or used up: the client is to try again without asking its user.
         stale: bool,
     },
     /// A wrong password, or an unknown user: both look the same (403).
@@ -90,6 +90,9 @@ impl DigestServer {
         if !same_target(&credentials.uri, uri) {
             return Verdict::Malformed;
         }
+        // RFC 7616 section 3.3: stale says that the nonce is not good, and no more. Nothing is looked up, so that
+        // nobody learns about a password by it, and nobody can guess in the name of another's address.
+        let NonceState::Fresh(id) = nonce else { return Verdict::Challenge { stale: true } };
         let nc = credentials.nc.as_deref().unwrap_or_default();
         let input = DigestInput {
             method,
@@ -97,12 +100,13 @@ impl DigestServer {
             nonce: &credentials.nonce,
             auth: Some((nc, cnonce)),
         };
-        let right = password_right(algorithm, &input, credentials, account);
-        match (nonce, right) {
-            (NonceState::Fresh(id), true) if self.nonces.take_count(now, id, count) => Verdict::Accepted,
-            (NonceState::Fresh(_) | NonceState::Stale, true) => Verdict::Challenge { stale: true },
-            (NonceState::Fresh(_), false) => Verdict::Forbidden,
-            (NonceState::Stale, false) => Verdict::Challenge { stale: false },
+        if !password_right(algorithm, &input, credentials, account) {
+            return Verdict::Forbidden;
+        }
+        if self.nonces.take_count(now, id, count) {
+            Verdict::Accepted
+        } else {
+            Verdict::Challenge { stale: true }
         }
     }
 }

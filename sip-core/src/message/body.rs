@@ -177,17 +177,7 @@ mod tests {
             ("c: application/x\nContent-Disposition: render;handling=optional", "x", Ok("")),
             ("c: multipart/mixed", "x", Err(UnreadableBody)),
         ] {
-            assert_eq!(described(kind, body), expected.map(Bytes::from_static_str), "{kind}");
-        }
-    }
-
-    trait FromText {
-        fn from_static_str(text: &'static str) -> Bytes;
-    }
-
-    impl FromText for Bytes {
-        fn from_static_str(text: &'static str) -> Bytes {
-            Bytes::from_static(text.as_bytes())
+            assert_eq!(described(kind, body), expected.map(Bytes::from), "{kind}");
         }
     }
 

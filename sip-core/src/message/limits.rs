@@ -1,10 +1,16 @@
 //! Every limit on what the network may make us hold, in one place.
 
+use std::time::Duration;
+
+use crate::guard::GuardLimits;
+
 /// Bounds on messages and on the state that messages create. All of them are generous for honest peers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Longest message in bytes; more is refused with 513.
     pub message_bytes: usize,
+    /// How long a message may take to come over a stream, from its first byte to its last.
+    pub message_time: Duration,
     /// Longest start line in bytes; more is refused with 414 (requests) or dropped.
     pub start_line_bytes: usize,
     /// Most header fields in a message; more is refused with 400.
@@ -17,6 +23,12 @@ pub struct Limits {
     pub transactions: usize,
     /// Most sessions alive at once; beyond it an INVITE gets 503 and a dial-out ends at once.
     pub sessions: usize,
+    /// How long a session lives without a sign of life from its peer, in seconds (RFC 4028); 0 for ever.
+    pub session_expires: u32,
+    /// The shortest such time a peer may ask for, in seconds; less than 90 counts as 90 (RFC 4028 section 4).
+    pub min_session_expires: u32,
+    /// What one address may do.
+    pub guard: GuardLimits,
     /// Most nonces whose counts are remembered; the oldest is forgotten and becomes stale.
     pub nonces: usize,
 }
@@ -25,12 +37,16 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message_bytes: 65_535,
+            message_time: Duration::from_secs(20),
             start_line_bytes: 4_096,
             header_count: 256,
             header_bytes: 8_192,
             via_count: 70,
             transactions: 50_000,
             sessions: 10_000,
+            session_expires: 1_800,
+            min_session_expires: 90,
+            guard: GuardLimits::default(),
             nonces: 50_000,
         }
     }

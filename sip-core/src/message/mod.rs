@@ -27,6 +27,7 @@ pub use headers::{HeaderValue, Headers};
 pub use limits::Limits;
 pub use method::Method;
 pub use params::{Param, Params};
+pub(crate) use reader::declared_length;
 pub use reader::{Answer, ReadError, ReadErrorKind, Rejection, read};
 pub use status::reason_phrase;
 pub use uri::{Host, SipUri, TelUri, Uri, UriError};

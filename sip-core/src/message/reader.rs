@@ -128,6 +128,42 @@ pub fn read(datagram: &Bytes, limits: &Limits) -> Result<Received<Message>, Read
     })
 }
 
+/// The Content-Length of a header section, which a message in a stream must have (RFC 3261 section 18.3). The
+/// rules are those of [`read`], so that both see the same message.
+pub(crate) fn declared_length(section: &Bytes) -> Result<usize, ReadErrorKind> {
+    let mut lines = Lines::new(section, section.len());
+    lines.next_line()?;
+    let mut length = None;
+    loop {
+        let line = lines.next_field(section.len())?;
+        if line.is_empty() {
+            return length.ok_or(ReadErrorKind::ContentLength);
+        }
+        // Another line may be malformed: that is for the reader to say, and the stream goes on.
+        if let Ok((HeaderName::ContentLength, value)) = split_field(&line) {
+            note_length(&mut length, value)?;
+        }
+    }
+}
+
+fn split_field(line: &Bytes) -> Result<(HeaderName, &[u8]), ReadErrorKind> {
+    let colon = line.iter().position(|byte| *byte == b':').ok_or(ReadErrorKind::HeaderLine)?;
+    let name = line.get(..colon).and_then(|name| std::str::from_utf8(name).ok());
+    let name = name.and_then(|name| HeaderName::parse(name.trim_end_matches([' ', '\t'])));
+    let value = line.get(colon + 1..).unwrap_or_default().trim_ascii();
+    Ok((name.ok_or(ReadErrorKind::HeaderLine)?, value))
+}
+
+fn note_length(noted: &mut Option<usize>, value: &[u8]) -> Result<(), ReadErrorKind> {
+    if noted.is_some() {
+        return Err(ReadErrorKind::Duplicate("Content-Length"));
+    }
+    let length = std::str::from_utf8(value).ok().and_then(super::text::saturating_u32);
+    let length = length.and_then(|length| usize::try_from(length).ok());
+    *noted = Some(length.ok_or(ReadErrorKind::ContentLength)?);
+    Ok(())
+}
+
 enum StartLine {
     Request(Method, Uri),
     Response(u16, String),
@@ -208,19 +244,9 @@ impl Draft {
     }
 
     fn read_header(&mut self, line: &Bytes) -> Result<(), ReadErrorKind> {
-        let colon = line.iter().position(|byte| *byte == b':').ok_or(ReadErrorKind::HeaderLine)?;
-        let name = line.get(..colon).and_then(|name| std::str::from_utf8(name).ok());
-        let name = name.and_then(|name| HeaderName::parse(name.trim_end_matches([' ', '\t'])));
-        let name = name.ok_or(ReadErrorKind::HeaderLine)?;
-        let value = line.get(colon + 1..).unwrap_or_default().trim_ascii();
+        let (name, value) = split_field(line)?;
         if name == HeaderName::ContentLength {
-            if self.content_length.is_some() {
-                return Err(ReadErrorKind::Duplicate("Content-Length"));
-            }
-            let length = std::str::from_utf8(value).ok().and_then(super::text::saturating_u32);
-            let length = length.and_then(|length| usize::try_from(length).ok());
-            self.content_length = Some(length.ok_or(ReadErrorKind::ContentLength)?);
-            return Ok(());
+            return note_length(&mut self.content_length, value);
         }
         if name.is_single() && self.headers.first(&name).is_some() {
             return Err(ReadErrorKind::Duplicate(duplicate_name(&name)));

@@ -10,7 +10,7 @@ use super::server_invite::ServerInviteTransaction;
 use super::server_non_invite::ServerNonInviteTransaction;
 use super::{Outbox, State, TimerValues, TransactionId, TransactionKey, TransactionOutput, Transmit};
 use crate::deadlines::Deadlines;
-use crate::message::header::Via;
+use crate::message::header::{CSeq, Via};
 use crate::message::{Essential, Message, Method, Received, Request, Response, write};
 
 #[derive(Debug)]
@@ -25,6 +25,8 @@ enum Transaction {
 struct Entry {
     transaction: Transaction,
     key: TransactionKey,
+    /// CSeq number of the request of a client transaction.
+    cseq: Option<u32>,
     /// Where the answers of a server transaction go.
     source: Option<SocketAddr>,
 }
@@ -63,6 +65,7 @@ impl TransactionLayer {
         let id = self.new_id();
         let branch = request.headers.typed_list::<Via>().ok().and_then(|list| list.first().map(Via::branch));
         let method = request.method.clone();
+        let cseq = request.headers.typed::<CSeq>().ok().flatten().map(|cseq| cseq.number);
         let key = TransactionKey { branch: branch.unwrap_or_default(), sent_by: String::new(), method };
         let (values, out) = (&self.values, &mut self.out);
         let transaction = if request.method == Method::Invite {
@@ -73,7 +76,7 @@ impl TransactionLayer {
             Transaction::OtherClient(started)
         };
         self.clients.insert(key.clone(), id);
-        self.entries.insert(id, Entry { transaction, key, source: None });
+        self.entries.insert(id, Entry { transaction, key, cseq, source: None });
         self.settle(id);
         id
     }
@@ -90,20 +93,24 @@ impl TransactionLayer {
         Some(self.send_request(now, request, destination))
     }
 
-    /// Ends an INVITE client transaction that gets no final response.
-    pub fn abandon(&mut self, invite: TransactionId) {
-        if let Some(Transaction::InviteClient(transaction)) =
-            self.entries.get_mut(&invite).map(|e| &mut e.transaction)
-        {
-            transaction.terminate(&mut self.out);
+    /// Ends a client transaction whose final response nobody waits for any more.
+    pub fn abandon(&mut self, id: TransactionId) {
+        match self.entries.get_mut(&id).map(|entry| &mut entry.transaction) {
+            Some(Transaction::InviteClient(transaction)) => transaction.terminate(&mut self.out),
+            Some(Transaction::OtherClient(transaction)) => transaction.terminate(&mut self.out),
+            Some(Transaction::InviteServer(_) | Transaction::OtherServer(_)) | None => {}
         }
-        self.settle(invite);
+        self.settle(id);
     }
 
     /// Takes a response; `false` if no transaction waits for it.
     pub fn handle_response(&mut self, now: Instant, response: Received<Response>) -> bool {
         let key = TransactionKey::of_response(&response.essential);
         let Some(id) = self.clients.get(&key).copied() else { return false };
+        let number = response.essential.cseq.number;
+        if self.entries.get(&id).and_then(|entry| entry.cseq).is_some_and(|cseq| cseq != number) {
+            return false;
+        }
         let (values, out) = (&self.values, &mut self.out);
         match self.entries.get_mut(&id).map(|entry| &mut entry.transaction) {
             Some(Transaction::InviteClient(transaction)) => {
@@ -142,15 +149,18 @@ impl TransactionLayer {
         absorbed
     }
 
-    /// Takes a new request on; `None` if there are too many transactions already. What ends a call (CANCEL, any
-    /// request within a dialog) is always taken: there can be no more of it than there are calls.
+    /// Takes a new request on; `None` if there are too many transactions already. What ends or answers a call
+    /// (CANCEL, BYE, PRACK) is always taken: there can be no more of it than there are calls.
     pub fn accept_request(
         &mut self,
         request: &Received<Request>,
         source: SocketAddr,
     ) -> Option<TransactionId> {
-        let begins = request.message.method != Method::Cancel && request.essential.to.tag().is_none();
-        if begins && self.entries.len() >= self.limit {
+        let in_dialog = request.essential.to.tag().is_some();
+        let method = &request.message.method;
+        let exempt =
+            *method == Method::Cancel || (in_dialog && [Method::Bye, Method::Prack].contains(method));
+        if !exempt && self.entries.len() >= self.limit {
             return None;
         }
         let id = self.new_id();
@@ -161,7 +171,7 @@ impl TransactionLayer {
         };
         let key = TransactionKey::of_request(&request.essential);
         self.servers.insert(key.clone(), id);
-        self.entries.insert(id, Entry { transaction, key, source: Some(source) });
+        self.entries.insert(id, Entry { transaction, key, cseq: None, source: Some(source) });
         Some(id)
     }
 

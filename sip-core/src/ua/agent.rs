@@ -1,7 +1,7 @@
 //! The user agent itself: its state and its drive loop.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::api::{Command, Counts, Datagram, EndCause, Event, Output, SessionId, TrunkId, UserAgentConfig};
@@ -10,6 +10,7 @@ use super::trunks::TrunkEntry;
 use crate::auth::DigestServer;
 use crate::deadlines::Deadlines;
 use crate::dialog::DialogId;
+use crate::guard::Guard;
 use crate::message::{Received, Response};
 use crate::random::Random;
 use crate::registrar::{AddressOfRecord, BindingChange, BindingInfo, Registrar};
@@ -25,14 +26,19 @@ pub struct UserAgent {
     /// Key of the To tags of stateless answers.
     pub(super) tag_secret: [u8; 32],
     pub(super) digest: DigestServer,
+    pub(super) guard: Guard,
     pub(super) registrar: Registrar,
     pub(super) transactions: TransactionLayer,
     pub(super) owners: BTreeMap<TransactionId, Owner>,
     pub(super) devices: BTreeMap<AddressOfRecord, DeviceAccount>,
     /// The realm of each domain, so that unknown users are challenged like known ones.
     pub(super) realms: BTreeMap<String, String>,
+    /// How many devices of a domain have no SHA-256 hash: where there is one, nobody is asked for it, so that
+    /// the challenge does not tell who is known.
+    pub(super) without_sha256: BTreeMap<String, usize>,
     pub(super) trunks: BTreeMap<TrunkId, TrunkEntry>,
     pub(super) trunk_deadlines: Deadlines<TrunkId>,
+    pub(super) probe_deadlines: Deadlines<TrunkId>,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) session_deadlines: Deadlines<SessionId>,
     pub(super) dialogs: BTreeMap<DialogId, SessionId>,
@@ -41,30 +47,38 @@ pub struct UserAgent {
     pub(super) last_incoming: u64,
     /// Where the response being dealt with came from.
     pub(super) response_source: Option<SocketAddr>,
+    /// How long the datagram being dealt with is.
+    pub(super) asked_bytes: usize,
     pub(super) shutting_down: bool,
     out: VecDeque<Output>,
 }
 
 impl UserAgent {
     /// An idle user agent. All its randomness comes from the seed.
-    pub fn new(config: UserAgentConfig, seed: [u8; 32]) -> Self {
+    pub fn new(mut config: UserAgentConfig, seed: [u8; 32]) -> Self {
+        // Nobody on the network need know our version.
+        config.product = config.product.split('/').next().unwrap_or_default().trim().to_owned();
         let mut random = Random::new(seed);
         Self {
             tag_secret: random.seed(),
             digest: DigestServer::new(random.seed(), config.limits.nonces),
+            guard: Guard::new(config.limits.guard.clone()),
             registrar: Registrar::new(config.registrar.clone()),
             transactions: TransactionLayer::new(config.timers.clone(), config.limits.transactions),
             owners: BTreeMap::new(),
             devices: BTreeMap::new(),
             realms: BTreeMap::new(),
+            without_sha256: BTreeMap::new(),
             trunks: BTreeMap::new(),
             trunk_deadlines: Deadlines::new(),
+            probe_deadlines: Deadlines::new(),
             sessions: BTreeMap::new(),
             session_deadlines: Deadlines::new(),
             dialogs: BTreeMap::new(),
             ringing: BTreeMap::new(),
             last_incoming: 0,
             response_source: None,
+            asked_bytes: 0,
             shutting_down: false,
             out: VecDeque::new(),
             config,
@@ -84,9 +98,11 @@ impl UserAgent {
         match command {
             Command::PutDevice(account) => {
                 self.realms.insert(account.aor.domain.clone(), account.realm.clone());
+                self.count_hashes(&account.aor, Some(&account));
                 self.devices.insert(account.aor.clone(), account);
             }
             Command::RemoveDevice(device) => {
+                self.count_hashes(&device, None);
                 self.devices.remove(&device);
                 let change = self.registrar.remove(&device);
                 self.report_bindings(change);
@@ -102,6 +118,12 @@ impl UserAgent {
             Command::Reject { session, status } => self.reject(now, session, status),
             Command::HangUp { session } => self.hang_up(now, session),
             Command::AnswerOffer { session, body } => self.answer_offer(now, session, body),
+            Command::Offer { session, body } => self.offer(now, session, body),
+            Command::ProbeTrunk { trunk, every } => self.probe_trunk(now, trunk, every),
+            Command::Ban { address, duration } if duration.is_zero() => self.guard.lift(address),
+            Command::Ban { address, duration } => {
+                self.guard.ban(now, address, duration);
+            }
             Command::Shutdown => self.shutdown(now),
         }
         self.drain_transactions(now);
@@ -116,6 +138,9 @@ impl UserAgent {
         }
         while let Some(trunk) = self.trunk_deadlines.take_due(now) {
             self.register_with_trunk(now, trunk);
+        }
+        while let Some(trunk) = self.probe_deadlines.take_due(now) {
+            self.probe_due(now, trunk);
         }
         for device in self.registrar.handle_timeout(now) {
             self.emit(Event::RegistrationExpired { device });
@@ -133,6 +158,11 @@ impl UserAgent {
         self.registrar.bindings(device)
     }
 
+    /// The addresses that get no answer, and until when.
+    pub fn bans(&self, now: Instant) -> Vec<(IpAddr, Instant)> {
+        self.guard.bans(now)
+    }
+
     /// How much is held at this moment.
     pub fn counts(&self) -> Counts {
         Counts {
@@ -148,6 +178,7 @@ impl UserAgent {
             self.transactions.next_timeout(),
             self.session_deadlines.next(),
             self.trunk_deadlines.next(),
+            self.probe_deadlines.next(),
             self.registrar.next_timeout(),
         ];
         all.into_iter().flatten().min()
@@ -198,7 +229,10 @@ impl UserAgent {
                 }
             }
             Some(Owner::Register(_)) => self.register_response(now, id, &response),
-            Some(Owner::Cancel) | None => {}
+            Some(Owner::Reinvite(_)) => self.reinvite_response(now, id, &response),
+            Some(Owner::Update(_)) => self.update_response(now, id, &response),
+            Some(Owner::Probe(trunk)) => self.probe_response(id, *trunk, &response),
+            Some(Owner::Silent) | None => {}
         }
     }
 
@@ -217,7 +251,11 @@ impl UserAgent {
                 let trunk = registering.trunk.id;
                 self.registration_failed(now, trunk, None, None);
             }
-            Some(Owner::Bye { session: None } | Owner::Register(_) | Owner::Cancel) | None => {}
+            Some(Owner::Reinvite(reinvite)) => self.reinvite_timed_out(now, id, reinvite.session),
+            Some(Owner::Update(updating)) => self.session_lost(now, updating.session),
+            // A probe is given up when the next one is due.
+            Some(Owner::Bye { session: None } | Owner::Register(_) | Owner::Probe(_) | Owner::Silent)
+            | None => {}
         }
     }
 
@@ -234,8 +272,9 @@ impl UserAgent {
                     self.forget(id);
                 }
             }
-            SessionState::Established(_) => self.repeat_answer(now, id),
-            SessionState::Incoming(_) | SessionState::Releasing(_) => {}
+            SessionState::Incoming(_) => self.repeat_provisional(now, id),
+            SessionState::Established(_) => self.established_timeout(now, id),
+            SessionState::Releasing(_) => {}
         }
     }
 
@@ -251,7 +290,7 @@ impl UserAgent {
     pub(super) fn forget(&mut self, id: SessionId) {
         self.session_deadlines.set(&id, None);
         let Some(session) = self.sessions.remove(&id) else { return };
-        if let Some(dialog) = session.dialog_id() {
+        for dialog in session.dialog_ids() {
             self.dialogs.remove(dialog);
         }
     }
@@ -271,6 +310,7 @@ impl UserAgent {
         let trunks: Vec<TrunkId> = self.trunks.keys().copied().collect();
         for trunk in trunks {
             self.stop_registration(now, trunk);
+            self.probe_trunk(now, trunk, None);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What goes into the user agent and what comes out of it.
 
-use std::net::SocketAddr;
-use std::time::Instant;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -173,12 +173,39 @@ pub enum Command {
         /// Which one.
         session: SessionId,
     },
-    /// Answers [`Event::Offer`] with a session description or a status of 400 to 699.
+    /// Answers [`Event::Offer`] with a session description or a status of 400 to 699. After
+    /// [`Event::Answered`] to an INVITE that carried no offer it answers the offer that came with the 200: the
+    /// ACK goes out with it, and with a status the call is released after an ACK without it.
     AnswerOffer {
         /// Which session.
         session: SessionId,
         /// The answer.
         body: Result<Bytes, u16>,
+    },
+    /// Offers a new session description to the peer of an established session (re-INVITE): hold, resume,
+    /// another codec. It waits its turn while another offer is on its way, in either direction; the newest
+    /// one counts. [`Event::OfferAnswered`] follows.
+    Offer {
+        /// Which session.
+        session: SessionId,
+        /// The offer.
+        body: Bytes,
+    },
+    /// Asks a trunk by OPTIONS whether it is there, for ever, or (`None`) not any more.
+    /// [`Event::TrunkUp`] follows the first answer, [`Event::TrunkDown`] the third one missed in a row, and
+    /// [`Event::TrunkUp`] the second answer after that.
+    ProbeTrunk {
+        /// Which one.
+        trunk: TrunkId,
+        /// How often; an answer that has not come by the next question is missed.
+        every: Option<Duration>,
+    },
+    /// Gives an address no answer for a while, e.g. what [`super::UserAgent::bans`] said before a restart.
+    Ban {
+        /// Which one; of IPv6 the first 64 bits count.
+        address: IpAddr,
+        /// For how long; `ZERO` lifts a ban.
+        duration: Duration,
     },
     /// Ends every session and every trunk registration; afterwards new calls are refused with 503.
     Shutdown,
@@ -195,7 +222,8 @@ pub struct OutgoingInvite {
     pub caller: CallerIdentity,
     /// The Call-ID.
     pub call_id: String,
-    /// The session description offered.
+    /// The session description offered; if it is empty, the peer is asked for an offer, which comes with
+    /// [`Event::Answered`] and is to be answered with [`Command::AnswerOffer`].
     pub offer: Bytes,
 }
 
@@ -239,17 +267,24 @@ pub enum Event {
         /// Which one.
         device: AddressOfRecord,
     },
-    /// A trunk accepted our registration.
+    /// A trunk accepted our registration, or answers probes ([`Command::ProbeTrunk`]).
     TrunkUp {
         /// Which one.
         trunk: TrunkId,
     },
-    /// A trunk refused our registration or did not answer (`None`).
+    /// A trunk refused our registration or did not answer it or our probes (`None`).
     TrunkDown {
         /// Which one.
         trunk: TrunkId,
         /// Its status code.
         status: Option<u16>,
+    },
+    /// Too many wrong passwords came from an address: it gets no answer for a while.
+    Banned {
+        /// Which one; of IPv6 the first 64 bits count.
+        address: IpAddr,
+        /// Until when.
+        until: Instant,
     },
     /// Somebody calls.
     Incoming(Box<IncomingInvite>),
@@ -276,7 +311,25 @@ pub enum Event {
         /// Which session.
         session: SessionId,
     },
-    /// The peer offers a new session description (re-INVITE); empty if it asks us for one.
+    /// The peer pressed a key and told so by INFO (application/dtmf-relay or application/dtmf).
+    Dtmf {
+        /// Which session.
+        session: SessionId,
+        /// `0` to `9`, `*`, `#`, `A` to `D`, or `!` for a hook flash.
+        digit: char,
+        /// How long, if the peer said so.
+        duration: Option<Duration>,
+    },
+    /// The peer answers an offer of ours: that of [`Command::Offer`], one we made because its INVITE carried
+    /// none, or our description repeated to keep the session alive (RFC 4028); then the answer usually is what
+    /// it was before. A status means that all stays as it was.
+    OfferAnswered {
+        /// Which session.
+        session: SessionId,
+        /// The answer, or why there is none.
+        body: Result<Bytes, u16>,
+    },
+    /// The peer offers a new session description (re-INVITE, UPDATE); empty if it asks us for one.
     Offer {
         /// Which session.
         session: SessionId,
@@ -302,7 +355,7 @@ pub enum EndCause {
         /// The reason phrase as received.
         reason: String,
     },
-    /// No final answer came in time.
+    /// No final answer came in time; of an established session: the peer is not there any more.
     NoResponse,
     /// The device has no binding.
     NotRegistered,

@@ -5,12 +5,15 @@ use std::net::SocketAddr;
 use super::UserAgent;
 use super::api::CallerIdentity;
 use crate::auth::hmac_sha256;
-use crate::message::header::{From, NameAddr, PAssertedIdentity, Via};
+use crate::message::header::{From, NameAddr, PAssertedIdentity, To, Via};
 use crate::message::{HeaderName, Host, Message, Received, Rejection, Request, Response, SipUri, Uri, write};
 use crate::transaction::Transmit;
 
 /// The methods this user agent understands.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS, PRACK, REGISTER, UPDATE";
+
+/// How many times as long as the request a stateless answer may be.
+const LARGEST_ANSWER: usize = 3;
 
 impl UserAgent {
     /// Puts our Via in front, with a fresh branch, and Max-Forwards and User-Agent behind.
@@ -98,12 +101,22 @@ impl UserAgent {
         response
     }
 
+    /// RFC 3261 section 20.43: what is wrong with an offer that is refused.
+    pub(super) fn warn(&self, response: &mut Response) {
+        if response.status == 488 {
+            let warning = format!("305 {} \"Incompatible media format\"", self.own_domain());
+            response.headers.push(HeaderName::Warning, warning);
+        }
+    }
+
     /// A To tag that is the same for each retransmission, so that nothing need be remembered
     /// (RFC 3261 section 8.2.7).
     pub(super) fn stateless_tag(&self, request: &Received<Request>) -> String {
-        let essential = &request.essential;
-        let branch = essential.via.branch();
-        let mac = hmac_sha256(&self.tag_secret, &[branch.as_bytes(), b"\n", essential.call_id.as_bytes()]);
+        self.tag_of(&request.essential.via.branch(), &request.essential.call_id)
+    }
+
+    fn tag_of(&self, branch: &str, call_id: &str) -> String {
+        let mac = hmac_sha256(&self.tag_secret, &[branch.as_bytes(), b"\n", call_id.as_bytes()]);
         mac.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -122,9 +135,23 @@ impl UserAgent {
         self.send_statelessly(response, source);
     }
 
+    /// Sends an answer outside any transaction. One much longer than its request is not sent: the source may be
+    /// forged, and we would help to flood it.
     pub(super) fn send_statelessly(&mut self, response: Response, source: SocketAddr) {
         let payload = write(&Message::Response(response));
+        if payload.len() > self.longest_answer() {
+            return;
+        }
         self.transactions.transmit(&Transmit { destination: source, payload });
+    }
+
+    /// Whether an answer is more than a forged source may be sent.
+    pub(super) fn is_too_long(&self, response: &Response) -> bool {
+        write(&Message::Response(response.clone())).len() > self.longest_answer()
+    }
+
+    fn longest_answer(&self) -> usize {
+        self.asked_bytes.saturating_mul(LARGEST_ANSWER)
     }
 
     /// The answer to a request that could not be read.
@@ -132,6 +159,13 @@ impl UserAgent {
         let mut response = Response::new(rejection.status);
         response.headers = rejection.headers;
         let vias = response.headers.typed_list::<Via>().unwrap_or_default();
+        let call_id = response.headers.first(&HeaderName::CallId).map(|value| value.text().into_owned());
+        // RFC 3261 section 8.2.6.2: the answer has a To tag, whatever is wrong with the request.
+        if let Some(to) = response.headers.typed::<To>().ok().flatten().filter(|to| to.tag().is_none()) {
+            let branch = vias.first().map(Via::branch).unwrap_or_default();
+            let tag = self.tag_of(&branch, &call_id.unwrap_or_default());
+            response.headers.set(HeaderName::To, format!("{to};tag={tag}"));
+        }
         if let Some(mut via) = vias.into_iter().next() {
             via.stamp(source);
             response.headers.replace_first_value(&HeaderName::Via, &via.to_string());

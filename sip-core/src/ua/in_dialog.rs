@@ -8,8 +8,10 @@ use bytes::Bytes;
 use super::UserAgent;
 use super::api::{EndCause, Event, SessionId};
 use super::session::{PendingOffer, SessionState};
+use super::session_timer::{confirm, shortest_interval, timer_of_request};
 use crate::dialog::Dialog;
-use crate::message::{HeaderName, Method, Received, Request, session_description};
+use crate::message::header::ReferTo;
+use crate::message::{HeaderName, Method, Received, Request, Response, session_description};
 use crate::transaction::TransactionId;
 
 impl UserAgent {
@@ -18,53 +20,100 @@ impl UserAgent {
             self.answer_statelessly(&request, source, 481);
             return;
         };
+        if !self.is_from_peer(id, source) {
+            self.answer_statelessly(&request, source, 481);
+            return;
+        }
+        if request.message.method == Method::Options {
+            self.receive_options(&request, source);
+            return;
+        }
+        let repeated = self.is_repeated(id, &request);
+        // Section 12.2.2; without a transaction, so that repeating it costs us nothing. What is answered without
+        // one gets the same answer again.
+        if repeated && let Some(status) = self.refused_before(id, &request) {
+            self.refuse_offer(id, &request, source, status);
+            return;
+        }
+        if self.note_cseq(id, &request).is_none()
+            && !(repeated && matches!(request.message.method, Method::Info | Method::Update | Method::Refer))
+        {
+            let answer = self.response_in_dialog(&request, 500);
+            self.send_statelessly(answer, source);
+            return;
+        }
         match request.message.method {
-            Method::Options => self.receive_options(&request, source),
-            Method::Bye | Method::Invite => {
-                // Section 12.2.2; without a transaction, so that repeating it costs us nothing.
-                if self.note_cseq(id, &request).is_none() {
-                    self.answer_statelessly(&request, source, 500);
-                    return;
-                }
-                let Some(transaction) = self.transactions.accept_request(&request, source) else { return };
-                if request.message.method == Method::Bye {
-                    self.receive_bye(now, id, transaction, &request);
-                } else {
-                    self.receive_reinvite(now, id, transaction, request, source);
-                }
-            }
+            Method::Bye => self.receive_bye(now, id, &request, source),
+            Method::Invite => self.receive_reinvite(now, id, request, source),
+            Method::Info => self.receive_info(id, &request, source, repeated),
+            Method::Prack => self.receive_prack(now, id, &request, source),
+            Method::Update => self.receive_update(now, id, request, source, repeated),
+            Method::Refer => self.receive_refer(&request, source),
             Method::Ack
             | Method::Cancel
-            | Method::Info
             | Method::Message
             | Method::Notify
-            | Method::Prack
+            | Method::Options
             | Method::Publish
-            | Method::Refer
             | Method::Register
             | Method::Subscribe
-            | Method::Update
-            | Method::Other(_) => self.answer_statelessly(&request, source, 405),
+            | Method::Other(_) => self.refuse(now, &request, source, 405),
         }
     }
 
+    /// Refuses an offer of the peer without a transaction, and remembers how.
+    pub(super) fn refuse_offer(
+        &mut self,
+        id: SessionId,
+        request: &Received<Request>,
+        source: SocketAddr,
+        status: u16,
+    ) {
+        let mut response = self.response_in_dialog(request, status);
+        if status == 422 {
+            response.headers.push_typed(&shortest_interval(&self.config.limits));
+        }
+        if let Some(established) = self.established_mut(id) {
+            established.refused = Some((request.essential.cseq.number, status));
+        }
+        self.send_statelessly(response, source);
+    }
+
+    fn refused_before(&mut self, id: SessionId, request: &Received<Request>) -> Option<u16> {
+        let (cseq, status) = self.established_mut(id)?.refused?;
+        (cseq == request.essential.cseq.number).then_some(status)
+    }
+
+    /// A transfer (RFC 3515) would lead a call around the dial policy: declined, once it is known to be one.
+    fn receive_refer(&mut self, request: &Received<Request>, source: SocketAddr) {
+        let target = request.message.headers.typed::<ReferTo>();
+        let status = if matches!(target, Ok(Some(_))) { 603 } else { 400 };
+        self.answer_statelessly(request, source, status);
+    }
+
+    /// Whether a request of a dialog comes from where the dialog's peer is: the same host, whatever the port (a
+    /// NAT may have changed it), or another address of its trunk. Whoever has only learnt the tags cannot draw
+    /// the session, and with it our answers to challenges, to a place of their own.
+    fn is_from_peer(&self, id: SessionId, source: SocketAddr) -> bool {
+        let Some(session) = self.sessions.get(&id) else { return false };
+        let trunk = session.trunk.and_then(|trunk| self.trunks.get(&trunk));
+        session.destination.ip().to_canonical() == source.ip().to_canonical()
+            || trunk.is_some_and(|entry| entry.trunk.owns(source))
+    }
+
     fn note_cseq(&mut self, id: SessionId, request: &Received<Request>) -> Option<()> {
-        let dialog = match &mut self.sessions.get_mut(&id)?.state {
-            SessionState::Calling(_) => return None,
-            SessionState::Incoming(incoming) => &mut incoming.dialog,
-            SessionState::Established(established) => &mut established.dialog,
-            SessionState::Releasing(releasing) => &mut releasing.dialog,
-        };
+        let dialog = self.sessions.get_mut(&id)?.dialog_mut(&Dialog::id_of(request))?;
         dialog.accept(request.essential.cseq.number).ok()
     }
 
-    fn receive_bye(
-        &mut self,
-        now: Instant,
-        id: SessionId,
-        transaction: TransactionId,
-        request: &Received<Request>,
-    ) {
+    fn is_repeated(&mut self, id: SessionId, request: &Received<Request>) -> bool {
+        let dialog =
+            self.sessions.get_mut(&id).and_then(|session| session.dialog_mut(&Dialog::id_of(request)));
+        dialog.is_some_and(|dialog| dialog.is_repeated(request.essential.cseq.number))
+    }
+
+    fn receive_bye(&mut self, now: Instant, id: SessionId, request: &Received<Request>, source: SocketAddr) {
+        let Some(transaction) = self.transactions.accept_request(request, source) else { return };
         self.answer_in_dialog(now, transaction, request, 200);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         match &mut session.state {
@@ -86,7 +135,6 @@ impl UserAgent {
         &mut self,
         now: Instant,
         id: SessionId,
-        transaction: TransactionId,
         request: Received<Request>,
         source: SocketAddr,
     ) {
@@ -96,16 +144,23 @@ impl UserAgent {
             Some(SessionState::Established(established)) if established.release => Some(481),
             // Section 14.2: a second re-INVITE before the first one is answered.
             Some(SessionState::Established(established)) if established.offer.is_some() => Some(500),
-            // Our last answer is not acknowledged: the offers could cross.
-            Some(SessionState::Established(established)) if established.unacknowledged.is_some() => Some(491),
+            // Our last answer is not acknowledged, or our own offer not answered: the offers could cross.
+            Some(SessionState::Established(established)) if established.is_negotiating() => Some(491),
             Some(SessionState::Established(_)) => None,
             Some(SessionState::Incoming(_)) => Some(500),
             Some(SessionState::Calling(_) | SessionState::Releasing(_)) | None => Some(481),
         };
+        let interval = timer_of_request(now, &request.message.headers, &self.config.limits);
+        let refusal = refusal.or_else(|| interval.is_err().then_some(422));
         if let Some(status) = refusal {
-            self.answer_in_dialog(now, transaction, &request, status);
+            // Without a transaction: one dialog cannot make us keep any number of them.
+            self.refuse_offer(id, &request, source, status);
             return;
         }
+        let Some(transaction) = self.transactions.accept_request(&request, source) else {
+            self.answer_statelessly(&request, source, 503);
+            return;
+        };
         let trying = self.response_to(&request, 100, None);
         self.transactions.respond(now, transaction, trying);
         let Some(session) = self.sessions.get_mut(&id) else { return };
@@ -121,27 +176,44 @@ impl UserAgent {
     }
 
     pub(super) fn answer_offer(&mut self, now: Instant, id: SessionId, body: Result<Bytes, u16>) {
-        let Some(pending) = self.take_offer(id) else { return };
+        let Some(pending) = self.take_offer(id) else {
+            let owed = self.established_mut(id).is_some_and(|established| established.owed.is_some());
+            match body {
+                Ok(body) => self.acknowledge_offer(now, id, Some(body)),
+                Err(_) if owed => self.refuse_late_offer(now, id),
+                Err(_) => {}
+            }
+            return;
+        };
         match body {
             Err(status) => {
                 let status = if (400..700).contains(&status) { status } else { 488 };
                 self.answer_in_dialog(now, pending.transaction, &pending.request, status);
             }
-            Ok(body) => {
-                let mut response = self.response_to(&pending.request, 200, None);
-                self.describe(&mut response, body);
-                let Some(response) = self.transactions.respond(now, pending.transaction, response) else {
-                    return;
-                };
-                let waiting = self.await_ack(now, response, pending.request.essential.cseq.number, false);
-                if let Some(SessionState::Established(established)) =
-                    self.sessions.get_mut(&id).map(|session| &mut session.state)
-                {
-                    established.unacknowledged = Some(waiting);
-                }
-                self.settle(id);
-            }
+            Ok(body) => self.accept_offer(now, id, &pending, body),
         }
+        self.offer_if_free(now, id);
+    }
+
+    fn accept_offer(&mut self, now: Instant, id: SessionId, pending: &PendingOffer, body: Bytes) {
+        let request = &pending.request;
+        let timer = timer_of_request(now, &request.message.headers, &self.config.limits).unwrap_or_default();
+        let mut response = self.response_to(request, 200, None);
+        confirm(&mut response, timer.as_ref());
+        self.describe(&mut response, body.clone());
+        let Some(response) = self.transactions.respond(now, pending.transaction, response) else { return };
+        // Only an INVITE is acknowledged; the ACK carries the answer if the INVITE carried no offer.
+        let offered = session_description(&request.message.headers, &request.message.body)
+            .is_ok_and(|description| description.is_empty());
+        let cseq = request.essential.cseq.number;
+        let waiting = (request.message.method == Method::Invite)
+            .then(|| self.await_ack(now, response, cseq, false, offered));
+        if let Some(established) = self.established_mut(id) {
+            established.unacknowledged = waiting;
+            established.local = body;
+            established.timer = timer;
+        }
+        self.settle(id);
     }
 
     /// CANCEL of a re-INVITE that waits for the user.
@@ -160,8 +232,11 @@ impl UserAgent {
         Some(pending)
     }
 
-    pub(super) fn receive_ack(&mut self, now: Instant, request: &Received<Request>) {
+    pub(super) fn receive_ack(&mut self, now: Instant, request: &Received<Request>, source: SocketAddr) {
         let Some(id) = self.dialogs.get(&Dialog::id_of(request)).copied() else { return };
+        if !self.is_from_peer(id, source) {
+            return;
+        }
         let Some(SessionState::Established(established)) =
             self.sessions.get_mut(&id).map(|session| &mut session.state)
         else {
@@ -175,9 +250,17 @@ impl UserAgent {
         self.settle(id);
         if release {
             self.release(now, id);
-        } else if waiting.first {
+            return;
+        }
+        if waiting.offered {
+            let body = session_description(&request.message.headers, &request.message.body);
+            let body = body.ok().filter(|body| !body.is_empty()).ok_or(488);
+            self.emit(Event::OfferAnswered { session: id, body });
+        }
+        if waiting.first {
             self.emit(Event::Established { session: id });
         }
+        self.offer_if_free(now, id);
     }
 
     /// Repeats a 200 that no ACK has come for, or gives the session up (section 13.3.1.4).
@@ -210,7 +293,15 @@ impl UserAgent {
         request: &Received<Request>,
         status: u16,
     ) {
+        let response = self.response_in_dialog(request, status);
+        self.ringing.remove(&transaction);
+        self.transactions.respond(now, transaction, response);
+    }
+
+    /// An answer to a request of a dialog, without a body.
+    pub(super) fn response_in_dialog(&mut self, request: &Received<Request>, status: u16) -> Response {
         let mut response = self.response_to(request, status, None);
+        self.warn(&mut response);
         if status == 415 {
             response.headers.push(HeaderName::Accept, "application/sdp");
         }
@@ -218,7 +309,6 @@ impl UserAgent {
             // Section 14.2 asks for a random value of 0 to 10 seconds.
             response.headers.push(HeaderName::RetryAfter, self.random.up_to(10).to_string());
         }
-        self.ringing.remove(&transaction);
-        self.transactions.respond(now, transaction, response);
+        response
     }
 }

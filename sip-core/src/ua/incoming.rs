@@ -9,9 +9,13 @@ use super::UserAgent;
 use super::api::{EndCause, Event, IncomingInvite, Origin, SessionId};
 use super::compose::ALLOW;
 use super::register::Authentication;
+use super::reliable::{Reliable, has_option};
 use super::session::{Established, Incoming, Session, SessionState, Unacknowledged};
-use crate::dialog::{Dialog, DialogId, DialogState};
-use crate::message::{HeaderName, Received, Request, Response, UnreadableBody, session_description};
+use super::session_timer::{confirm, timer_of_request};
+use crate::dialog::{Dialog, DialogId};
+use crate::message::header::Replaces;
+use crate::message::{HeaderName, Received, Request, Response, UnreadableBody, Uri, session_description};
+use crate::registrar::AddressOfRecord;
 use crate::transaction::{TransactionId, Transmit};
 
 impl UserAgent {
@@ -31,12 +35,20 @@ impl UserAgent {
         match session_description(&request.message.headers, &request.message.body) {
             Ok(description) => request.message.body = description,
             Err(UnreadableBody) => {
-                self.refuse(&request, source, 415);
+                self.refuse(now, &request, source, 415);
                 return;
             }
         }
+        if let Some(status) = self.refuse_replacing(&request) {
+            self.refuse(now, &request, source, status);
+            return;
+        }
+        if timer_of_request(now, &request.message.headers, &self.config.limits).is_err() {
+            self.refuse(now, &request, source, 422);
+            return;
+        }
         if self.is_merged(&request) {
-            self.refuse(&request, source, 482);
+            self.refuse(now, &request, source, 482);
             return;
         }
         let full = self.sessions.len() >= self.config.limits.sessions || self.shutting_down;
@@ -63,8 +75,10 @@ impl UserAgent {
         let mut sessions = same_call.filter(|(id, _)| id.remote_tag == remote_tag);
         sessions.any(|(_, session)| match self.sessions.get(session).map(|session| &session.state) {
             Some(SessionState::Incoming(incoming)) => incoming.request.essential.cseq == essential.cseq,
-            Some(SessionState::Calling(_) | SessionState::Established(_) | SessionState::Releasing(_))
-            | None => false,
+            Some(SessionState::Established(established)) => {
+                established.invite_cseq == Some(essential.cseq.number)
+            }
+            Some(SessionState::Calling(_) | SessionState::Releasing(_)) | None => false,
         })
     }
 
@@ -79,6 +93,10 @@ impl UserAgent {
         let id = SessionId::Incoming(self.last_incoming);
         let dialog = Dialog::from_request(&request, &self.random.token());
         let body = std::mem::take(&mut request.message.body);
+        let wanted = has_option(&request.message.headers, &HeaderName::Require, "100rel");
+        let first = u32::try_from(self.random.up_to(0x3fff_ffff)).unwrap_or_default() + 1;
+        let reliable = wanted.then(|| Reliable::new(first));
+        let offered = !body.is_empty();
         let from = &request.essential.from.0;
         let incoming = IncomingInvite {
             session: id,
@@ -97,9 +115,20 @@ impl UserAgent {
         };
         self.dialogs.insert(dialog.id.clone(), id);
         self.ringing.insert(transaction, id);
-        let state = SessionState::Incoming(Box::new(Incoming { transaction, request, dialog }));
+        let state =
+            SessionState::Incoming(Box::new(Incoming { transaction, request, offered, dialog, reliable }));
         self.sessions.insert(id, Session { state, destination: source, trunk, ended: false });
         self.emit(Event::Incoming(Box::new(incoming)));
+    }
+
+    /// Replaces (RFC 3891) is not carried out: nobody may take over a call that is not theirs to end.
+    fn refuse_replacing(&self, request: &Received<Request>) -> Option<u16> {
+        match request.message.headers.typed::<Replaces>() {
+            Ok(None) => None,
+            Ok(Some(replaces)) if self.dialogs.contains_key(&replaces.dialog) => Some(403),
+            Ok(Some(_)) => Some(481),
+            Err(_) => Some(400),
+        }
     }
 
     /// Who is calling, or what to answer instead: trunks and trusted peers by address, devices by digest.
@@ -112,17 +141,16 @@ impl UserAgent {
         let trunk = self.trunks.values().find(|entry| entry.trunk.owns(source));
         let trusted = self.config.trusted_peers.iter().any(|range| range.contains(source.ip()));
         let has_credentials = request.message.headers.first(&HeaderName::Authorization).is_some();
-        // A device may share an address with a trunk or trusted peer; then its credentials say who it is.
-        if !has_credentials && let Some(entry) = trunk {
-            return Ok(Origin::Trunk(entry.trunk.id));
-        }
-        if !has_credentials && trusted {
-            return Ok(Origin::TrustedPeer);
-        }
+        let claimed = request.essential.from.0.uri.clone();
+        // A device may share an address with a trunk or trusted peer; then its credentials say who it is, and
+        // whoever speaks in a device's name must have them.
         let fallback = trunk
             .map(|entry| Origin::Trunk(entry.trunk.id))
-            .or_else(|| trusted.then_some(Origin::TrustedPeer));
-        let claimed = request.essential.from.0.uri.clone();
+            .or_else(|| trusted.then_some(Origin::TrustedPeer))
+            .filter(|_| !self.is_device(&claimed));
+        if !has_credentials && let Some(origin) = fallback {
+            return Ok(origin);
+        }
         match (self.authenticate(now, request, &claimed, source), fallback) {
             (Authentication::Device(device), _) => Ok(Origin::Device(device)),
             (Authentication::Refused(_), Some(origin)) => Ok(origin),
@@ -130,12 +158,19 @@ impl UserAgent {
         }
     }
 
+    fn is_device(&self, uri: &Uri) -> bool {
+        self.devices.contains_key(&AddressOfRecord::new(uri.user_text(), &uri.host_text()))
+    }
+
     pub(super) fn provisional(&mut self, now: Instant, id: SessionId, status: u16, body: Option<Bytes>) {
+        let status = if (101..200).contains(&status) { status } else { 180 };
+        if self.provisional_reliably(now, id, status, body.as_ref()) {
+            return;
+        }
         let Some(SessionState::Incoming(incoming)) = self.sessions.get(&id).map(|session| &session.state)
         else {
             return;
         };
-        let status = if (101..200).contains(&status) { status } else { 180 };
         let transaction = incoming.transaction;
         let mut response = self.response_to(&incoming.request, status, Some(&incoming.dialog.id.local_tag));
         self.describe(&mut response, body.unwrap_or_default());
@@ -143,19 +178,28 @@ impl UserAgent {
     }
 
     pub(super) fn accept(&mut self, now: Instant, id: SessionId, body: Bytes) {
+        if self.accept_later(id, &body) {
+            return;
+        }
         let Some(SessionState::Incoming(incoming)) = self.sessions.get(&id).map(|session| &session.state)
         else {
             return;
         };
         let (transaction, cseq) = (incoming.transaction, incoming.request.essential.cseq.number);
-        let mut dialog = incoming.dialog.clone();
-        dialog.state = DialogState::Confirmed;
+        let offered = !incoming.offered;
+        let overtaken = incoming.reliable.as_ref().and_then(Reliable::unacknowledged);
+        let dialog = incoming.dialog.clone();
         let mut response = self.response_to(&incoming.request, 200, Some(&dialog.id.local_tag));
-        self.describe(&mut response, body);
+        let headers = &incoming.request.message.headers;
+        let timer = timer_of_request(now, headers, &self.config.limits).unwrap_or_default();
+        confirm(&mut response, timer.as_ref());
+        self.describe(&mut response, body.clone());
         self.ringing.remove(&transaction);
         let Some(response) = self.transactions.respond(now, transaction, response) else { return };
-        let unacknowledged = Some(self.await_ack(now, response, cseq, true));
-        let established = Established { dialog, unacknowledged, offer: None, release: false };
+        let mut established = Established::new(dialog, body, timer);
+        established.overtaken = overtaken;
+        established.invite_cseq = Some(cseq);
+        established.unacknowledged = Some(self.await_ack(now, response, cseq, true, offered));
         self.set_state(id, SessionState::Established(Box::new(established)));
     }
 
@@ -172,6 +216,7 @@ impl UserAgent {
         };
         let transaction = incoming.transaction;
         let mut response = self.response_to(&incoming.request, status, Some(&incoming.dialog.id.local_tag));
+        self.warn(&mut response);
         if status == 503 {
             response.headers.push(HeaderName::RetryAfter, "10");
         }
@@ -185,6 +230,7 @@ impl UserAgent {
     pub(super) fn describe(&self, response: &mut Response, body: Bytes) {
         response.headers.push(HeaderName::Contact, self.contact(None));
         response.headers.push(HeaderName::Allow, ALLOW);
+        response.headers.push(HeaderName::Supported, "100rel, timer");
         if !body.is_empty() {
             response.headers.push(HeaderName::ContentType, "application/sdp");
         }
@@ -198,12 +244,14 @@ impl UserAgent {
         response: Transmit,
         cseq: u32,
         first: bool,
+        offered: bool,
     ) -> Unacknowledged {
         let timers = &self.config.timers;
         Unacknowledged {
             response,
             cseq,
             first,
+            offered,
             interval: timers.t1,
             repeat_at: now + timers.t1,
             give_up: now + timers.transaction_timeout(),

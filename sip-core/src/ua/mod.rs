@@ -12,6 +12,12 @@
 //! | 3261 12.2.1.1 | requests in a dialog keep their Route but are sent to where the peer's signalling comes from | the same |
 //! | 3261 8.2.7 | challenges, refusals and OPTIONS are answered without a transaction | a flood of strangers leaves nothing behind |
 //! | 3261 19.1.4 | contacts are compared as written, not by the rules of URI equivalence | a phone repeats its own contact; a stranger cannot get here |
+//! | 3261 12.2.2 | a request in a dialog counts only from the peer's host or its trunk | tags may leak; addresses are harder to forge |
+//! | 3261 8.2.6, 22 | a stateless answer over three times as long as its request is not sent | nobody can make us flood others |
+//! | 3262 5 | an offer in PRACK is refused (488); without an offer in the INVITE no provisional response goes out reliably but one with ours | early media is not renegotiated |
+//! | 3311 5.2 | an offer in UPDATE is refused before the call is answered | the same |
+//! | 4028 7, 9 | a peer without session timers is refreshed by us all the same; its refusal does not end the session | its answer is the sign of life we want |
+//! | 3515, 3891 | REFER is declined (603), Replaces refused (403) | nothing may lead a call around the dial policy |
 //! | 3261 22.4 | `qop=auth` is required | without it a response can be replayed |
 
 mod agent;
@@ -19,11 +25,17 @@ mod api;
 mod compose;
 mod in_dialog;
 mod incoming;
+mod info;
 mod outgoing;
+mod probe;
 mod receive;
 mod register;
+mod reliable;
+mod reoffer;
 mod session;
+mod session_timer;
 mod trunks;
+mod update;
 
 pub use agent::UserAgent;
 pub use api::{
@@ -33,6 +45,7 @@ pub use api::{
 
 pub use crate::IpNetwork;
 pub use crate::auth::Credentials;
+pub use crate::guard::GuardLimits;
 pub use crate::registrar::{
     AddressOfRecord, AddressOfRecordError, BindingInfo, RegistrarConfig, StoredBinding,
 };

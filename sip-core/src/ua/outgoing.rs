@@ -3,17 +3,21 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::UserAgent;
 use super::api::{EndCause, Event, OutgoingInvite, SessionId, Target, Trunk, TrunkId};
 use super::compose::ALLOW;
 use super::session::{
-    Calling, CancelState, Established, Owner, PendingOffer, Releasing, Session, SessionState, described_by,
+    Calling, CancelState, Established, OwedAck, Owner, PendingOffer, Releasing, Session, SessionState,
+    described_by,
 };
+use super::session_timer::{propose, raise_interval, timer_of_response};
 use crate::auth;
 use crate::dialog::Dialog;
 use crate::message::header::{Authorization, CSeq, Challenge, NameAddr, ProxyAuthorization, To};
 use crate::message::{
-    HeaderName, Host, Message, Method, Received, Request, Response, SipUri, TypedHeader, Uri, write,
+    HeaderName, Headers, Host, Message, Method, Received, Request, Response, SipUri, TypedHeader, Uri, write,
 };
 use crate::transaction::{TransactionId, Transmit};
 
@@ -56,7 +60,13 @@ impl UserAgent {
         let request = self.compose_invite(&order, &located);
         let destination = located.destination;
         let transaction = self.send_invite(now, request.clone(), id, destination);
-        let calling = Calling { transaction, request, challenges: 0, cancel: CancelState::NotWanted };
+        let calling = Calling {
+            transaction,
+            request,
+            challenges: 0,
+            cancel: CancelState::NotWanted,
+            early: Vec::new(),
+        };
         let state = SessionState::Calling(Box::new(calling));
         self.sessions.insert(id, Session { state, destination, trunk: located.trunk, ended: false });
     }
@@ -106,9 +116,14 @@ impl UserAgent {
         request.headers.push_typed(&CSeq { number: 1, method: Method::Invite });
         request.headers.push(HeaderName::Contact, self.contact(None));
         request.headers.push(HeaderName::Allow, ALLOW);
-        if !order.offer.is_empty() {
+        if order.offer.is_empty() {
+            // An offer in a reliable provisional response would have to be answered in its PRACK.
+            request.headers.push(HeaderName::Supported, "timer");
+        } else {
+            request.headers.push(HeaderName::Supported, "100rel, timer");
             request.headers.push(HeaderName::ContentType, "application/sdp");
         }
+        propose(&mut request.headers, &self.config.limits);
         request.body = order.offer.clone();
         self.finish_request(&mut request);
         request
@@ -142,10 +157,11 @@ impl UserAgent {
     }
 
     fn invite_progress(&mut self, now: Instant, id: SessionId, response: &Received<Response>) {
+        let news = self.acknowledge_reliable(now, id, response);
         let Some(session) = self.sessions.get(&id) else { return };
         let status = response.message.status;
-        if !session.ended && status > 100 {
-            let body = Some(described_by(&response.message)).filter(|body| !body.is_empty());
+        if news && !session.ended && status > 100 {
+            let body = Self::early_description(&response.message);
             self.emit(Event::Provisional { session: id, status, body });
         }
         self.cancel_if_wanted(now, id);
@@ -164,7 +180,7 @@ impl UserAgent {
         if let Some(cancel) = self.transactions.cancel(now, calling.transaction) {
             let give_up = now + self.config.timers.transaction_timeout();
             calling.cancel = CancelState::Sent { give_up };
-            self.owners.insert(cancel, Owner::Cancel);
+            self.owners.insert(cancel, Owner::Silent);
             self.settle(id);
         }
     }
@@ -190,44 +206,85 @@ impl UserAgent {
             return;
         }
         let ours = self.sessions.get(&id).is_some_and(|session| session.waits_for(transaction));
-        self.acknowledge(transaction, if ours { Some(id) } else { None }, &dialog, response, destination);
-        let Some(session) = self.sessions.get_mut(&id).filter(|_| ours) else {
-            self.send_bye(now, &mut dialog, destination, None);
+        if !ours {
+            if !self.owes_ack(id, transaction, &dialog) {
+                let cseq = response.essential.cseq.number;
+                self.send_ack(transaction, &dialog, cseq, &Headers::default(), Bytes::new(), destination);
+                self.send_bye(now, &mut dialog, destination, None);
+            }
             return;
-        };
+        }
+        self.drop_early(id, Some(&mut dialog));
         self.dialogs.insert(dialog.id.clone(), id);
-        if session.ended {
+        self.confirm_call(now, transaction, id, dialog, response);
+    }
+
+    /// Whether this 200 has come again before the user has answered its offer.
+    fn owes_ack(&mut self, id: SessionId, transaction: TransactionId, dialog: &Dialog) -> bool {
+        self.established_mut(id).is_some_and(|established| {
+            let owed = established.owed.as_ref().is_some_and(|owed| owed.transaction == transaction);
+            owed && established.dialog.id == dialog.id
+        })
+    }
+
+    /// The 2xx that is the call: ACK at once, or (if it carries the offer) once the user has answered.
+    fn confirm_call(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        id: SessionId,
+        mut dialog: Dialog,
+        response: &Received<Response>,
+    ) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let SessionState::Calling(calling) = &session.state else { return };
+        let (ended, destination) = (session.ended, session.destination);
+        let offer = calling.request.body.clone();
+        let mut credentials = Headers::default();
+        // Section 13.2.2.4: the ACK carries the same credentials as its INVITE.
+        for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
+            for value in calling.request.headers.all(&name) {
+                credentials.push_value(name.clone(), value.clone());
+            }
+        }
+        let cseq = response.essential.cseq.number;
+        if ended {
+            self.send_ack(transaction, &dialog, cseq, &credentials, Bytes::new(), destination);
             self.send_bye(now, &mut dialog, destination, Some(id));
             let releasing = Box::new(Releasing { dialog, challenged: false });
             self.set_state(id, SessionState::Releasing(releasing));
-        } else {
-            let established = Established { dialog, unacknowledged: None, offer: None, release: false };
-            session.state = SessionState::Established(Box::new(established));
-            self.settle(id);
-            let source = self.response_source.unwrap_or(destination);
-            self.emit(Event::Answered { session: id, body: described_by(&response.message), source });
+            return;
         }
+        let timer = timer_of_response(now, &response.message.headers, &self.config.limits);
+        let late = offer.is_empty();
+        let mut established = Established::new(dialog.clone(), offer, timer);
+        if late {
+            established.owed = Some(OwedAck { transaction, cseq, credentials });
+        } else {
+            self.send_ack(transaction, &dialog, cseq, &credentials, Bytes::new(), destination);
+        }
+        self.set_state(id, SessionState::Established(Box::new(established)));
+        let source = self.response_source.unwrap_or(destination);
+        self.emit(Event::Answered { session: id, body: described_by(&response.message), source });
     }
 
     /// The ACK for a 2xx: a request of its own, kept to be repeated with each repeated 2xx.
-    fn acknowledge(
+    pub(super) fn send_ack(
         &mut self,
         transaction: TransactionId,
-        session: Option<SessionId>,
         dialog: &Dialog,
-        response: &Received<Response>,
+        cseq: u32,
+        credentials: &Headers,
+        body: Bytes,
         destination: SocketAddr,
     ) {
-        let mut ack = dialog.ack(response.essential.cseq.number);
-        if let Some(SessionState::Calling(calling)) =
-            session.and_then(|id| self.sessions.get(&id)).map(|session| &session.state)
-        {
-            // Section 13.2.2.4: the ACK carries the same credentials as its INVITE.
-            for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
-                for value in calling.request.headers.all(&name) {
-                    ack.headers.push_value(name.clone(), value.clone());
-                }
-            }
+        let mut ack = dialog.ack(cseq);
+        for (name, value) in credentials.iter() {
+            ack.headers.push_value(name.clone(), value.clone());
+        }
+        if !body.is_empty() {
+            ack.headers.push(HeaderName::ContentType, "application/sdp");
+            ack.body = body;
         }
         self.finish_request(&mut ack);
         let ack = Transmit { destination, payload: write(&Message::Request(ack)) };
@@ -255,17 +312,23 @@ impl UserAgent {
         self.forget(id);
     }
 
-    /// After a challenge of the trunk: the same INVITE with credentials, in a new transaction.
+    /// After a challenge of the trunk, or 422: the same INVITE once more, in a new transaction.
     fn repeat_invite(&mut self, now: Instant, id: SessionId, response: &Received<Response>) -> Option<()> {
         let session = self.sessions.get(&id).filter(|session| !session.ended)?;
-        let (trunk, destination) = (session.trunk?, session.destination);
+        let (trunk, destination) = (session.trunk, session.destination);
         let SessionState::Calling(calling) = &session.state else { return None };
         let (mut request, challenges) = (calling.request.clone(), calling.challenges);
-        let trunk = self.trunks.get(&trunk)?.trunk.clone();
-        self.authorize(&mut request, &trunk, challenges, response)?;
+        if challenges <= MOST_CHALLENGES && raise_interval(&mut request, response).is_some() {
+            self.finish_request(&mut request);
+        } else {
+            let trunk = self.trunks.get(&trunk?)?.trunk.clone();
+            self.authorize(&mut request, &trunk, challenges, response)?;
+        }
+        self.drop_early(id, None);
         let transaction = self.send_invite(now, request.clone(), id, destination);
         let challenges = challenges + 1;
-        let calling = Calling { transaction, request, challenges, cancel: CancelState::NotWanted };
+        let cancel = CancelState::NotWanted;
+        let calling = Calling { transaction, request, challenges, cancel, early: Vec::new() };
         self.set_state(id, SessionState::Calling(Box::new(calling)));
         Some(())
     }
@@ -285,7 +348,9 @@ impl UserAgent {
             _ => return None,
         };
         let offered = Challenge::all(&response.message.headers, &asked);
-        let again = offered.iter().any(|challenge| challenge.stale);
+        // A proxy on the way may ask after the peer has, or the other way round (RFC 3261 section 22.3).
+        let first = request.headers.first(&answered).is_none();
+        let again = first || offered.iter().any(|challenge| challenge.stale);
         if challenges >= MOST_CHALLENGES || (challenges > 0 && !again) {
             return None;
         }
@@ -325,7 +390,8 @@ impl UserAgent {
         let session = self.sessions.get(&id)?;
         let (trunk, destination) = (self.trunks.get(&session.trunk?)?.trunk.clone(), session.destination);
         let SessionState::Releasing(releasing) = &session.state else { return None };
-        if releasing.challenged {
+        // Our digest is for the trunk itself, wherever the peer has moved its dialog to.
+        if releasing.challenged || destination != trunk.peer {
             return None;
         }
         let mut dialog = releasing.dialog.clone();
@@ -364,6 +430,8 @@ impl UserAgent {
 
     /// BYE; an offer the user has not answered is refused.
     pub(super) fn release(&mut self, now: Instant, id: SessionId) {
+        // A 200 must be acknowledged before the BYE, whatever it offers.
+        self.acknowledge_offer(now, id, None);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let destination = session.destination;
         let SessionState::Established(established) = &mut session.state else { return };

@@ -8,11 +8,17 @@ use bytes::Bytes;
 use super::UserAgent;
 use super::api::{Datagram, EndCause};
 use super::compose::ALLOW;
+use super::session_timer::timer_of_request;
 use crate::dialog::Dialog;
+use crate::guard::is_scanner;
 use crate::message::{Answer, HeaderName, Message, Method, Received, Request, Uri, read};
 
 impl UserAgent {
     pub(super) fn receive(&mut self, now: Instant, datagram: Datagram<'_>) {
+        if !self.guard.admit(now, datagram.source) && !self.is_exempt(datagram.source) {
+            return;
+        }
+        self.asked_bytes = datagram.payload.len();
         let limit = self.config.limits.message_bytes;
         // One byte more than the limit is enough for the reader to see that it is exceeded.
         let payload = datagram.payload.get(..limit.saturating_add(1)).unwrap_or(datagram.payload);
@@ -37,7 +43,22 @@ impl UserAgent {
         }
     }
 
+    /// Whether the guard has no say: trusted peers and trunks.
+    pub(super) fn is_exempt(&self, source: SocketAddr) -> bool {
+        self.config.trusted_peers.iter().any(|range| range.contains(source.ip()))
+            || self.trunks.values().any(|entry| entry.trunk.owns(source))
+    }
+
+    /// A scanner gets no answer: it would go on asking.
+    fn is_scan(&self, request: &Received<Request>, source: SocketAddr) -> bool {
+        let user_agent = request.message.headers.first(&HeaderName::UserAgent);
+        user_agent.is_some_and(|value| is_scanner(&value.text())) && !self.is_exempt(source)
+    }
+
     fn receive_request(&mut self, now: Instant, mut request: Received<Request>, source: SocketAddr) {
+        if self.is_scan(&request, source) {
+            return;
+        }
         request.essential.via.stamp(source);
         let via = request.essential.via.to_string();
         request.message.headers.replace_first_value(&HeaderName::Via, &via);
@@ -45,7 +66,7 @@ impl UserAgent {
             return;
         }
         if request.message.method == Method::Ack {
-            self.receive_ack(now, &request);
+            self.receive_ack(now, &request, source);
         } else if request.message.method == Method::Cancel {
             self.receive_cancel(now, &request, source);
         } else {
@@ -56,7 +77,7 @@ impl UserAgent {
     fn receive_new(&mut self, now: Instant, request: Received<Request>, source: SocketAddr) {
         let in_dialog = request.essential.to.tag().is_some();
         if let Some(status) = self.refusal(&request, in_dialog) {
-            self.refuse(&request, source, status);
+            self.refuse(now, &request, source, status);
         } else if in_dialog {
             self.receive_in_dialog(now, request, source);
         } else if request.message.method == Method::Invite {
@@ -72,24 +93,22 @@ impl UserAgent {
     fn refusal(&self, request: &Received<Request>, in_dialog: bool) -> Option<u16> {
         match &request.message.method {
             Method::Other(_) => return Some(501),
-            Method::Info
-            | Method::Message
-            | Method::Notify
-            | Method::Prack
-            | Method::Publish
-            | Method::Refer
-            | Method::Subscribe
-            | Method::Update => {
+            Method::Message | Method::Notify | Method::Publish | Method::Subscribe => {
                 let known = !in_dialog || self.dialogs.contains_key(&Dialog::id_of(request));
                 return Some(if known { 405 } else { 481 });
             }
-            Method::Bye if !in_dialog => return Some(481),
+            Method::Refer if !in_dialog => return Some(405),
+            Method::Bye | Method::Info | Method::Prack | Method::Update if !in_dialog => return Some(481),
             Method::Ack
             | Method::Bye
             | Method::Cancel
+            | Method::Info
             | Method::Invite
             | Method::Options
-            | Method::Register => {}
+            | Method::Prack
+            | Method::Refer
+            | Method::Register
+            | Method::Update => {}
         }
         let foreign = match &request.message.uri {
             Uri::Sip(_) => false,
@@ -99,19 +118,29 @@ impl UserAgent {
         if foreign {
             return Some(416);
         }
-        let required = !request.message.headers.tokens(&HeaderName::Require).is_empty();
-        required.then_some(420)
+        (!unsupported(request).is_empty()).then_some(420)
     }
 
-    pub(super) fn refuse(&mut self, request: &Received<Request>, source: SocketAddr, status: u16) {
+    pub(super) fn refuse(
+        &mut self,
+        now: Instant,
+        request: &Received<Request>,
+        source: SocketAddr,
+        status: u16,
+    ) {
         let tag = self.stateless_tag(request);
         let mut response = self.response_to(request, status, Some(&tag));
         match status {
             405 | 501 => response.headers.push(HeaderName::Allow, ALLOW),
             415 => response.headers.push(HeaderName::Accept, "application/sdp"),
             420 => {
-                let required = request.message.headers.tokens(&HeaderName::Require).join(", ");
-                response.headers.push(HeaderName::Unsupported, required);
+                response.headers.push(HeaderName::Unsupported, unsupported(request).join(", "));
+            }
+            422 => {
+                let limits = &self.config.limits;
+                if let Err(shortest) = timer_of_request(now, &request.message.headers, limits) {
+                    response.headers.push_typed(&shortest);
+                }
             }
             _ => {}
         }
@@ -138,7 +167,10 @@ impl UserAgent {
             self.answer_statelessly(request, source, 503);
             return;
         };
-        let tag = self.stateless_tag(request);
+        // Section 9.2: the same To tag as in the 487.
+        let dialog = self.ringing.get(&invite).and_then(|session| self.sessions.get(session));
+        let dialog = dialog.and_then(|session| session.dialog_ids().first().map(|id| id.local_tag.clone()));
+        let tag = dialog.unwrap_or_else(|| self.stateless_tag(request));
         let response = self.response_to(request, 200, Some(&tag));
         self.transactions.respond(now, transaction, response);
         if let Some(session) = self.ringing.get(&invite).copied() {
@@ -146,4 +178,12 @@ impl UserAgent {
             self.cancel_offer(now, session);
         }
     }
+}
+
+/// The extensions a request requires and we do not have (RFC 3261 section 8.2.2.3). 100rel means something in an
+/// INVITE only (RFC 3262 section 3), but it does no harm elsewhere.
+fn unsupported(request: &Received<Request>) -> Vec<String> {
+    let mut required = request.message.headers.tokens(&HeaderName::Require);
+    required.retain(|option| !["100rel", "timer"].iter().any(|ours| option.eq_ignore_ascii_case(ours)));
+    required
 }

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::UserAgent;
-use crate::auth::{Account, Verdict};
-use crate::message::header::Authorization;
+use super::api::{DeviceAccount, Event};
+use crate::auth::{Account, DigestAlgorithm, Verdict};
+use crate::message::header::{Authorization, Challenge};
 use crate::message::{HeaderName, Received, Request, Response, TypedHeader, Uri};
 use crate::registrar::{AddressOfRecord, RegisterRefusal};
 
@@ -78,7 +79,7 @@ impl UserAgent {
             .filter_map(|value| Authorization::parse(&value.text()).ok())
             .find(|authorization| authorization.0.realm == realm);
         let Some(Authorization(credentials)) = credentials else {
-            return self.challenge(now, request, source, &realm, false);
+            return self.challenge(now, request, source, (&domain, &realm), false);
         };
         let device = AddressOfRecord { user: credentials.username.clone(), domain };
         let account = self.devices.get(&device).map(|account| Account {
@@ -88,10 +89,20 @@ impl UserAgent {
             ha1_sha256: account.ha1_sha256.as_ref(),
         });
         let target = (&request.message.method, &request.message.uri);
-        match self.digest.check(now, source.ip(), target, &credentials, account) {
-            Verdict::Accepted if self.may_claim(&device, claimed) => Authentication::Device(device),
+        let verdict = self.digest.check(now, source.ip(), target, &credentials, account);
+        // Only one who sees what is sent to this address can come here: the nonce was made for it.
+        if verdict == Verdict::Forbidden {
+            self.wrong_digest(now, source);
+        }
+        match verdict {
+            Verdict::Accepted if self.may_claim(&device, claimed) => {
+                self.guard.proved(now, source);
+                Authentication::Device(device)
+            }
             Verdict::Accepted | Verdict::Forbidden => self.refusing(request, 403),
-            Verdict::Challenge { stale } => self.challenge(now, request, source, &realm, stale),
+            Verdict::Challenge { stale } => {
+                self.challenge(now, request, source, (&device.domain, &realm), stale)
+            }
             Verdict::Malformed => self.refusing(request, 400),
         }
     }
@@ -106,14 +117,50 @@ impl UserAgent {
         now: Instant,
         request: &Received<Request>,
         source: SocketAddr,
-        realm: &str,
+        (domain, realm): (&str, &str),
         stale: bool,
     ) -> Authentication {
-        let challenge = self.digest.challenge(now, source.ip(), realm, stale);
+        let md5 = self.digest.challenge(now, source.ip(), realm, stale);
         let tag = self.stateless_tag(request);
         let mut response = self.response_to(request, 401, Some(&tag));
-        response.headers.push(HeaderName::WwwAuthenticate, challenge.to_string());
+        let plain = response.clone();
+        if self.knows_sha256(domain) {
+            // RFC 8760 section 2.4: the one we like best stands first.
+            let algorithm = Some(DigestAlgorithm::Sha256.name().to_owned());
+            let sha256 = Challenge { algorithm, ..md5.clone() };
+            response.headers.push(HeaderName::WwwAuthenticate, sha256.to_string());
+        }
+        response.headers.push(HeaderName::WwwAuthenticate, md5.to_string());
+        if self.is_too_long(&response) {
+            response = plain;
+            response.headers.push(HeaderName::WwwAuthenticate, md5.to_string());
+        }
         Authentication::Refused(response)
+    }
+
+    /// Too many wrong passwords from one address end in silence.
+    fn wrong_digest(&mut self, now: Instant, source: SocketAddr) {
+        if self.is_exempt(source) {
+            return;
+        }
+        if let Some((address, until)) = self.guard.wrong_digest(now, source) {
+            self.emit(Event::Banned { address, until });
+        }
+    }
+
+    fn knows_sha256(&self, domain: &str) -> bool {
+        self.realms.contains_key(domain) && !self.without_sha256.contains_key(domain)
+    }
+
+    /// A device is about to be put in, changed or removed.
+    pub(super) fn count_hashes(&mut self, device: &AddressOfRecord, new: Option<&DeviceAccount>) {
+        let lacks = |account: Option<&DeviceAccount>| account.is_some_and(|it| it.ha1_sha256.is_none());
+        let (before, after) = (lacks(self.devices.get(device)), lacks(new));
+        let count = self.without_sha256.entry(device.domain.clone()).or_default();
+        *count = count.saturating_add(usize::from(after)).saturating_sub(usize::from(before));
+        if *count == 0 {
+            self.without_sha256.remove(&device.domain);
+        }
     }
 
     /// The domain of ours that an address belongs to; phones configured with our address instead of a domain

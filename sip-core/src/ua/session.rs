@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::api::{SessionId, Trunk, TrunkId};
+use super::reliable::Reliable;
+use super::session_timer::SessionTimer;
 use crate::dialog::{Dialog, DialogId};
-use crate::message::{Received, Request, Response, session_description};
+use crate::message::{Headers, Received, Request, Response, session_description};
 use crate::transaction::{TransactionId, Transmit};
 
 /// One session, from INVITE to the end of its BYE.
@@ -43,6 +45,16 @@ pub(super) struct Calling {
     /// Challenges answered so far.
     pub(super) challenges: u8,
     pub(super) cancel: CancelState,
+    /// Dialogs made by provisional responses that had to be acknowledged (RFC 3262).
+    pub(super) early: Vec<EarlyDialog>,
+}
+
+/// A dialog of our INVITE before its final response.
+#[derive(Debug)]
+pub(super) struct EarlyDialog {
+    pub(super) dialog: Dialog,
+    /// RSeq of the last provisional response acknowledged.
+    pub(super) rseq: u32,
 }
 
 /// How far the wish to cancel has come.
@@ -62,7 +74,11 @@ pub(super) struct Incoming {
     pub(super) transaction: TransactionId,
     /// The INVITE without its body.
     pub(super) request: Received<Request>,
+    /// Whether the INVITE carried an offer.
+    pub(super) offered: bool,
     pub(super) dialog: Dialog,
+    /// Present if the peer wants provisional responses to be reliable.
+    pub(super) reliable: Option<Reliable>,
 }
 
 #[derive(Debug)]
@@ -70,10 +86,76 @@ pub(super) struct Established {
     pub(super) dialog: Dialog,
     /// A 200 of ours that no ACK has come for.
     pub(super) unacknowledged: Option<Unacknowledged>,
-    /// A re-INVITE that the user has to answer.
+    /// A 200 of the peer whose ACK waits for the user's answer.
+    pub(super) owed: Option<OwedAck>,
+    /// A re-INVITE or UPDATE that the user has to answer.
     pub(super) offer: Option<PendingOffer>,
+    /// Our own offers.
+    pub(super) reoffer: Reoffer,
+    /// Our last session description.
+    pub(super) local: Bytes,
+    pub(super) timer: Option<SessionTimer>,
+    /// CSeq number of the peer's last offer that was refused, and the status: what comes again gets the same.
+    pub(super) refused: Option<(u32, u16)>,
+    /// CSeq number of the INVITE, if it was the peer's: it may come again on another way.
+    pub(super) invite_cseq: Option<u32>,
+    /// RSeq of a provisional response that our 200 has overtaken: its PRACK may still come.
+    pub(super) overtaken: Option<u32>,
     /// The user has hung up, but BYE must wait for the ACK (RFC 3261 section 15).
     pub(super) release: bool,
+}
+
+impl Established {
+    pub(super) fn new(dialog: Dialog, local: Bytes, timer: Option<SessionTimer>) -> Self {
+        Self {
+            dialog,
+            unacknowledged: None,
+            owed: None,
+            offer: None,
+            reoffer: Reoffer::default(),
+            local,
+            timer,
+            overtaken: None,
+            refused: None,
+            invite_cseq: None,
+            release: false,
+        }
+    }
+
+    /// Whether an offer is on its way in either direction, so that another one must wait
+    /// (RFC 3261 section 14.1).
+    pub(super) fn is_negotiating(&self) -> bool {
+        self.unacknowledged.is_some()
+            || self.owed.is_some()
+            || self.offer.is_some()
+            || self.reoffer.under_way.is_some()
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        let answer = self.unacknowledged.as_ref().map(|waiting| waiting.repeat_at.min(waiting.give_up));
+        let timer = self.timer.as_ref().and_then(SessionTimer::next);
+        [answer, self.reoffer.retry_at, timer].into_iter().flatten().min()
+    }
+}
+
+/// The ACK that an INVITE without offer still owes: it carries the answer (RFC 3261 section 13.2.2.4).
+#[derive(Debug)]
+pub(super) struct OwedAck {
+    pub(super) transaction: TransactionId,
+    pub(super) cseq: u32,
+    /// Those of the INVITE.
+    pub(super) credentials: Headers,
+}
+
+/// Our own re-INVITEs: at most one on its way, at most one wanted after it.
+#[derive(Debug, Default)]
+pub(super) struct Reoffer {
+    /// What the user wants to offer next.
+    pub(super) wanted: Option<Bytes>,
+    /// The re-INVITE that waits for its final response.
+    pub(super) under_way: Option<TransactionId>,
+    /// Not before this: the last one met one of the peer's (491).
+    pub(super) retry_at: Option<Instant>,
 }
 
 /// A 200 that is repeated until its ACK comes (RFC 3261 section 13.3.1.4).
@@ -83,6 +165,8 @@ pub(super) struct Unacknowledged {
     pub(super) cseq: u32,
     /// Whether this answers the first INVITE, so that the ACK is worth an event.
     pub(super) first: bool,
+    /// Whether the 200 carried an offer, so that its ACK carries the answer.
+    pub(super) offered: bool,
     pub(super) interval: Duration,
     pub(super) repeat_at: Instant,
     pub(super) give_up: Instant,
@@ -101,6 +185,14 @@ pub(super) struct Releasing {
 }
 
 impl Session {
+    /// Whether this transaction is the INVITE the session waits for.
+    pub(super) fn waits_for(&self, transaction: TransactionId) -> bool {
+        match &self.state {
+            SessionState::Calling(calling) => calling.transaction == transaction,
+            SessionState::Incoming(_) | SessionState::Established(_) | SessionState::Releasing(_) => false,
+        }
+    }
+
     /// When this session wants to be looked at.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         match &self.state {
@@ -108,20 +200,41 @@ impl Session {
                 CancelState::Sent { give_up } => Some(give_up),
                 CancelState::NotWanted | CancelState::Wanted => None,
             },
-            SessionState::Established(established) => {
-                established.unacknowledged.as_ref().map(|waiting| waiting.repeat_at.min(waiting.give_up))
-            }
-            SessionState::Incoming(_) | SessionState::Releasing(_) => None,
+            SessionState::Incoming(incoming) => incoming.reliable.as_ref().and_then(Reliable::next_timeout),
+            SessionState::Established(established) => established.next_timeout(),
+            SessionState::Releasing(_) => None,
         }
     }
 
-    /// The dialog under which the peer's requests find this session.
-    pub(super) fn dialog_id(&self) -> Option<&DialogId> {
+    /// The dialogs under which the peer's requests find this session.
+    pub(super) fn dialog_ids(&self) -> Vec<&DialogId> {
         match &self.state {
-            SessionState::Calling(_) => None,
-            SessionState::Incoming(incoming) => Some(&incoming.dialog.id),
-            SessionState::Established(established) => Some(&established.dialog.id),
-            SessionState::Releasing(releasing) => Some(&releasing.dialog.id),
+            SessionState::Calling(calling) => calling.early.iter().map(|early| &early.dialog.id).collect(),
+            SessionState::Incoming(incoming) => vec![&incoming.dialog.id],
+            SessionState::Established(established) => vec![&established.dialog.id],
+            SessionState::Releasing(releasing) => vec![&releasing.dialog.id],
+        }
+    }
+
+    /// The dialog with this identifier.
+    pub(super) fn dialog_mut(&mut self, id: &DialogId) -> Option<&mut Dialog> {
+        let dialog = match &mut self.state {
+            SessionState::Calling(calling) => {
+                let early = calling.early.iter_mut().find(|early| early.dialog.id == *id);
+                return early.map(|early| &mut early.dialog);
+            }
+            SessionState::Incoming(incoming) => &mut incoming.dialog,
+            SessionState::Established(established) => &mut established.dialog,
+            SessionState::Releasing(releasing) => &mut releasing.dialog,
+        };
+        Some(dialog)
+    }
+
+    /// The state of an established session.
+    pub(super) fn established_mut(&mut self) -> Option<&mut Established> {
+        match &mut self.state {
+            SessionState::Established(established) => Some(established),
+            SessionState::Calling(_) | SessionState::Incoming(_) | SessionState::Releasing(_) => None,
         }
     }
 }
@@ -140,8 +253,38 @@ pub(super) enum Owner {
     Bye { session: Option<SessionId> },
     /// A REGISTER to a trunk.
     Register(Box<Registering>),
-    /// A CANCEL: its answer says nothing.
-    Cancel,
+    /// A re-INVITE; outlives its session to acknowledge a late 200.
+    Reinvite(Box<Reinvite>),
+    /// An UPDATE that keeps a session alive.
+    Update(Box<Updating>),
+    /// An OPTIONS that asks whether the trunk is there.
+    Probe(TrunkId),
+    /// A CANCEL or PRACK: its answer says nothing.
+    Silent,
+}
+
+/// A re-INVITE of ours.
+#[derive(Debug)]
+pub(super) struct Reinvite {
+    pub(super) session: SessionId,
+    pub(super) dialog: Dialog,
+    pub(super) destination: SocketAddr,
+    /// The request, to be sent again with credentials.
+    pub(super) request: Request,
+    pub(super) challenges: u8,
+    /// It only keeps the session alive.
+    pub(super) refresh: bool,
+    /// The ACK, once there is one.
+    pub(super) ack: Option<Transmit>,
+}
+
+/// An UPDATE of ours.
+#[derive(Debug)]
+pub(super) struct Updating {
+    pub(super) session: SessionId,
+    /// The request, to be sent again with credentials.
+    pub(super) request: Request,
+    pub(super) challenges: u8,
 }
 
 /// A REGISTER on its way to a trunk.
@@ -160,14 +303,4 @@ pub(super) struct Registering {
 /// refused.
 pub(super) fn described_by(response: &Response) -> Bytes {
     session_description(&response.headers, &response.body).unwrap_or_default()
-}
-
-impl Session {
-    /// Whether this transaction is the INVITE the session waits for.
-    pub(super) fn waits_for(&self, transaction: TransactionId) -> bool {
-        match &self.state {
-            SessionState::Calling(calling) => calling.transaction == transaction,
-            SessionState::Incoming(_) | SessionState::Established(_) | SessionState::Releasing(_) => false,
-        }
-    }
 }

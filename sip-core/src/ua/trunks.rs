@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::UserAgent;
 use super::api::{Event, Trunk, TrunkId};
+use super::probe::Probe;
 use super::session::{Owner, Registering};
 use crate::message::header::{Contact, Expires, From, MinExpires, NameAddr, RetryAfter, To};
 use crate::message::{HeaderName, Host, Method, Received, Request, Response, SipUri, Uri};
@@ -15,6 +16,14 @@ use crate::transaction::TransactionId;
 pub(super) struct TrunkEntry {
     pub(super) trunk: Trunk,
     registration: Option<Registration>,
+    pub(super) probe: Option<Probe>,
+}
+
+impl TrunkEntry {
+    /// Whether the trunk has accepted our registration, or wants none.
+    pub(super) fn is_registered(&self) -> bool {
+        self.registration.as_ref().is_none_or(Registration::is_up)
+    }
 }
 
 impl UserAgent {
@@ -23,15 +32,20 @@ impl UserAgent {
         if self.trunks.get(&id).is_some_and(|entry| entry.trunk == trunk) {
             return;
         }
+        let every = self.trunks.get(&id).and_then(|entry| entry.probe.as_ref()).map(|probe| probe.every);
         self.remove_trunk(now, id);
         let call_id = format!("{}{}", self.random.token(), self.random.token());
         let registration = trunk.registration.as_ref().map(|wanted| Registration::new(now, wanted, call_id));
-        self.trunks.insert(id, TrunkEntry { trunk, registration });
+        self.trunks.insert(id, TrunkEntry { trunk, registration, probe: None });
         self.register_with_trunk(now, id);
+        if every.is_some() {
+            self.probe_trunk(now, id, every);
+        }
     }
 
     pub(super) fn remove_trunk(&mut self, now: Instant, id: TrunkId) {
         self.stop_registration(now, id);
+        self.probe_trunk(now, id, None);
         self.trunks.remove(&id);
     }
 
@@ -142,10 +156,17 @@ impl UserAgent {
     fn report_trunk(&mut self, trunk: TrunkId, change: Option<RegistrationChange>) {
         self.settle_trunk(trunk);
         match change {
+            // Registered, but it answers no probes: the second answer will tell.
+            Some(RegistrationChange::Up) if self.is_probed_down(trunk) => {}
             Some(RegistrationChange::Up) => self.emit(Event::TrunkUp { trunk }),
             Some(RegistrationChange::Down(status)) => self.emit(Event::TrunkDown { trunk, status }),
             None => {}
         }
+    }
+
+    fn is_probed_down(&self, id: TrunkId) -> bool {
+        let probe = self.trunks.get(&id).and_then(|entry| entry.probe.as_ref());
+        probe.is_some_and(|probe| probe.up == Some(false))
     }
 
     /// A challenged REGISTER was sent again with the next CSeq number.

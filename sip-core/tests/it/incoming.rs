@@ -113,9 +113,9 @@ fn s1_nothing_but_options_works_for_strangers() {
         ("REFER", "405"),
         ("PUBLISH", "405"),
         ("NOTIFY", "405"),
-        ("INFO", "405"),
-        ("UPDATE", "405"),
-        ("PRACK", "405"),
+        ("INFO", "481"),
+        ("UPDATE", "481"),
+        ("PRACK", "481"),
         ("DANCE", "501"),
     ] {
         network.send(stranger, &request(method, ROOM, FROM, ROOM, 1, ""));
@@ -142,10 +142,10 @@ fn s1_nothing_but_options_works_for_strangers() {
 #[test]
 fn what_we_do_not_support_is_named() {
     let mut network = trusting();
-    network.send(PHONE, &invite(1, "Require: 100rel, foo\r\n"));
+    network.send(PHONE, &invite(1, "Require: 100rel, foo, timer, bar\r\n"));
     let answer = network.take_one(PHONE);
     assert!(answer.starts_with("SIP/2.0 420 "));
-    assert_eq!(header(&answer, "Unsupported"), "100rel, foo");
+    assert_eq!(header(&answer, "Unsupported"), "foo, bar");
     network.send(PHONE, &invite(2, "").replace("INVITE sip:900000001@acme.test", "INVITE isbn:2983792873"));
     assert!(network.take_one(PHONE).starts_with("SIP/2.0 416 "));
     network.run_until_idle();
@@ -227,6 +227,7 @@ fn a_cancel_from_the_caller_ends_the_ringing() {
     let texts = network.take(PHONE);
     assert!(texts[0].starts_with("SIP/2.0 200 ") && texts[1].starts_with("SIP/2.0 487 "), "{texts:#?}");
     assert_eq!(header(&texts[1], "CSeq"), "1 INVITE");
+    assert_eq!(header(&texts[0], "To"), header(&texts[1], "To"));
     assert_eq!(network.take_events(GATEWAY), [Event::Ended { session: IN, cause: EndCause::RemoteCancel }]);
     network.run_until_idle();
 }
@@ -257,6 +258,47 @@ fn an_invite_that_comes_on_two_ways_is_taken_once() {
     network.send(PHONE, &invite(1, "").replace("tag=phone", "tag=else").replace("bKi1", "bKthird"));
     assert!(network.take_one(PHONE).starts_with("SIP/2.0 100 "));
     network.command(GATEWAY, Command::Shutdown);
+    network.run_until_idle();
+}
+
+#[test]
+fn s1_a_device_on_a_trusted_address_proves_itself_all_the_same() {
+    let mut network = trusting();
+    network.command(GATEWAY, Command::PutDevice(account("103a", "acme.test", "103a-secret")));
+    network.send(PHONE, &invite(1, ""));
+    let challenge = network.take_one(PHONE);
+    assert!(challenge.starts_with("SIP/2.0 401 "), "{challenge}");
+    let wrong = authorize(&challenge, "INVITE", ROOM, "103a", "guess", 1);
+    network.send(PHONE, &invite(2, &wrong));
+    assert!(network.take_one(PHONE).starts_with("SIP/2.0 403 "));
+    let proof = authorize(&challenge, "INVITE", ROOM, "103a", "103a-secret", 2);
+    network.send(PHONE, &invite(3, &proof));
+    assert_eq!(incoming(&mut network).origin, Origin::Device(device("103a", "acme.test")));
+    network.command(GATEWAY, Command::Shutdown);
+    network.run_until_idle();
+}
+
+#[test]
+fn an_invite_that_comes_on_another_way_after_the_answer_is_not_a_second_call() {
+    let mut network = trusting();
+    network.send(PHONE, &invite(1, ""));
+    network.command(GATEWAY, Command::Accept { session: IN, body: Bytes::from_static(b"v=0\r\n") });
+    network.run_for(Duration::from_millis(50));
+    network.take(PHONE);
+    network.send(PHONE, &invite(1, "").replace("bKi1", "bKother"));
+    assert!(network.take(PHONE).iter().any(|text| text.starts_with("SIP/2.0 482 ")));
+    network.command(GATEWAY, Command::Shutdown);
+    network.run_until_idle();
+}
+
+#[test]
+fn d20_a_description_without_a_common_codec_is_refused_with_a_warning() {
+    let mut network = trusting();
+    network.send(PHONE, &invite(1, ""));
+    network.command(GATEWAY, Command::Reject { session: IN, status: 488 });
+    network.run_for(Duration::from_millis(50));
+    let refusal = network.take(PHONE).pop().unwrap();
+    assert_eq!(header(&refusal, "Warning"), "305 acme.test \"Incompatible media format\"");
     network.run_until_idle();
 }
 

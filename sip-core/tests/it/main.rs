@@ -11,12 +11,14 @@
 )]
 
 mod calls;
+mod guard;
 mod identity;
 mod incoming;
 mod properties;
 mod races;
 mod reader;
 mod registrar;
+mod sessions;
 mod support;
 mod torture;
 mod trunk;

@@ -223,9 +223,23 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         sip_like().prop_map(Step::Bytes),
         (0_u8..8, 0_u8..4, 0_u8..4, any::<bool>()).prop_map(|(m, c, n, t)| Step::Request(m, c, n, t)),
-        (0_u8..7).prop_map(Step::Command),
+        (0_u8..9).prop_map(Step::Command),
         any::<u16>().prop_map(Step::Wait),
     ]
+}
+
+/// Calls differ in what they ask for: reliable ringing, session timers, a description or none.
+fn extras(call: u8, sent: &str) -> String {
+    let rseq =
+        sent.rfind("\r\nRSeq: ").and_then(|at| sent.get(at + 8..)).and_then(|text| text.lines().next());
+    let rack = rseq.map(|rseq| format!("RAck: {rseq} 1 INVITE\r\n")).unwrap_or_default();
+    let timer = "Supported: timer\r\nSession-Expires: 100;refresher=uas\r\nAllow: UPDATE\r\n";
+    match call {
+        0 => format!("{rack}Require: 100rel\r\n{timer}"),
+        1 => "Session-Expires: 1\r\nRefer-To: <sip:x@y>\r\n".to_owned(),
+        2 => format!("{rack}Require: 100rel, timer\r\n"),
+        _ => String::new(),
+    }
 }
 
 fn run(steps: &[Step]) -> Vec<u8> {
@@ -239,7 +253,7 @@ fn run(steps: &[Step]) -> Vec<u8> {
         match step {
             Step::Bytes(payload) => ua.handle_datagram(now, Datagram { source: addr(PHONE), payload }),
             Step::Request(method, call, cseq, tagged) => {
-                let names = ["INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "INFO", "UPDATE"];
+                let names = ["INVITE", "ACK", "BYE", "CANCEL", "PRACK", "REFER", "INFO", "UPDATE"];
                 let method = names[usize::from(*method)];
                 // Half of the requests claim the dialog whose tag was seen last.
                 let sent = String::from_utf8_lossy(&log).into_owned();
@@ -248,8 +262,10 @@ fn run(steps: &[Step]) -> Vec<u8> {
                 let tag = to.filter(|_| *tagged).map(|tag| format!(";tag={tag}")).unwrap_or_default();
                 let text = format!(
                     "{method} sip:1@acme.test SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK{call}{cseq}{}\r\n\
-                     From: <sip:2@h>;tag=f\r\nTo: <sip:1@acme.test>{tag}\r\nCall-ID: {call}\r\nCSeq: {cseq} {method}\r\n\r\n",
+                     From: <sip:2@h>;tag=f\r\nTo: <sip:1@acme.test>{tag}\r\nCall-ID: {call}\r\nCSeq: {cseq} {method}\r\n{}\r\n{}",
                     if *tagged { "t" } else { "" },
+                    extras(*call, &sent),
+                    if *call < 2 { "v=0\r\n" } else { "" },
                 );
                 ua.handle_datagram(now, Datagram { source: addr(PHONE), payload: text.as_bytes() });
             }
@@ -259,11 +275,13 @@ fn run(steps: &[Step]) -> Vec<u8> {
                 ua.handle_command(
                     now,
                     match kind {
-                        0 => Command::Provisional { session, status: 180, body: None },
+                        0 => Command::Provisional { session, status: 183, body: Some(body) },
                         1 => Command::Accept { session, body },
                         2 => Command::Reject { session, status: 486 },
                         3 => Command::HangUp { session },
                         4 => Command::AnswerOffer { session, body: Ok(body) },
+                        7 => Command::Offer { session, body },
+                        8 => Command::Offer { session: crate::support::CALL, body },
                         5 => crate::support::call(crate::support::to_number()),
                         _ => Command::HangUp { session: crate::support::CALL },
                     },

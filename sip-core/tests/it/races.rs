@@ -7,9 +7,9 @@ use sip_core::ua::{Command, EndCause, Event};
 
 use crate::support::*;
 
-const CONTACT: &str = "Contact: <sip:callee@192.0.2.2:5060>\r\nContent-Type: application/sdp\r\n";
+pub(crate) const CONTACT: &str = "Contact: <sip:callee@192.0.2.2:5060>\r\nContent-Type: application/sdp\r\n";
 
-fn calling() -> (Network, String) {
+pub(crate) fn calling() -> (Network, String) {
     let mut network = Network::gateway();
     network.command(GATEWAY, Command::PutTrunk(carrier_trunk()));
     network.command(GATEWAY, call(to_number()));
@@ -19,7 +19,7 @@ fn calling() -> (Network, String) {
     (network, invite)
 }
 
-fn methods(texts: &[String]) -> Vec<&str> {
+pub(crate) fn methods(texts: &[String]) -> Vec<&str> {
     texts.iter().map(|text| text.split(' ').next().unwrap()).collect()
 }
 
@@ -124,7 +124,7 @@ fn d38_bye_crossing_bye_ends_both() {
 }
 
 /// A request of the called side within the dialog our INVITE made.
-fn their_request(method: &str, invite: &str, cseq: u32, body: &str) -> String {
+pub(crate) fn their_request(method: &str, invite: &str, cseq: u32, body: &str) -> String {
     let (us, them) = (header(invite, "From"), header(invite, "To"));
     format!(
         "{method} sip:192.0.2.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bKt{method}{cseq}\r\n\
@@ -185,6 +185,61 @@ fn a_refused_offer_leaves_the_call_alone_and_an_old_cseq_is_out_of_order() {
     assert!(network.take_one(CARRIER).starts_with("SIP/2.0 500 "));
     network.send(CARRIER, &their_request("BYE", &invite, 6, ""));
     assert!(network.take_one(CARRIER).starts_with("SIP/2.0 200 "));
+    network.run_until_idle();
+}
+
+#[test]
+fn s2_nobody_else_may_speak_in_a_dialog_even_with_its_tags() {
+    let (mut network, invite) = calling();
+    network.send(CARRIER, &answer_to(&invite, "200 OK", "a", CONTACT, ANSWER));
+    network.take(CARRIER);
+    network.take_events(GATEWAY);
+    let stranger = "203.0.113.9:5060";
+    for (method, cseq) in [("INVITE", 1), ("BYE", 2), ("OPTIONS", 3)] {
+        network.send(stranger, &their_request(method, &invite, cseq, ""));
+        assert!(network.take_one(stranger).starts_with("SIP/2.0 481 "), "{method}");
+    }
+    assert_eq!(network.take_events(GATEWAY), []);
+    // The peer behind another port of the same host is still the peer.
+    network.send("192.0.2.2:9999", &their_request("BYE", &invite, 1, ""));
+    assert!(network.take_one("192.0.2.2:9999").starts_with("SIP/2.0 200 "));
+    network.run_until_idle();
+}
+
+#[test]
+fn s6_a_bye_that_went_elsewhere_shows_no_digest() {
+    let (mut network, invite) = calling();
+    let mut trunk = carrier_trunk();
+    trunk.sources = vec!["192.0.2.0/24".parse().unwrap()];
+    trunk.credentials =
+        Some(sip_core::ua::Credentials { user: "u".into(), realm: None, password: "p".into() });
+    network.command(GATEWAY, Command::PutTrunk(trunk));
+    network.send(CARRIER, &answer_to(&invite, "200 OK", "a", CONTACT, ANSWER));
+    network.take(CARRIER);
+    let elsewhere = "192.0.2.99:5060";
+    network.send(elsewhere, &their_request("INVITE", &invite, 1, OFFER));
+    network.take(elsewhere);
+    network.command(GATEWAY, Command::HangUp { session: CALL });
+    network.run_for(Duration::from_millis(50));
+    let bye = network.take(elsewhere).pop().unwrap();
+    assert!(bye.starts_with("BYE "));
+    let challenge = "WWW-Authenticate: Digest realm=\"x\", nonce=\"n\"\r\n";
+    network.send(elsewhere, &answer_to(&bye, "401 Unauthorized", "", challenge, ""));
+    assert!(network.take(elsewhere).iter().all(|text| !text.contains("Authorization:")));
+    network.run_until_idle();
+}
+
+#[test]
+fn l4_refused_offers_leave_no_transactions_behind() {
+    let (mut network, invite) = calling();
+    network.send(CARRIER, &answer_to(&invite, "200 OK", "a", CONTACT, ANSWER));
+    network.send(CARRIER, &their_request("INVITE", &invite, 1, OFFER));
+    let before = network.nodes[&addr(GATEWAY)].ua.counts();
+    for cseq in 2..100 {
+        network.send(CARRIER, &their_request("INVITE", &invite, cseq, OFFER));
+    }
+    assert_eq!(network.nodes[&addr(GATEWAY)].ua.counts(), before);
+    network.command(GATEWAY, Command::HangUp { session: CALL });
     network.run_until_idle();
 }
 

@@ -163,6 +163,11 @@ impl Network {
         self.nodes.insert(addr(address), node);
     }
 
+    /// From now on this one answers by itself.
+    pub(crate) fn behave(&mut self, node: &str, behaviour: Behaviour) {
+        self.nodes.get_mut(&addr(node)).unwrap().behaviour = behaviour;
+    }
+
     pub(crate) fn command(&mut self, node: &str, command: Command) {
         let node = addr(node);
         self.nodes.get_mut(&node).unwrap().ua.handle_command(self.now, command);
@@ -313,6 +318,11 @@ impl Network {
         writeln!(self.log, "{at:?} {address} {event:?}").unwrap();
         let node = self.nodes.get_mut(&address).unwrap();
         node.events.push((at, event.clone()));
+        if let (Event::Offer { session, .. }, Behaviour::RingThenAnswer(_)) = (&event, node.behaviour) {
+            let body = Ok(Bytes::from_static(ANSWER.as_bytes()));
+            self.push(self.now, Item::Command(address, Command::AnswerOffer { session: *session, body }));
+            return;
+        }
         let Event::Incoming(invite) = event else { return };
         let session = invite.session;
         match node.behaviour {

@@ -159,6 +159,20 @@ fn s9_answers_to_strangers_stay_small_and_leave_nothing_behind() {
 }
 
 #[test]
+fn s9_a_short_request_gets_no_long_answer() {
+    let mut network = Network::gateway();
+    network.send(
+        PEER,
+        "INVITE sip:a SIP/2.0\r\nv:SIP/2.0/UDP h\r\nf:sip:a\r\nt:sip:a\r\ni:1\r\nCSeq:1 INVITE\r\n\r\n",
+    );
+    assert_eq!(network.take(PEER), Vec::<String>::new());
+    network.send(PEER, &basic().replace("CSeq: 8", "CSeq: x"));
+    let refusal = network.take_one(PEER);
+    assert!(header(&refusal, "To").contains(";tag="), "{refusal}");
+    assert_eq!(header(&refusal, "Server"), "Partyline");
+}
+
+#[test]
 fn a_malformed_answer_does_not_end_the_call() {
     let mut network = Network::gateway();
     network.command(GATEWAY, Command::PutTrunk(carrier_trunk()));

@@ -185,3 +185,24 @@ fn a_trunk_put_twice_is_registered_once() {
     assert_eq!(header(&network.take_one(CARRIER), "Expires"), "0");
     network.run_until_idle();
 }
+
+#[test]
+fn a_proxy_may_ask_after_the_trunk_has() {
+    let mut network = Network::gateway();
+    network.command(GATEWAY, Command::PutTrunk(Trunk { registration: None, ..registering() }));
+    network.command(GATEWAY, call(to_number()));
+    network.run_for(Duration::from_millis(50));
+    let first = network.take_one(CARRIER);
+    let asked = CHALLENGE.replace("WWW-Authenticate", "Proxy-Authenticate");
+    network.send(CARRIER, &answer_to(&first, "407 Proxy Authentication Required", "x", &asked, ""));
+    let second = network.take(CARRIER).pop().unwrap();
+    network.send(CARRIER, &answer_to(&second, "401 Unauthorized", "x", CHALLENGE, ""));
+    let third = network.take(CARRIER).pop().unwrap();
+    assert!(third.contains("\r\nProxy-Authorization: ") && third.contains("\r\nAuthorization: "), "{third}");
+    // An answer with another number is no answer to this.
+    let wrong = answer_to(&third, "200 OK", "x", "", "").replace("CSeq: 3 ", "CSeq: 2000000000 ");
+    network.send(CARRIER, &wrong);
+    assert_eq!(network.take_events(GATEWAY), []);
+    network.command(GATEWAY, Command::Shutdown);
+    network.run_until_idle();
+}

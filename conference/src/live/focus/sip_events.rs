@@ -22,8 +22,12 @@ impl Focus {
             Event::Unregistered { device } => self.unregistered(at, device, "device.unregistered"),
             Event::RegistrationExpired { device } => self.unregistered(at, device, "device.expired"),
             Event::Established { session } => self.established(at, session),
-            // Trunks have no meeting.
-            Event::TrunkUp { .. } | Event::TrunkDown { .. } => {}
+            // Trunks have no meeting, keys come as RFC 4733 so far, and our own offers only repeat what was agreed.
+            Event::TrunkUp { .. }
+            | Event::TrunkDown { .. }
+            | Event::Dtmf { .. }
+            | Event::OfferAnswered { .. }
+            | Event::Banned { .. } => {}
         }
     }
 

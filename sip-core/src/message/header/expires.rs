@@ -1,4 +1,4 @@
-//! Expires and Min-Expires, RFC 3261 sections 20.19 and 20.23.
+//! Expires and Min-Expires, RFC 3261 sections 20.19 and 20.23; Min-SE, RFC 4028 section 5.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ macro_rules! delta_seconds {
             const NAME: HeaderName = HeaderName::$name;
 
             fn parse(text: &str) -> Result<Self, HeaderError> {
-                let seconds = saturating_u32(text.trim());
+                let seconds = saturating_u32(text.split(';').next().unwrap_or_default().trim());
                 seconds.map(Self).ok_or_else(|| HeaderError::new(&Self::NAME, "is not a number of seconds"))
             }
         }
@@ -36,6 +36,10 @@ delta_seconds! {
 delta_seconds! {
     /// The shortest registration a registrar accepts, in seconds.
     MinExpires
+}
+delta_seconds! {
+    /// The shortest session interval that is accepted, in seconds (RFC 4028 section 5).
+    MinSe
 }
 
 #[cfg(test)]
