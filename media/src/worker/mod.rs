@@ -6,7 +6,7 @@
 //!
 //! Rights are enforced here and nowhere else on the media path: a voice is mixed only if its leg's plan says so
 //! when the tick begins, and a plan is taken over whole at the beginning of a tick. What a leg plays out in a tick
-//! was received up to 60 ms earlier; the plan of the tick counts, not that of the arrival.
+//! was received as much earlier as the network's jitter asks for; the plan of the tick counts, not that of the arrival.
 
 mod browsers;
 mod leg;
