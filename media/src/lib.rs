@@ -28,6 +28,7 @@ pub mod level;
 pub mod mixer;
 pub mod pitch;
 pub mod prompt;
+pub mod quality;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;

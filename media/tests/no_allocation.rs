@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use media::codec::Codec;
 use media::prompt::PromptId;
+use media::rtcp::is_rtcp;
 use media::rtp::RtpPacket;
-use media::sdp::{Direction, Negotiated};
+use media::sdp::{Direction, Negotiated, RtcpPort};
 use media::webrtc::{OutgoingRtp, PeerEvent, PeerTransmit, Slot, WebrtcPeer};
 use media::worker::{Command, LegId, LegPlan, RoomId, Source, Worker, WorkerConfig};
 
@@ -73,6 +74,7 @@ fn room(now: Instant) -> Worker {
             telephone_event: Some(101),
             ptime_ms: 20,
             direction: Direction::SendRecv,
+            rtcp: RtcpPort::Muxed,
         };
         worker.handle_command(now, Command::SetSipRemote { leg, negotiated, symmetric_from: None });
         worker.handle_command(now, Command::SetPlan { leg, plan: ALL });
@@ -118,12 +120,12 @@ fn tick(worker: &mut Worker, now: Instant, n: u16) -> (usize, usize) {
         let length = datagram(leg, n, &mut buffer);
         worker.handle_sip_datagram(now, LegId(leg), address(leg), &buffer[..length]);
         worker.handle_sip_datagram(now, LegId(leg), address(leg + 100), &buffer[..length]);
-        worker.handle_sip_datagram(now, LegId(leg), address(leg), &[0x80, 200, 0, 1, 0, 0, 0, 0]);
+        worker.handle_sip_datagram(now, LegId(leg), address(leg), &[0x80, 201, 0, 1, 0, 0, 0, 0]);
     }
     worker.handle_tick(now);
     let (mut sent, mut events) = (0, 0);
-    while worker.poll_transmit().is_some() {
-        sent += 1;
+    while let Some(transmit) = worker.poll_transmit() {
+        sent += usize::from(!is_rtcp(transmit.payload));
     }
     while worker.poll_event().is_some() {
         events += 1;

@@ -95,8 +95,10 @@ pub struct JitterCounts {
     pub stored: u64,
     /// Packets that were there already.
     pub duplicates: u64,
-    /// Packets that came after their time, or were thrown away unplayed.
+    /// Packets that came after their time and were not taken in.
     pub late: u64,
+    /// Packets taken in and thrown away unplayed, to shorten the delay.
+    pub discarded: u64,
     /// Units of the clock played from packets.
     pub played_units: u64,
     /// Units of the clock made up.
@@ -490,7 +492,7 @@ impl JitterBuffer {
     /// Throws a packet away; what comes after it is next.
     fn discard(&mut self, stream: &mut Stream, slot: &Slot) {
         self.free(Self::index(slot.sequence_number));
-        self.counts.late += 1;
+        self.counts.discarded += 1;
         stream.sequence_number = slot.sequence_number.wrapping_add(1);
         let end = slot.timestamp.wrapping_add(slot.duration);
         if end.wrapping_sub(stream.timestamp).cast_signed() > 0 {

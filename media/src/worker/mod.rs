@@ -17,6 +17,7 @@ mod receiver;
 mod room;
 mod sip_leg;
 mod source;
+mod stats;
 mod types;
 mod webrtc_leg;
 
@@ -32,6 +33,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::prompt::PromptTable;
+use crate::quality::LegStats;
 use crate::webrtc::PeerTransmit;
 use crate::webrtc::demux::Demux;
 
@@ -212,6 +214,13 @@ impl Worker {
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.out.events.pop()
+    }
+
+    /// How a leg's media has been so far; `None` if there is no such leg. Also comes as [`Event::Statistics`].
+    #[must_use]
+    pub fn stats(&self, leg: LegId) -> Option<LegStats> {
+        let room = self.rooms.get(self.index.get(&leg)?)?;
+        room.legs().iter().find(|found| found.id == leg).map(Leg::stats)
     }
 
     /// How much there is to do, and what was done and dropped so far.

@@ -51,10 +51,12 @@ impl<D: Decode> Receiver<D> {
         Self { jitter: JitterBuffer::new(config), decoder, samples, surplus: 0, surplus_ticks: 0 }
     }
 
-    pub(super) fn push(&mut self, now: Instant, packet: &Arrival<'_>) {
-        if self.jitter.push(now, packet) == Pushed::NewStream {
+    pub(super) fn push(&mut self, now: Instant, packet: &Arrival<'_>) -> Pushed {
+        let pushed = self.jitter.push(now, packet);
+        if pushed == Pushed::NewStream {
             self.decoder.reset();
         }
+        pushed
     }
 
     /// Fills `frame` with this tick's samples. With `decode` false time passes but nothing is decoded.
@@ -105,6 +107,12 @@ impl<D: Decode> Receiver<D> {
         let removed = shorten(samples, self.surplus, D::RATE.hz(), insist);
         self.samples.truncate(self.samples.len() - removed);
         self.surplus -= removed;
+    }
+
+    /// What became of the packets, and the delay they have.
+    pub(super) fn playout(&self) -> super::stats::Playout {
+        let (_, delay) = self.jitter.delays();
+        super::stats::Playout { counts: self.jitter.counts(), clock_hz: D::RATE.hz(), delay }
     }
 
     /// Drops everything that waits.

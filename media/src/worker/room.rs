@@ -74,6 +74,7 @@ impl Room {
     pub(super) fn remove(&mut self, now: Instant, leg: LegId, out: &mut Outbox) {
         if let Ok(at) = self.legs.binary_search_by_key(&leg, |other| other.id) {
             let mut gone = self.legs.remove(at);
+            gone.end(now, out);
             self.converters.take_back(&mut gone.voice);
             self.forwarder.leave(now, leg);
             self.forward_video(now, out);

@@ -7,11 +7,12 @@ use rand_chacha::rand_core::Rng;
 
 use crate::codec::Codec;
 use crate::dtmf::DigitReceiver;
-use crate::jitter::Arrival;
-use crate::rtcp;
+use crate::jitter::{Arrival, Pushed};
+use crate::quality::{CodecImpairment, LegStats};
+use crate::rtcp::{self, RtcpSession};
 use crate::rtp::{RtpPacket, RtpStream};
 use crate::sample::NARROW_FRAME;
-use crate::sdp::{Direction, Negotiated, TELEPHONE_EVENT};
+use crate::sdp::{Direction, Negotiated, RtcpPort, TELEPHONE_EVENT};
 
 use super::queue::TransmitRing;
 use super::receiver::{G711Decoder, Receiver};
@@ -20,6 +21,9 @@ use super::types::LegId;
 
 /// Comfort noise (RFC 3389): not offered, but some send it; it only takes a sequence number.
 const COMFORT_NOISE: u8 = 13;
+
+/// The RTP clock of G.711.
+const CLOCK_HZ: u32 = 8_000;
 
 /// Units of the 8 kHz clock in one tick.
 const TICK_UNITS: u32 = 160;
@@ -45,6 +49,7 @@ pub(super) struct SipLeg {
     digits: DigitReceiver,
     receiver: Receiver<G711Decoder>,
     stream: RtpStream,
+    rtcp: RtcpSession,
 }
 
 impl SipLeg {
@@ -55,6 +60,7 @@ impl SipLeg {
             digits: DigitReceiver::default(),
             receiver: Receiver::new(G711Decoder::default()),
             stream: RtpStream::new(random),
+            rtcp: RtcpSession::new(CLOCK_HZ, random),
         }
     }
 
@@ -91,7 +97,7 @@ impl SipLeg {
 
     pub(super) fn handle_datagram(&mut self, now: Instant, source: SocketAddr, payload: &[u8]) -> Received {
         if rtcp::is_rtcp(payload) {
-            return Received::Ignored;
+            return self.handle_rtcp(now, source, payload);
         }
         let (Some(remote), Ok(packet)) = (self.remote, RtpPacket::parse(payload)) else {
             return Received::Dropped;
@@ -104,6 +110,61 @@ impl SipLeg {
             return Received::Ignored;
         }
         self.take(now, kind, &packet)
+    }
+
+    /// Reports count only from whom the media comes from, and change nothing but statistics.
+    fn handle_rtcp(&mut self, now: Instant, source: SocketAddr, payload: &[u8]) -> Received {
+        let is_known = self.source.knows(source) || self.rtcp_destination() == Some(source);
+        if is_known && self.rtcp.handle(now, self.stream.ssrc(), payload).is_ok() {
+            Received::Ignored
+        } else {
+            Received::Dropped
+        }
+    }
+
+    fn rtcp_destination(&self) -> Option<SocketAddr> {
+        let destination = self.source.destination()?;
+        match self.remote?.rtcp {
+            RtcpPort::Muxed => Some(destination),
+            RtcpPort::Apart(port) => Some(SocketAddr::new(destination.ip(), port)),
+            RtcpPort::None => None,
+        }
+    }
+
+    /// How the call has been so far.
+    pub(super) fn stats(&self) -> LegStats {
+        self.receiver.playout().stats_with(CodecImpairment::G711, &self.rtcp)
+    }
+
+    /// Sends a report if it is time for one.
+    pub(super) fn report(&mut self, now: Instant, leg: LegId, ring: &mut TransmitRing) {
+        if let Some(destination) = self.rtcp_destination()
+            && self.rtcp.is_due(now)
+        {
+            self.send_report(now, leg, destination, false, ring);
+        }
+    }
+
+    /// The last report, with a BYE: only for those who were sent something (RFC 3550 section 6.3.7).
+    pub(super) fn say_goodbye(&mut self, now: Instant, leg: LegId, ring: &mut TransmitRing) {
+        if let Some(destination) = self.rtcp_destination()
+            && self.rtcp.sent_packets() > 0
+        {
+            self.send_report(now, leg, destination, true, ring);
+        }
+    }
+
+    fn send_report(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        destination: SocketAddr,
+        bye: bool,
+        ring: &mut TransmitRing,
+    ) {
+        let (ssrc, timestamp) = (self.stream.ssrc(), self.stream.timestamp());
+        let rtcp = &mut self.rtcp;
+        ring.push_with(leg, destination, |datagram| rtcp.write(now, ssrc, timestamp, bye, datagram));
     }
 
     fn take(&mut self, now: Instant, kind: Kind, packet: &RtpPacket<'_>) -> Received {
@@ -121,7 +182,11 @@ impl SipLeg {
             duration,
             payload,
         };
-        self.receiver.push(now, &arrival);
+        let pushed = self.receiver.push(now, &arrival);
+        if !matches!(pushed, Pushed::Unexpected | Pushed::TooLong) {
+            let restarted = pushed == Pushed::NewStream;
+            self.rtcp.reception.packet(now, packet.ssrc, packet.sequence_number, packet.timestamp, restarted);
+        }
         if kind != Kind::TelephoneEvent {
             return Received::Media;
         }
@@ -146,6 +211,7 @@ impl SipLeg {
                 payload,
             };
             ring.push(leg, destination, &packet);
+            self.rtcp.sent(payload.len());
         } else {
             self.stream.pause();
         }

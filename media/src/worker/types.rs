@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::prompt::PromptId;
+use crate::quality::LegStats;
 use crate::sdp::Negotiated;
 use crate::webrtc::WebrtcPeer;
 
@@ -182,6 +183,22 @@ pub enum Event {
         /// One entry per slot.
         slots: Vec<Option<LegId>>,
     },
+    /// How a leg's media has been so far: every five seconds, and for the last time when it is removed.
+    Statistics {
+        /// The leg.
+        leg: LegId,
+        /// Counted since it began.
+        stats: LegStats,
+        /// The leg is gone.
+        is_final: bool,
+    },
+}
+
+impl Event {
+    /// Whether the next one of its kind makes it old: such events are lost first when the driver falls behind.
+    pub(super) const fn is_expendable(&self) -> bool {
+        matches!(self, Self::Levels { .. } | Self::Statistics { is_final: false, .. })
+    }
 }
 
 /// Which of the worker's ports a datagram leaves from.
