@@ -26,6 +26,7 @@ pub mod dtmf;
 pub mod jitter;
 pub mod level;
 pub mod mixer;
+pub mod noise;
 pub mod pitch;
 pub mod prompt;
 pub mod quality;

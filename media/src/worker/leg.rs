@@ -28,6 +28,8 @@ pub(super) struct Leg {
     pub(super) media: Media,
     /// The voice is in this tick's sums.
     pub(super) is_mixed: bool,
+    /// The voice was in the last tick's sums.
+    pub(super) was_mixed: bool,
     /// The voice is above the gate.
     pub(super) is_active: bool,
     pub(super) held: HeldLevel,
@@ -61,6 +63,7 @@ impl Leg {
             player: Player::new(rate),
             media,
             is_mixed: false,
+            was_mixed: false,
             is_active: false,
             held: HeldLevel::default(),
             media_started: false,
@@ -138,7 +141,11 @@ impl Leg {
         let may_speak = self.may_speak();
         let frame = self.voice.frame_mut();
         match &mut self.media {
-            Media::Sip(sip) => sip.fill(now, may_speak, frame),
+            Media::Sip(sip) => {
+                if let Some(digit) = sip.fill(now, may_speak, frame) {
+                    out.events.push(Event::Digit { leg: self.id, digit });
+                }
+            }
             Media::Webrtc(webrtc) => webrtc.fill(now, may_speak, frame),
         }
         let dbov = if may_speak {

@@ -118,16 +118,16 @@ impl Worker {
                     Err(_) => self.out.events.push(Event::WebrtcClosed { leg }),
                 }
             }
-            Command::SetSipRemote { leg, negotiated, symmetric_from } => self.with_leg(leg, |leg| {
-                if let Media::Sip(sip) = &mut leg.media {
-                    sip.set_remote(now, negotiated, symmetric_from);
-                }
-            }),
+            Command::SetSipRemote { leg, negotiated, symmetric_from } => {
+                self.with_phone(leg, |sip| sip.set_remote(now, negotiated, symmetric_from));
+            }
             Command::RemoveLeg { leg } => self.remove(now, leg),
             Command::SetPlan { leg, plan } => self.with_leg(leg, |leg| leg.next_plan = Some(plan)),
             Command::Play { leg, source, repeat } => {
                 self.with_leg(leg, |leg| leg.player.play(source, repeat))
             }
+            Command::SendDigits { leg, digits } => self.with_phone(leg, |sip| sip.send_digits(&digits)),
+            Command::DetectTones { leg, enabled } => self.with_phone(leg, |sip| sip.detect_tones(enabled)),
             Command::StopPlaying { leg } => self.with_leg(leg, |leg| leg.player.stop()),
         }
     }
@@ -250,6 +250,14 @@ impl Worker {
         if let Some(leg) = Self::find(&self.index, &mut self.rooms, leg) {
             change(leg);
         }
+    }
+
+    fn with_phone(&mut self, leg: LegId, change: impl FnOnce(&mut SipLeg)) {
+        self.with_leg(leg, |leg| {
+            if let Media::Sip(sip) = &mut leg.media {
+                change(sip);
+            }
+        });
     }
 
     /// Adds a leg; one of the same id is replaced.

@@ -7,6 +7,7 @@ use crate::codec::Codec;
 use crate::codec::opus::{self, OpusError};
 use crate::conceal::Concealer;
 use crate::jitter::{Arrival, JitterBuffer, JitterConfig, Playout, Pushed};
+use crate::noise::ComfortNoise;
 use crate::sample::{NARROW_FRAME, Rate};
 use crate::shorten::shorten;
 
@@ -33,6 +34,8 @@ pub(super) struct Receiver<D> {
     jitter: JitterBuffer,
     decoder: D,
     samples: VecDeque<i16>,
+    /// What silence sounds like.
+    pub(super) noise: ComfortNoise,
     /// Samples that wait although they could have been played: to be left out where it is not heard.
     surplus: usize,
     /// Ticks since there is a surplus.
@@ -48,7 +51,14 @@ impl<D: Decode> Receiver<D> {
     pub(super) fn new(decoder: D) -> Self {
         let config = JitterConfig { clock_hz: D::RATE.hz(), max_payload: D::MAX_PAYLOAD };
         let samples = VecDeque::with_capacity(D::MAX_SAMPLES + 2 * D::RATE.frame());
-        Self { jitter: JitterBuffer::new(config), decoder, samples, surplus: 0, surplus_ticks: 0 }
+        Self {
+            jitter: JitterBuffer::new(config),
+            decoder,
+            samples,
+            noise: ComfortNoise::default(),
+            surplus: 0,
+            surplus_ticks: 0,
+        }
     }
 
     pub(super) fn push(&mut self, now: Instant, packet: &Arrival<'_>) -> Pushed {
@@ -71,6 +81,7 @@ impl<D: Decode> Receiver<D> {
             }
             match self.jitter.pull(now) {
                 Playout::Packet { tag, payload, .. } if decode => {
+                    self.noise.clear();
                     self.decoder.decode(tag, payload, &mut self.samples);
                 }
                 Playout::Lost { units, next } if decode => {
@@ -79,14 +90,15 @@ impl<D: Decode> Receiver<D> {
                 Playout::Packet { duration: units, .. }
                 | Playout::Silence(units)
                 | Playout::Lost { units, .. } => {
-                    (0..units).for_each(|_| put(&mut self.samples, 0));
+                    (0..units).for_each(|_| put(&mut self.samples, self.noise.next_sample()));
                 }
                 Playout::Waiting => break,
             }
         }
         self.leave_out(frame.len());
         let count = self.samples.len().min(frame.len());
-        let played = self.samples.drain(..count).chain(std::iter::repeat(0));
+        let noise = std::iter::repeat_with(|| self.noise.next_sample());
+        let played = self.samples.drain(..count).chain(noise);
         for (to, from) in frame.iter_mut().zip(played) {
             *to = from;
         }
@@ -120,6 +132,7 @@ impl<D: Decode> Receiver<D> {
         self.jitter.reset();
         self.decoder.reset();
         self.samples.clear();
+        self.noise.clear();
         self.surplus = 0;
     }
 }

@@ -144,6 +144,7 @@ impl Room {
         self.ranking.clear();
         for (index, leg) in self.legs.iter_mut().enumerate() {
             let bonus = if leg.is_mixed { Self::MIXED_BONUS_DB } else { 0 };
+            leg.was_mixed = leg.is_mixed;
             leg.is_mixed = leg.is_active;
             if leg.is_active {
                 self.ranking.push((leg.held.dbov().saturating_sub(bonus), index));
@@ -168,6 +169,9 @@ impl Room {
         }
         for leg in self.legs.iter_mut().filter(|leg| leg.is_mixed) {
             self.converters.lend(&mut leg.voice);
+            if !leg.was_mixed {
+                leg.voice.fade_in();
+            }
             self.mixer.add(&mut leg.voice);
         }
     }

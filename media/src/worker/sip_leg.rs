@@ -6,7 +6,7 @@ use std::time::Instant;
 use rand_chacha::rand_core::Rng;
 
 use crate::codec::Codec;
-use crate::dtmf::DigitReceiver;
+use crate::dtmf::{DigitReceiver, DigitSender, EventPacket, InbandDetector};
 use crate::jitter::{Arrival, Pushed};
 use crate::quality::{CodecImpairment, LegStats};
 use crate::rtcp::{self, RtcpSession};
@@ -19,7 +19,7 @@ use super::receiver::{G711Decoder, Receiver};
 use super::source::SourceLock;
 use super::types::LegId;
 
-/// Comfort noise (RFC 3389): not offered, but some send it; it only takes a sequence number.
+/// Comfort noise (RFC 3389): not offered, but some send it.
 const COMFORT_NOISE: u8 = 13;
 
 /// The RTP clock of G.711.
@@ -50,6 +50,10 @@ pub(super) struct SipLeg {
     receiver: Receiver<G711Decoder>,
     stream: RtpStream,
     rtcp: RtcpSession,
+    sender: DigitSender,
+    detector: InbandDetector,
+    /// Whether to listen for tones; `None`: if the phone knows no telephone events.
+    detects_tones: Option<bool>,
 }
 
 impl SipLeg {
@@ -61,6 +65,9 @@ impl SipLeg {
             receiver: Receiver::new(G711Decoder::default()),
             stream: RtpStream::new(random),
             rtcp: RtcpSession::new(CLOCK_HZ, random),
+            sender: DigitSender::default(),
+            detector: InbandDetector::default(),
+            detects_tones: None,
         }
     }
 
@@ -172,7 +179,11 @@ impl SipLeg {
             Kind::Audio(codec) => {
                 (codec.payload_type(), u32::try_from(packet.payload.len()).unwrap_or(0), packet.payload)
             }
-            Kind::TelephoneEvent | Kind::ComfortNoise => (0, 0, [].as_slice()),
+            Kind::ComfortNoise => {
+                self.receiver.noise.set(packet.payload);
+                (0, 0, [].as_slice())
+            }
+            Kind::TelephoneEvent => (0, 0, [].as_slice()),
         };
         let arrival = Arrival {
             ssrc: packet.ssrc,
@@ -193,29 +204,77 @@ impl SipLeg {
         self.digits.handle_packet(now, packet).map_or(Received::Media, Received::Digit)
     }
 
-    pub(super) fn fill(&mut self, now: Instant, decode: bool, frame: &mut [i16]) {
-        self.receiver.fill(now, decode, frame);
+    /// This tick's frame; returns a key that is heard in it. A key that is down is not heard by the others.
+    pub(super) fn fill(&mut self, now: Instant, decode: bool, frame: &mut [i16]) -> Option<char> {
+        let knows_events = self.remote.is_none_or(|remote| remote.telephone_event.is_some());
+        if !self.detects_tones.unwrap_or(!knows_events) {
+            self.receiver.fill(now, decode, frame);
+            return None;
+        }
+        self.receiver.fill(now, true, frame);
+        let digit = self.detector.hear(frame);
+        if self.detector.is_pressed() {
+            frame.fill(0);
+        }
+        digit.filter(|_| self.is_conversing())
+    }
+
+    pub(super) const fn detect_tones(&mut self, enabled: bool) {
+        self.detects_tones = Some(enabled);
+    }
+
+    pub(super) fn send_digits(&mut self, digits: &str) {
+        self.sender.send(digits);
     }
 
     /// Sends this tick's payload, or nothing when there is none; the stream's time goes on either way.
     pub(super) fn send(&mut self, leg: LegId, payload: Option<&[u8; NARROW_FRAME]>, ring: &mut TransmitRing) {
         let sending = self.remote.zip(self.source.destination()).zip(payload);
         if let Some(((remote, destination), payload)) = sending {
+            let key = self.sender.tick(self.stream.timestamp());
             let (marker, sequence_number, timestamp) = self.stream.next_packet();
-            let packet = RtpPacket {
+            let mut tone = [0; NARROW_FRAME];
+            let audio = RtpPacket {
                 marker,
                 payload_type: remote.payload_type,
                 sequence_number,
                 timestamp,
                 ssrc: self.stream.ssrc(),
-                payload,
+                payload: self.press(remote.codec, key.as_ref(), payload, &mut tone),
+            };
+            let packet = match (&key, remote.telephone_event) {
+                (Some(event), Some(payload_type)) => RtpPacket {
+                    marker: event.marker,
+                    payload_type,
+                    timestamp: event.timestamp,
+                    payload: &event.payload,
+                    ..audio
+                },
+                _ => audio,
             };
             ring.push(leg, destination, &packet);
-            self.rtcp.sent(payload.len());
+            self.rtcp.sent(packet.payload.len());
         } else {
             self.stream.pause();
         }
         self.stream.advance(TICK_UNITS);
+    }
+
+    /// The audio of a tick in which a key may be down: its tone, which only those hear who take no events.
+    fn press<'a>(
+        &mut self,
+        codec: Codec,
+        key: Option<&EventPacket>,
+        payload: &'a [u8; NARROW_FRAME],
+        tone: &'a mut [u8; NARROW_FRAME],
+    ) -> &'a [u8; NARROW_FRAME] {
+        if !key.is_some_and(|key| key.is_down) {
+            return payload;
+        }
+        let mut samples = [0; NARROW_FRAME];
+        self.sender.tone(&mut samples);
+        codec.encode(&samples, tone);
+        tone
     }
 }
 

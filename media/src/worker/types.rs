@@ -95,6 +95,22 @@ pub enum Command {
         /// Again and again until [`Command::StopPlaying`].
         repeat: bool,
     },
+    /// Presses keys towards a phone, one after the other, as soon as it can be sent media: as telephone events, or
+    /// as tones where it takes none.
+    SendDigits {
+        /// The leg.
+        leg: LegId,
+        /// As [`DigitSender::send`](crate::dtmf::DigitSender::send) takes them.
+        digits: String,
+    },
+    /// Whether keys are also listened for in a phone's audio. Without this command they are where it knows no
+    /// telephone events.
+    DetectTones {
+        /// The leg.
+        leg: LegId,
+        /// Whether they are.
+        enabled: bool,
+    },
     /// Ends what is playing; no [`Event::PlayingDone`] follows.
     StopPlaying {
         /// The leg.
@@ -127,6 +143,13 @@ impl fmt::Debug for Command {
                 .field("source", source)
                 .field("repeat", repeat)
                 .finish(),
+            Self::SendDigits { leg, .. } => {
+                // Digits may be a PIN.
+                f.debug_struct("SendDigits").field("leg", leg).finish_non_exhaustive()
+            }
+            Self::DetectTones { leg, enabled } => {
+                f.debug_struct("DetectTones").field("leg", leg).field("enabled", enabled).finish()
+            }
             Self::StopPlaying { leg } => f.debug_struct("StopPlaying").field("leg", leg).finish(),
         }
     }
@@ -135,7 +158,7 @@ impl fmt::Debug for Command {
 /// What a worker reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A key was pressed (RFC 4733), whatever the leg's plan.
+    /// A key was pressed (RFC 4733, or heard as a tone), whatever the leg's plan.
     Digit {
         /// The leg.
         leg: LegId,

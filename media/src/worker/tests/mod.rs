@@ -3,6 +3,7 @@
 mod browsers;
 mod fuzz;
 mod hearing;
+mod keys;
 mod phones;
 mod reports;
 mod rights;
