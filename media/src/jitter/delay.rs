@@ -44,6 +44,17 @@ const BINS: usize = 96;
 
 impl Window {
     const EMPTY: Self = Self { counts: [0; BINS], packets: 0, shortest_transit: i64::MAX };
+
+    /// Counts everything as `ms` less late.
+    fn shift(&mut self, ms: u32) {
+        let old = std::mem::replace(&mut self.counts, [0; BINS]);
+        for (at, &count) in old.iter().enumerate() {
+            let to = bin(upper_edge(at).saturating_sub(1 + ms));
+            if let Some(here) = self.counts.get_mut(to) {
+                *here = here.saturating_add(count);
+            }
+        }
+    }
 }
 
 impl DelayTracker {
@@ -114,8 +125,10 @@ impl DelayTracker {
     fn roll(&mut self, now: Instant, transit: i64) {
         let began = *self.window_began.get_or_insert(now);
         if now.saturating_duration_since(began) >= Self::WINDOW {
+            let before = self.shortest_transit();
             self.previous = std::mem::replace(&mut self.current, Window::EMPTY);
             self.window_began = Some(now);
+            self.forget_older(before);
         }
         let is_known = self.shortest_transit() != i64::MAX;
         let jump = (transit - self.last_transit).abs();
@@ -125,8 +138,25 @@ impl DelayTracker {
         }
     }
 
+    /// When the shortest transit time rises, because the way became longer, nothing was as late as it seemed.
+    fn forget_older(&mut self, before: i64) {
+        let now = self.shortest_transit();
+        if before == i64::MAX || now == i64::MAX || now <= before {
+            return;
+        }
+        let rise = self.milliseconds(now - before);
+        if rise > 0 {
+            self.previous.shift(rise);
+        }
+        self.target = self.needed();
+    }
+
+    fn milliseconds(&self, units: i64) -> u32 {
+        u32::try_from(units * 1_000 / i64::from(self.clock_hz.max(1))).unwrap_or(u32::MAX)
+    }
+
     fn count(&mut self, lateness: i64) {
-        let ms = u32::try_from(lateness * 1_000 / i64::from(self.clock_hz.max(1))).unwrap_or(u32::MAX);
+        let ms = self.milliseconds(lateness);
         let bin = bin(ms);
         if let Some(count) = self.current.counts.get_mut(bin) {
             *count = count.saturating_add(1);

@@ -220,7 +220,9 @@ impl JitterBuffer {
         }
         let position = distance(stream.sequence_number, packet.sequence_number);
         if self.state == State::Idle && matches!(position, Position::Ahead(_)) {
-            self.begin(packet); // after a pause the delay is built up anew
+            // After a pause the delay is built up anew; senders differ in whether their timestamps went on.
+            self.begin(packet);
+            self.delay.restart();
             return self.store(now, packet, Pushed::Stored);
         }
         match position {
@@ -253,7 +255,8 @@ impl JitterBuffer {
         let least = std::mem::replace(&mut self.least_slack, i64::MAX);
         self.window_ticks = 0;
         let spare = self.tick_units() + self.units(Self::HYSTERESIS);
-        least != i64::MAX && least > target + i64::from(spare)
+        // Timestamps that stood still look like delay; then nothing waits.
+        self.stored > 1 && least != i64::MAX && least > target + i64::from(spare)
     }
 
     /// What to play next. Call until a tick's worth of samples is there or the answer is [`Playout::Waiting`].

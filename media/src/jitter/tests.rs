@@ -209,6 +209,20 @@ fn f10_after_five_seconds_of_nothing_all_is_well_within_one() {
 }
 
 #[test]
+fn f11_timestamps_that_stand_still_in_a_pause_are_no_delay() {
+    for pause in [100, 190, 260, 1_000, 1_990, 5_000] {
+        let mut bench = Bench::new();
+        bench.run(&late(0, (0..100).map(|_| 0)), 100);
+        let resumed = bench.run(&late(100, (0..400).map(|_| pause)), 400);
+        let after: Vec<&str> = resumed.split(' ').skip(pause as usize / 20 + 5).collect();
+        let strange = after.iter().filter(|played| played.parse::<u8>().is_err()).count();
+        assert!(strange <= 2 && bench.left_out <= 12, "{pause} ms: {strange} strange, {resumed}");
+        let counts = bench.buffer.counts();
+        assert!(counts.discarded <= 1, "{pause} ms: {counts:?}");
+    }
+}
+
+#[test]
 fn f11_packets_of_any_length_are_played_whole_and_a_lost_one_is_made_up_whole() {
     for ms in [10_u32, 20, 30, 40, 60] {
         let mut bench = Bench::new();
