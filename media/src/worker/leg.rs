@@ -153,6 +153,7 @@ impl Leg {
         } else {
             frame.fill(0); // samples decoded before the right was taken away
             self.gate.close();
+            self.meter.forget();
             SILENCE_DBOV
         };
         self.is_active = may_speak && self.gate.update(dbov);
