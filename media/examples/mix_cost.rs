@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use media::codec::Codec;
 use media::rtp::RtpPacket;
 use media::sample::{NARROW_FRAME, TICK};
-use media::sdp::{Direction, Negotiated};
+use media::sdp::{Direction, Negotiated, RtcpPort};
 use media::tone::Oscillator;
 use media::worker::{Command, LegId, LegPlan, RoomId, Worker, WorkerConfig};
 
@@ -65,6 +65,7 @@ fn add_phone(worker: &mut Worker, now: Instant, leg: LegId, room: RoomId) {
         telephone_event: Some(101),
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        rtcp: RtcpPort::None,
     };
     let plan = LegPlan { send_audio: true, receive_audio: true, ..LegPlan::default() };
     worker.handle_command(now, Command::AddSipLeg { leg, room });

@@ -83,6 +83,11 @@ impl Meter {
     /// Smallest change worth a report, in dB.
     pub const STEP_DB: u8 = 3;
 
+    /// The voice lost its right to speak: what it said before is reported no more.
+    pub const fn forget(&mut self) {
+        self.loudest = SILENCE_DBOV;
+    }
+
     /// Takes one tick's level; returns the level to report, the loudest of the interval, if one is due.
     pub fn update(&mut self, dbov: u8) -> Option<u8> {
         self.loudest = self.loudest.min(dbov);

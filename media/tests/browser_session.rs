@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use media::codec::{Codec, opus};
 use media::rtp::RtpPacket;
 use media::sample::{FULL_FRAME, NARROW_FRAME};
-use media::sdp::{Direction, Negotiated};
+use media::sdp::{Direction, Negotiated, RtcpPort};
 use media::tone::{Oscillator, level_at};
 use media::webrtc::{PeerConfig, accept_offer};
 use media::worker::{Command, Event, LegId, LegPlan, Port, RoomId, Worker, WorkerConfig};
@@ -154,6 +154,7 @@ fn negotiated() -> Negotiated {
         telephone_event: None,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        rtcp: RtcpPort::None,
     }
 }
 

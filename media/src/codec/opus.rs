@@ -74,6 +74,9 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// The smallest piece of a signal, in samples: 2.5 ms.
+    const PIECE: usize = 120;
+
     /// A fresh decoder.
     ///
     /// # Errors
@@ -96,14 +99,18 @@ impl Decoder {
         Ok(())
     }
 
-    /// Conceals one lost tick: libopus continues the signal and fades it out.
-    pub fn conceal(&mut self, sink: impl FnMut(i16)) {
-        let Some(frame) = self.output.get_mut(..FULL_FRAME) else { return };
-        let samples = self.inner.decode_to_slice(&[], frame, false).unwrap_or_else(|_| {
+    /// Makes up `count` lost samples, at most one tick: from the redundancy in the packet after the gap if it has
+    /// any (in-band FEC, RFC 6716 section 2.1.7), else libopus continues the signal and fades it out.
+    pub fn conceal(&mut self, count: usize, next: Option<&[u8]>, sink: impl FnMut(i16)) {
+        // libopus makes up whole pieces of 2.5 ms.
+        let whole = count.next_multiple_of(Self::PIECE).clamp(Self::PIECE, FULL_FRAME);
+        let Some(frame) = self.output.get_mut(..whole) else { return };
+        let packet = next.unwrap_or_default();
+        let made = self.inner.decode_to_slice(packet, frame, !packet.is_empty());
+        if made.is_err() {
             frame.fill(0);
-            FULL_FRAME
-        });
-        self.deliver(samples, sink);
+        }
+        self.deliver(count.min(whole), sink);
     }
 
     /// Forgets everything heard so far: the next packet starts a new stream.
@@ -192,7 +199,7 @@ mod tests {
         let mut levels = Vec::new();
         for _ in 0..20 {
             let mut frame = Vec::new();
-            decoder.conceal(|s| frame.push(s));
+            decoder.conceal(FULL_FRAME, None, |s| frame.push(s));
             assert_eq!(frame.len(), FULL_FRAME);
             levels.push(crate::level::measure(&frame));
         }

@@ -1,8 +1,15 @@
-//! The jitter buffer: puts packets back into order and time, with a fixed delay of 60 ms and a fixed memory.
+//! The jitter buffer: puts packets back into order and time, with the delay the network needs and a fixed memory.
 //!
-//! Packets go in with [`JitterBuffer::push`]; every tick the owner calls [`JitterBuffer::pull`] until it has 20 ms
-//! of samples. The buffer knows nothing of codecs: it is told how long a packet lasts.
+//! Packets go in with [`JitterBuffer::push`]; every tick the owner calls [`JitterBuffer::begin_tick`] and then
+//! [`JitterBuffer::pull`] until it has 20 ms of samples. The buffer knows nothing of codecs: it is told how long a
+//! packet lasts.
+//!
+//! The delay between a packet's arrival, had it come without lateness, and its playout is its *slack*. The target
+//! for it comes from the arrivals of the last seconds. A slack below the target is mended at once by a made-up
+//! tick; one that has been a whole tick above it for half a second is reported, so that the owner can leave out
+//! a tick where it is not heard.
 
+mod delay;
 mod order;
 
 #[cfg(test)]
@@ -10,7 +17,8 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use order::{Candidate, Position, distance};
+use delay::DelayTracker;
+use order::{Candidate, Position, Seen, distance};
 
 /// How a buffer is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,10 +77,32 @@ pub enum Playout<'a> {
     },
     /// Nothing was sent for this many units of the clock, at most 20 ms of it: play silence.
     Silence(u32),
-    /// One tick was lost or is late: make it up.
-    Lost,
+    /// This many units of the clock, at most 20 ms of it, are lost or late: make them up.
+    Lost {
+        /// How many.
+        units: u32,
+        /// The packet after the loss, if it is there already: it may carry redundancy for what was lost.
+        next: Option<&'a [u8]>,
+    },
     /// The buffer is filling, or the stream has paused: play silence for the rest of the tick.
     Waiting,
+}
+
+/// What became of a stream's packets so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JitterCounts {
+    /// Packets taken in.
+    pub stored: u64,
+    /// Packets that were there already.
+    pub duplicates: u64,
+    /// Packets that came after their time and were not taken in.
+    pub late: u64,
+    /// Packets taken in and thrown away unplayed, to shorten the delay.
+    pub discarded: u64,
+    /// Units of the clock played from packets.
+    pub played_units: u64,
+    /// Units of the clock made up.
+    pub made_up_units: u64,
 }
 
 /// The buffer of one stream.
@@ -87,12 +117,21 @@ pub struct JitterBuffer {
     state: State,
     stream: Option<Stream>,
     candidate: Option<Candidate>,
+    delay: DelayTracker,
+    seen: Seen,
+    counts: JitterCounts,
+    /// What was played last was made up.
+    is_concealing: bool,
+    /// This tick has been made longer already.
+    has_grown: bool,
+    /// The slack of the packet played last, in units of the clock.
+    slack: i64,
     /// Pulls answered with a made-up tick since something was last there.
     dry: u32,
     /// What was played last only took a number: there is nothing to make up.
     numbers_only: bool,
-    /// The least delay seen in this window, in units of the clock, and how many ticks the window is old.
-    least_delay: u32,
+    /// The least slack seen in this window, in units of the clock, and how many ticks the window is old.
+    least_slack: i64,
     window_ticks: u32,
 }
 
@@ -104,12 +143,16 @@ struct Slot {
     duration: u32,
     tag: u8,
     length: usize,
+    /// When it would have arrived without lateness, in units since the stream began.
+    nominal: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nothing is played until enough is there; holds the arrival of the first packet.
-    Filling(Option<Instant>),
+    /// Nothing is there yet, or the stream has paused.
+    Idle,
+    /// Something is there, but it is not yet time to play it.
+    Filling,
     Playing,
 }
 
@@ -124,17 +167,19 @@ struct Stream {
 }
 
 impl JitterBuffer {
-    /// The delay a packet should have between arrival and playout.
-    pub const TARGET: Duration = Duration::from_millis(60);
     /// How many packets the buffer holds at most. A power of two, so that numbers wrap without a seam.
     pub const SLOTS: usize = 32;
 
     /// Made-up ticks after which a stream counts as paused and the buffer fills again (200 ms).
     const MAX_DRY: u32 = 10;
-    /// Lost packets in a row that are made up one by one; a longer gap is jumped over.
-    const MAX_GAP: u32 = 10;
+    /// The longest gap that is filled; a longer one is jumped over.
+    const MAX_GAP: Duration = Duration::from_millis(200);
     /// Ticks of one observation window for excess delay (500 ms).
     const WINDOW_TICKS: u32 = 25;
+    /// How far the slack must lie above the target and one tick before a tick is left out.
+    const HYSTERESIS: Duration = Duration::from_millis(3);
+    /// How far the slack may lie above the target before packets are thrown away, heard or not.
+    const FAR_TOO_MUCH: Duration = Duration::from_millis(120);
 
     /// An empty buffer; all memory it will ever use is allocated here.
     #[must_use]
@@ -145,12 +190,18 @@ impl JitterBuffer {
             storage: vec![0; config.max_payload * Self::SLOTS].into(),
             stored: 0,
             stored_units: 0,
-            state: State::Filling(None),
+            state: State::Idle,
             stream: None,
             candidate: None,
+            delay: DelayTracker::new(config.clock_hz),
+            seen: Seen::default(),
+            counts: JitterCounts::default(),
+            is_concealing: false,
+            has_grown: false,
+            slack: 0,
             dry: 0,
             numbers_only: false,
-            least_delay: u32::MAX,
+            least_slack: i64::MAX,
             window_ticks: 0,
         }
     }
@@ -168,8 +219,10 @@ impl JitterBuffer {
             return self.unexpected(now, packet);
         }
         let position = distance(stream.sequence_number, packet.sequence_number);
-        if self.state == State::Filling(None) && matches!(position, Position::Ahead(_)) {
-            self.begin(packet); // after a pause the delay is built up anew
+        if self.state == State::Idle && matches!(position, Position::Ahead(_)) {
+            // After a pause the delay is built up anew; senders differ in whether their timestamps went on.
+            self.begin(packet);
+            self.delay.restart();
             return self.store(now, packet, Pushed::Stored);
         }
         match position {
@@ -183,6 +236,29 @@ impl JitterBuffer {
         }
     }
 
+    /// Begins a tick. Says whether one tick of sound should be left out, where it is not heard, because everything
+    /// has had more delay than it needs for half a second. When far too much waits, a packet is thrown away here.
+    pub fn begin_tick(&mut self, now: Instant) -> bool {
+        self.has_grown = false;
+        let (State::Playing, Some(mut stream)) = (self.state, self.stream) else { return false };
+        let target = i64::from(self.delay.target());
+        if let Some(oldest) = self.oldest(stream.sequence_number)
+            && self.slack_of(&oldest, now) > target + i64::from(self.units(Self::FAR_TOO_MUCH))
+            && self.stored > 1
+        {
+            self.discard(&mut stream, &oldest);
+        }
+        self.window_ticks += 1;
+        if self.window_ticks < Self::WINDOW_TICKS {
+            return false;
+        }
+        let least = std::mem::replace(&mut self.least_slack, i64::MAX);
+        self.window_ticks = 0;
+        let spare = self.tick_units() + self.units(Self::HYSTERESIS);
+        // Timestamps that stood still look like delay; then nothing waits.
+        self.stored > 1 && least != i64::MAX && least > target + i64::from(spare)
+    }
+
     /// What to play next. Call until a tick's worth of samples is there or the answer is [`Playout::Waiting`].
     pub fn pull(&mut self, now: Instant) -> Playout<'_> {
         if !self.is_playing(now) {
@@ -193,46 +269,46 @@ impl JitterBuffer {
             return self.run_dry(stream);
         }
         self.skip_numbers(&mut stream);
+        self.stream = Some(stream);
         let index = Self::index(stream.sequence_number);
         let Some(slot) = self.slots.get(index).copied().filter(|slot| slot.occupied) else {
             return if self.stored == 0 { self.run_dry(stream) } else { self.lost(stream) };
         };
-        self.dry = 0;
-        self.numbers_only = false;
-        let gap = slot.timestamp.wrapping_sub(stream.timestamp);
-        if gap > 0 && gap <= self.units(Duration::from_millis(200)) {
-            let silence = gap.min(self.tick_units());
-            stream.timestamp = stream.timestamp.wrapping_add(silence);
-            self.stream = Some(stream);
-            return Playout::Silence(silence);
+        let slack = self.slack_of(&slot, now);
+        let target = i64::from(self.delay.target());
+        let tick = self.tick_units();
+        let gap = slot.timestamp.wrapping_sub(stream.timestamp).cast_signed();
+        let is_made_up = gap < 0 && gap >= -self.units(Self::MAX_GAP).cast_signed();
+        if is_made_up && self.stored > 1 && slack >= target + i64::from(tick) {
+            self.discard(&mut stream, &slot);
+            return Playout::Silence(0);
         }
-        stream.sequence_number = stream.sequence_number.wrapping_add(1);
-        stream.timestamp = slot.timestamp.wrapping_add(slot.duration);
-        self.stream = Some(stream);
-        self.free(index);
-        let start = index * self.config.max_payload;
-        let payload = self.storage.get(start..start + slot.length).unwrap_or_default();
-        Playout::Packet { tag: slot.tag, duration: slot.duration, payload }
+        if gap > 0 && gap <= self.units(Self::MAX_GAP).cast_signed() {
+            return self.fill_gap(stream, gap.cast_unsigned());
+        }
+        if slack < target && !self.has_grown && self.stored_units < self.delay.target() + tick {
+            self.has_grown = true;
+            return self.made_up(tick, None);
+        }
+        self.least_slack = self.least_slack.min(slack);
+        self.slack = slack;
+        self.play(stream, &slot)
     }
 
-    /// Once per tick, before pulling: when everything has come too early for half a second, or far too much is
-    /// there at once, drops one packet, so that clock drift and bursts do not add up to delay.
-    pub fn trim(&mut self) {
-        let (State::Playing, Some(stream)) = (self.state, self.stream) else { return };
-        let delay = self.stored_units;
-        self.least_delay = self.least_delay.min(delay);
-        self.window_ticks += 1;
-        let target = self.units(Self::TARGET);
-        let window_is_over = self.window_ticks >= Self::WINDOW_TICKS;
-        let always_early = window_is_over && self.least_delay > target + self.tick_units();
-        let far_too_much = delay > target * 4;
-        if always_early || far_too_much {
-            self.drop_oldest(stream);
-        }
-        if window_is_over {
-            self.least_delay = u32::MAX;
-            self.window_ticks = 0;
-        }
+    /// The delay the stream needs now, and the delay of the packet played last.
+    #[must_use]
+    pub fn delays(&self) -> (Duration, Duration) {
+        let duration = |units: i64| {
+            let micros = units.max(0) * 1_000_000 / i64::from(self.config.clock_hz.max(1));
+            Duration::from_micros(micros.cast_unsigned())
+        };
+        (duration(i64::from(self.delay.target())), duration(self.slack))
+    }
+
+    /// What became of the packets so far.
+    #[must_use]
+    pub const fn counts(&self) -> JitterCounts {
+        self.counts
     }
 
     /// Forgets everything, as if nothing had ever arrived.
@@ -240,6 +316,7 @@ impl JitterBuffer {
         self.clear();
         self.stream = None;
         self.candidate = None;
+        self.delay = DelayTracker::new(self.config.clock_hz);
     }
 
     /// How many packets wait.
@@ -258,16 +335,21 @@ impl JitterBuffer {
         self.slots = [Slot::default(); Self::SLOTS];
         self.stored = 0;
         self.stored_units = 0;
-        self.state = State::Filling(None);
+        self.state = State::Idle;
         self.dry = 0;
         self.numbers_only = false;
-        self.least_delay = u32::MAX;
+        self.is_concealing = false;
+        self.least_slack = i64::MAX;
         self.window_ticks = 0;
     }
 
     fn begin(&mut self, packet: &Arrival<'_>) {
         self.clear();
         self.candidate = None;
+        if self.stream.is_none_or(|stream| stream.ssrc != packet.ssrc) {
+            self.delay.restart();
+            self.seen = Seen::default();
+        }
         self.stream = Some(Stream {
             ssrc: packet.ssrc,
             sequence_number: packet.sequence_number,
@@ -286,9 +368,17 @@ impl JitterBuffer {
             return Pushed::TooLong;
         };
         if slot.occupied {
+            self.counts.duplicates += 1;
             return Pushed::Duplicate;
         }
         memory.copy_from_slice(packet.payload);
+        self.seen.insert(packet.sequence_number);
+        let nominal = if packet.duration == 0 {
+            self.delay.elapsed(now)
+        } else {
+            self.delay.note(now, packet.timestamp)
+        };
+        self.counts.stored += 1;
         *slot = Slot {
             occupied: true,
             sequence_number: packet.sequence_number,
@@ -296,16 +386,17 @@ impl JitterBuffer {
             duration: packet.duration,
             tag: packet.tag,
             length,
+            nominal,
         };
         self.stored += 1;
         self.stored_units = self.stored_units.saturating_add(packet.duration);
-        self.note_arrival(now, packet);
+        self.note_newest(packet);
         outcome
     }
 
-    fn note_arrival(&mut self, now: Instant, packet: &Arrival<'_>) {
-        if self.state == State::Filling(None) {
-            self.state = State::Filling(Some(now));
+    fn note_newest(&mut self, packet: &Arrival<'_>) {
+        if self.state == State::Idle {
+            self.state = State::Filling;
         }
         let Some(stream) = &mut self.stream else { return };
         if matches!(distance(stream.newest, packet.sequence_number), Position::Ahead(_)) {
@@ -322,11 +413,19 @@ impl JitterBuffer {
     fn behind(&mut self, now: Instant, packet: &Arrival<'_>, steps: u16) -> Pushed {
         let Some(stream) = &mut self.stream else { return Pushed::Late };
         let span = usize::from(stream.newest.wrapping_sub(packet.sequence_number));
-        if matches!(self.state, State::Filling(Some(_))) && span < Self::SLOTS && steps > 0 {
+        if self.state == State::Filling && span < Self::SLOTS && steps > 0 {
             // Reordered before playout began: the stream begins with this one.
             stream.sequence_number = packet.sequence_number;
             stream.timestamp = packet.timestamp;
             return self.store(now, packet, Pushed::Stored);
+        }
+        if !self.seen.insert(packet.sequence_number) {
+            self.counts.duplicates += 1;
+            return Pushed::Duplicate;
+        }
+        self.counts.late += 1;
+        if packet.duration > 0 {
+            self.delay.note(now, packet.timestamp);
         }
         Pushed::Late
     }
@@ -341,14 +440,68 @@ impl JitterBuffer {
     }
 
     fn is_playing(&mut self, now: Instant) -> bool {
-        let State::Filling(first_arrival) = self.state else { return true };
-        let Some(first_arrival) = first_arrival else { return false };
-        let waited = now.saturating_duration_since(first_arrival) >= Self::TARGET;
-        let buffered = self.stored_units >= self.units(Self::TARGET);
-        if waited || buffered {
+        if self.state == State::Filling && self.is_time(now) {
             self.state = State::Playing;
         }
-        waited || buffered
+        self.state == State::Playing
+    }
+
+    /// Whether the first packet has waited long enough, or enough is there anyway.
+    fn is_time(&self, now: Instant) -> bool {
+        let target = self.delay.target();
+        let oldest = self.stream.and_then(|stream| self.oldest(stream.sequence_number));
+        oldest.is_some_and(|oldest| self.slack_of(&oldest, now) >= i64::from(target))
+            || self.stored_units >= target + self.tick_units() * 2
+    }
+
+    fn slack_of(&self, slot: &Slot, now: Instant) -> i64 {
+        self.delay.elapsed(now) - slot.nominal
+    }
+
+    fn play(&mut self, mut stream: Stream, slot: &Slot) -> Playout<'_> {
+        self.dry = 0;
+        self.numbers_only = false;
+        self.is_concealing = false;
+        self.counts.played_units += u64::from(slot.duration);
+        stream.sequence_number = stream.sequence_number.wrapping_add(1);
+        stream.timestamp = slot.timestamp.wrapping_add(slot.duration);
+        self.stream = Some(stream);
+        let index = Self::index(slot.sequence_number);
+        self.free(index);
+        let start = index * self.config.max_payload;
+        let payload = self.storage.get(start..start + slot.length).unwrap_or_default();
+        Playout::Packet { tag: slot.tag, duration: slot.duration, payload }
+    }
+
+    /// Part of the time before the next packet: made up if something was lost there, else silence.
+    fn fill_gap(&mut self, mut stream: Stream, gap: u32) -> Playout<'_> {
+        let units = gap.min(self.tick_units());
+        stream.timestamp = stream.timestamp.wrapping_add(units);
+        self.stream = Some(stream);
+        if self.is_concealing { self.made_up(units, None) } else { Playout::Silence(units) }
+    }
+
+    fn made_up(&mut self, units: u32, next: Option<usize>) -> Playout<'_> {
+        self.is_concealing = true;
+        self.counts.made_up_units += u64::from(units);
+        let next = next.and_then(|index| {
+            let length = self.slots.get(index)?.length;
+            let start = index * self.config.max_payload;
+            self.storage.get(start..start + length)
+        });
+        Playout::Lost { units, next }
+    }
+
+    /// Throws a packet away; what comes after it is next.
+    fn discard(&mut self, stream: &mut Stream, slot: &Slot) {
+        self.free(Self::index(slot.sequence_number));
+        self.counts.discarded += 1;
+        stream.sequence_number = slot.sequence_number.wrapping_add(1);
+        let end = slot.timestamp.wrapping_add(slot.duration);
+        if end.wrapping_sub(stream.timestamp).cast_signed() > 0 {
+            stream.timestamp = end;
+        }
+        self.stream = Some(*stream);
     }
 
     /// Passes over packets that only took a number.
@@ -374,41 +527,36 @@ impl JitterBuffer {
         }
         stream.timestamp = stream.timestamp.wrapping_add(self.tick_units());
         self.stream = Some(stream);
-        if self.numbers_only { Playout::Silence(self.tick_units()) } else { Playout::Lost }
+        let tick = self.tick_units();
+        if self.numbers_only { Playout::Silence(tick) } else { self.made_up(tick, None) }
     }
 
-    /// The next packet is missing but later ones are there.
+    /// The next packet is missing but later ones are there: makes up the time before them, as long as it is not
+    /// made up yet.
     fn lost(&mut self, mut stream: Stream) -> Playout<'_> {
         let Some(oldest) = self.oldest(stream.sequence_number) else { return Playout::Waiting };
-        let missing = u32::from(oldest.sequence_number.wrapping_sub(stream.sequence_number));
-        if missing > Self::MAX_GAP {
+        let gap = oldest.timestamp.wrapping_sub(stream.timestamp).cast_signed();
+        let is_too_long = gap > self.units(Self::MAX_GAP).cast_signed();
+        if gap <= 0 || is_too_long {
             stream.sequence_number = oldest.sequence_number;
-            stream.timestamp = oldest.timestamp;
+            if is_too_long {
+                stream.timestamp = oldest.timestamp;
+            }
             self.stream = Some(stream);
             return Playout::Silence(0);
         }
-        // What a dry spell has made up already need not be made up again.
-        let made_up = std::mem::take(&mut self.dry).min(missing);
-        let step = made_up.max(1);
-        stream.sequence_number = stream.sequence_number.wrapping_add(u16::try_from(step).unwrap_or(1));
-        if made_up == 0 {
-            stream.timestamp = stream.timestamp.wrapping_add(self.tick_units());
-        }
+        let gap = gap.cast_unsigned();
+        let units = gap.min(self.tick_units());
+        let is_next = oldest.sequence_number == stream.sequence_number.wrapping_add(1) && gap == units;
+        stream.timestamp = stream.timestamp.wrapping_add(units);
         self.stream = Some(stream);
-        if made_up == 0 { Playout::Lost } else { Playout::Silence(0) }
+        self.dry = 0;
+        self.made_up(units, is_next.then(|| Self::index(oldest.sequence_number)))
     }
 
     fn oldest(&self, from: u16) -> Option<Slot> {
         let occupied = self.slots.iter().filter(|slot| slot.occupied);
         occupied.min_by_key(|slot| slot.sequence_number.wrapping_sub(from)).copied()
-    }
-
-    fn drop_oldest(&mut self, mut stream: Stream) {
-        let Some(oldest) = self.oldest(stream.sequence_number) else { return };
-        self.free(Self::index(oldest.sequence_number));
-        stream.sequence_number = oldest.sequence_number.wrapping_add(1);
-        stream.timestamp = oldest.timestamp.wrapping_add(oldest.duration);
-        self.stream = Some(stream);
     }
 
     fn free(&mut self, index: usize) {

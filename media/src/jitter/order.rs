@@ -46,3 +46,31 @@ impl Candidate {
         self.ssrc == packet.ssrc && packet.sequence_number == self.sequence_number.wrapping_add(1)
     }
 }
+
+/// Which of the last 64 sequence numbers were there already.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen {
+    newest: Option<u16>,
+    /// Bit n: the number n before the newest.
+    bits: u64,
+}
+
+impl Seen {
+    /// Notes a number; false if it was there already. Numbers too old to tell count as new.
+    pub(super) fn insert(&mut self, number: u16) -> bool {
+        let newest = *self.newest.get_or_insert(number);
+        let back = newest.wrapping_sub(number);
+        if back < 64 {
+            let bit = 1 << back;
+            let is_new = self.bits & bit == 0;
+            self.bits |= bit;
+            return is_new;
+        }
+        if back >= 0x8000 {
+            let steps = u32::from(number.wrapping_sub(newest));
+            self.bits = self.bits.checked_shl(steps).unwrap_or(0) | 1;
+            self.newest = Some(number);
+        }
+        true
+    }
+}

@@ -10,11 +10,14 @@ struct Bench {
     start: Instant,
     buffer: JitterBuffer,
     ticks: u64,
+    left_out: usize,
+    /// Units that were pulled and not yet played.
+    waiting: u32,
 }
 
 impl Bench {
     fn new() -> Self {
-        Self { start: Instant::now(), buffer: JitterBuffer::new(CONFIG), ticks: 0 }
+        Self { start: Instant::now(), buffer: JitterBuffer::new(CONFIG), ticks: 0, left_out: 0, waiting: 0 }
     }
 
     fn push(&mut self, ms: u64, packet: &Arrival<'_>) -> Pushed {
@@ -25,13 +28,17 @@ impl Bench {
     fn tick(&mut self) -> String {
         let now = self.start + crate::sample::TICK * u32::try_from(self.ticks).unwrap();
         self.ticks += 1;
-        self.buffer.trim();
+        if self.buffer.begin_tick(now)
+            && let Playout::Packet { .. } = self.buffer.pull(now)
+        {
+            self.left_out += 1;
+        }
         loop {
             return match self.buffer.pull(now) {
                 Playout::Packet { tag, .. } => tag.to_string(),
                 Playout::Silence(0) => continue,
                 Playout::Silence(_) => "_".to_owned(),
-                Playout::Lost => "~".to_owned(),
+                Playout::Lost { .. } => "~".to_owned(),
                 Playout::Waiting => ".".to_owned(),
             };
         }
@@ -77,41 +84,41 @@ fn with(rows: &[Row], change: impl Fn(&mut Row)) -> Vec<Row> {
 fn d45_what_is_played_when_packets_come_as_they_come() {
     let lose = |lost: &[u16]| steady(8).into_iter().filter(|row| !lost.contains(&row.1)).collect::<Vec<_>>();
     let table: [(&str, Vec<Row>, &str); 12] = [
-        ("on time", steady(8), ". . . 1 2 3 4 5 6 7 8"),
-        ("one lost", lose(&[5]), ". . . 1 2 3 4 ~ 6 7 8"),
-        ("two lost", lose(&[4, 5]), ". . . 1 2 3 ~ ~ 6 7 8"),
+        ("on time", steady(8), ". . 1 2 3 4 5 6 7 8 ~"),
+        ("one lost", lose(&[5]), ". . 1 2 3 4 ~ 6 7 8 ~"),
+        ("two lost", lose(&[4, 5]), ". . 1 2 3 ~ ~ 6 7 8 ~"),
         (
             "one 40 ms late",
             with(&steady(8), |r| r.0 += if r.1 == 5 { 40 } else { 0 }),
-            ". . . 1 2 3 4 5 6 7 8",
+            ". . 1 2 3 4 ~ 5 6 7 8",
         ),
-        ("one too late", with(&steady(8), |r| r.0 += if r.1 == 5 { 70 } else { 0 }), ". . . 1 2 3 4 ~ 6 7 8"),
-        ("every packet twice", steady(8).into_iter().flat_map(|r| [r, r]).collect(), ". . . 1 2 3 4 5 6 7 8"),
+        ("one too late", with(&steady(8), |r| r.0 += if r.1 == 5 { 70 } else { 0 }), ". . 1 2 3 4 ~ 6 ~ ~ 7"),
+        ("every packet twice", steady(8).into_iter().flat_map(|r| [r, r]).collect(), ". . 1 2 3 4 5 6 7 8 ~"),
         (
             "reordered by pairs",
             with(&steady(8), |r| if r.1 % 2 == 0 { r.0 -= 15 } else { r.0 += 10 }),
-            ". . . 1 2 3 4 5 6 7 8",
+            ". 1 2 3 4 5 6 7 8 ~ ~",
         ),
         (
             "the first two swapped",
             vec![(5, 2, 2), (6, 1, 1), (45, 3, 3), (65, 4, 4)],
-            ". . . 1 2 3 4 ~ ~ ~ ~",
+            ". 1 2 3 4 ~ ~ ~ ~ ~ ~",
         ),
         (
             "a wrap of number and timestamp",
             (0..6_u16).map(|n| (u64::from(n) * 20, 65_533_u16.wrapping_add(n), u32::from(n))).collect(),
-            ". . 253 254 255 0 1 2 ~ ~ ~",
+            ". 253 254 255 0 1 2 ~ ~ ~ ~",
         ),
         ("all at once", (1..=4).map(|n| (5, n, u32::from(n))).collect(), ". 1 2 3 4 ~ ~ ~ ~ ~ ~"),
         (
             "silence suppressed for 60 ms",
             vec![(5, 1, 1), (25, 2, 2), (45, 3, 3), (65, 4, 7), (66, 5, 8)],
-            ". . . 1 2 3 _ _ _ 4 5",
+            ". . 1 2 3 _ _ _ 4 5 ~",
         ),
         (
             "a timestamp jump",
             vec![(5, 1, 1), (25, 2, 2), (45, 3, 3), (65, 4, 9_000), (85, 5, 9_001), (105, 6, 9_002)],
-            ". . . 1 2 3 4 5 6 ~ ~",
+            ". . 1 2 3 4 5 6 ~ ~ ~",
         ),
     ];
     for (name, rows, expected) in table {
@@ -119,9 +126,144 @@ fn d45_what_is_played_when_packets_come_as_they_come() {
     }
 }
 
+/// Packets of 20 ms with these latenesses in milliseconds after `first` others.
+fn late(first: u16, lateness: impl IntoIterator<Item = u64>) -> Vec<Row> {
+    let mut rows: Vec<Row> =
+        (first..).zip(lateness).map(|(n, late)| (u64::from(n) * 20 + 1 + late, n, u32::from(n))).collect();
+    rows.sort_by_key(|row| row.0);
+    rows
+}
+
+impl Bench {
+    /// The delay it needs and has, in milliseconds.
+    fn delays(&self) -> (u128, u128) {
+        let (target, slack) = self.buffer.delays();
+        (target.as_millis(), slack.as_millis())
+    }
+}
+
 #[test]
-fn d45_a_lonely_packet_is_played_after_the_target_delay() {
-    assert_eq!(Bench::new().run(&[(1, 9, 0)], 6), ". . . . 9 ~");
+fn d43_a_clean_network_soon_costs_no_more_than_one_tick() {
+    for phase in 1..20 {
+        let mut bench = Bench::new();
+        let rows: Vec<Row> = (0..100_u16).map(|n| (u64::from(n) * 20 + phase, n, u32::from(n))).collect();
+        let start = bench.run(&rows[..10], 10);
+        assert!(bench.delays().1 < 40, "at the start: {:?}, {start}", bench.delays());
+        bench.run(&rows[10..], 90);
+        let (target, slack) = bench.delays();
+        assert!(target <= 2 && slack <= 24, "{phase}: {target} ms needed, {slack} ms there");
+        assert!(bench.left_out <= 1);
+    }
+}
+
+#[test]
+fn d45_the_delay_grows_with_jitter_and_comes_back_within_10_s_of_calm() {
+    let mut bench = Bench::new();
+    let jitter = |n: u64| n * 7 % 31; // up to 30 ms, in no order
+    bench.run(&late(0, (0..200).map(|_| 0)), 200);
+    bench.run(&late(200, (0..400).map(jitter)), 400);
+    let (target, slack) = bench.delays();
+    assert!((25..=35).contains(&target) && (25..=60).contains(&slack), "{target} ms, {slack} ms");
+    let lost_before = bench.buffer.counts().late;
+    bench.run(&late(600, (0..200).map(jitter)), 200);
+    assert!(bench.buffer.counts().late - lost_before <= 4, "hardly any comes too late");
+    bench.run(&late(800, (0..500).map(|_| 0)), 500);
+    let (target, slack) = bench.delays();
+    assert!(target <= 2 && slack <= 23, "{target} ms needed, {slack} ms there");
+}
+
+#[test]
+fn f10_bursts_of_loss_duplicates_reordering_and_jitter_at_once() {
+    let mut bench = Bench::new();
+    let mut rows = Vec::new();
+    for n in 0..3_000_u64 {
+        if (n / 4) % 5 == 2 {
+            continue; // 20 % lost, four in a row
+        }
+        let late = if n % 20 == 7 { 45 } else { n * 13 % 31 };
+        rows.push((n * 20 + late, n as u16, n as u32));
+        if n % 10 == 3 {
+            rows.push((n * 20 + late + 5, n as u16, n as u32));
+        }
+    }
+    rows.sort_by_key(|row| row.0);
+    bench.run(&rows, 3_004);
+    let counts = bench.buffer.counts();
+    assert_eq!(counts.stored + counts.late, 2_400, "each packet once: {counts:?}");
+    assert!(counts.played_units >= 2_400 * 160 * 97 / 100, "{counts:?}");
+    assert_eq!(counts.duplicates, 300);
+    assert!(bench.delays().1 <= 100, "{:?}", bench.delays());
+}
+
+#[test]
+fn f10_after_five_seconds_of_nothing_all_is_well_within_one() {
+    let mut bench = Bench::new();
+    bench.run(&late(0, (0..200).map(|_| 0)), 200);
+    // The network held everything back and lets it go at once.
+    let held = late(200, (0..250).map(|n| 5_000 - n * 20));
+    bench.run(&held, 260);
+    let after = bench.run(&late(460, (0..100).map(|_| 0)), 100);
+    let last: Vec<&str> = after.split(' ').skip(40).collect();
+    assert!(last.iter().all(|played| played.parse::<u8>().is_ok()), "{after}");
+    assert!(bench.delays().1 <= 200, "{:?}", bench.delays());
+}
+
+#[test]
+fn f11_timestamps_that_stand_still_in_a_pause_are_no_delay() {
+    for pause in [100, 190, 260, 1_000, 1_990, 5_000] {
+        let mut bench = Bench::new();
+        bench.run(&late(0, (0..100).map(|_| 0)), 100);
+        let resumed = bench.run(&late(100, (0..400).map(|_| pause)), 400);
+        let after: Vec<&str> = resumed.split(' ').skip(pause as usize / 20 + 5).collect();
+        let strange = after.iter().filter(|played| played.parse::<u8>().is_err()).count();
+        assert!(strange <= 2 && bench.left_out <= 12, "{pause} ms: {strange} strange, {resumed}");
+        let counts = bench.buffer.counts();
+        assert!(counts.discarded <= 1, "{pause} ms: {counts:?}");
+    }
+}
+
+#[test]
+fn f11_packets_of_any_length_are_played_whole_and_a_lost_one_is_made_up_whole() {
+    for ms in [10_u32, 20, 30, 40, 60] {
+        let mut bench = Bench::new();
+        for n in 0..200_u32 {
+            let duration = ms * 8;
+            let packet = Arrival { duration, timestamp: n * duration, ..arrival(n as u16, 0) };
+            if n != 100 {
+                bench.push(u64::from(n * ms), &packet);
+            }
+            while bench.ticks * 20 <= u64::from(n * ms) {
+                bench.tick_units();
+            }
+        }
+        let counts = bench.buffer.counts();
+        assert_eq!(counts.late, 0, "{ms} ms");
+        let made_up = u64::from(ms) * 8;
+        assert!((made_up..=made_up + 320).contains(&counts.made_up_units), "{ms} ms: {counts:?}");
+    }
+}
+
+impl Bench {
+    /// One tick of an owner who pulls until he has 20 ms of samples.
+    fn tick_units(&mut self) {
+        let now = self.start + crate::sample::TICK * u32::try_from(self.ticks).unwrap();
+        self.ticks += 1;
+        self.buffer.begin_tick(now);
+        while self.waiting < 160 {
+            match self.buffer.pull(now) {
+                Playout::Packet { duration: units, .. }
+                | Playout::Silence(units)
+                | Playout::Lost { units, .. } => self.waiting += units,
+                Playout::Waiting => break,
+            }
+        }
+        self.waiting = self.waiting.saturating_sub(160);
+    }
+}
+
+#[test]
+fn d45_a_lonely_packet_is_played_after_the_first_target_delay() {
+    assert_eq!(Bench::new().run(&[(1, 9, 0)], 6), ". . 9 ~ ~ ~");
 }
 
 #[test]
@@ -148,17 +290,20 @@ fn d45_numbers_that_begin_anew_are_a_new_stream() {
 #[test]
 fn d45_what_is_late_stays_out() {
     let mut bench = Bench::new();
-    bench.run(&steady(4), 5);
+    let rows: Vec<Row> = steady(6).into_iter().filter(|row| row.1 != 2).collect();
+    bench.run(&rows, 6);
     assert_eq!(bench.push(100, &arrival(2, 320)), Pushed::Late);
-    assert_eq!(bench.push(100, &arrival(3, 480)), Pushed::Duplicate, "it waits already");
+    assert_eq!(bench.push(100, &arrival(2, 320)), Pushed::Duplicate, "late twice");
+    assert_eq!(bench.push(100, &arrival(1, 160)), Pushed::Duplicate, "it was played");
+    assert_eq!(bench.push(100, &arrival(5, 800)), Pushed::Duplicate, "it waits already");
 }
 
 #[test]
 fn d45_after_a_pause_the_delay_is_built_up_anew() {
     let mut bench = Bench::new();
-    assert_eq!(bench.run(&steady(3), 16), ". . . 1 2 3 ~ ~ ~ ~ ~ ~ ~ ~ ~ ~");
+    assert_eq!(bench.run(&steady(3), 16), ". . 1 2 3 ~ ~ ~ ~ ~ ~ ~ ~ ~ ~ .");
     let later: Vec<Row> = (4..9_u16).map(|n| (325 + u64::from(n - 4) * 20, n, u32::from(n) + 13)).collect();
-    assert_eq!(bench.run(&later, 8), ". . . 4 5 6 7 8");
+    assert_eq!(bench.run(&later, 8), ". . 4 5 6 7 8 ~");
 }
 
 #[test]
@@ -172,8 +317,8 @@ fn d45_a_delay_spike_is_covered_and_its_delay_given_back() {
     let played = bench.run(&rows, 400);
     let made_up = played.split(' ').filter(|&t| t == "~").count();
     assert!((5..=10).contains(&made_up), "{played}");
-    // At the end the delay is back near 60 ms: packet 400 has come, and at most five wait.
-    assert!(bench.buffer.len() <= 5, "{} packets wait: {played}", bench.buffer.len());
+    // At the end packet 400 has come, and at most two wait.
+    assert!(bench.buffer.len() <= 2, "{} packets wait: {played}", bench.buffer.len());
 }
 
 #[test]
@@ -193,7 +338,7 @@ fn telephone_events_take_numbers_but_are_not_made_up() {
         let event = Arrival { duration: 0, payload: &[], ..arrival(n, 800) };
         bench.push(u64::from(n) * 20 - 15, &event);
     }
-    assert_eq!(bench.run(&[(165, 9, 9), (185, 10, 10)], 7), "3 4 _ _ _ _ 9");
+    assert_eq!(bench.run(&[(165, 9, 9), (185, 10, 10)], 7), "4 _ _ _ _ 9 10");
 }
 
 #[test]
@@ -212,7 +357,8 @@ fn a_reset_buffer_is_a_new_buffer() {
 }
 
 proptest! {
-    /// Against a naive oracle: with nothing later than 40 ms, everything that came is played, once and in order.
+    /// Against a naive oracle, which plays everything that came in the order it was sent: with nothing later than
+    /// 40 ms the buffer does the same, but for the one packet in fifty that it may be late for.
     #[test]
     fn d45_what_comes_in_time_is_played_once_and_in_order(
         first: u16, base: u32, fates in prop::collection::vec((0_u64..40, 0_u8..20), 10..200),
@@ -232,9 +378,13 @@ proptest! {
             }
         }
         rows.sort_by_key(|row| row.0);
-        let played = Bench::new().run(&rows, fates.len() as u64 + 5);
+        let mut bench = Bench::new();
+        let played = bench.run(&rows, fates.len() as u64 + 5);
         let played: Vec<&str> = played.split(' ').filter(|t| t.parse::<u8>().is_ok()).collect();
-        prop_assert_eq!(played, expected);
+        let mut rest = expected.iter();
+        prop_assert!(played.iter().all(|played| rest.any(|sent| sent == played)), "{played:?}");
+        let missing = expected.len() - played.len() - bench.left_out;
+        prop_assert!(missing <= 1 + fates.len() / 25, "{missing} of {}", fates.len());
     }
 
     #[test]

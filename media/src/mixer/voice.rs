@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::resample::Resampler;
-use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate};
+use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate, limit};
 
 /// A frame of 20 ms, decoded once and converted at most once per tick.
 pub struct Voice {
@@ -63,6 +63,16 @@ impl Voice {
         match self.rate {
             Rate::Narrow => self.narrow.as_mut_slice(),
             Rate::Full => self.full.as_mut_slice(),
+        }
+    }
+
+    /// The voice comes into the mix in this tick: it begins softly, without a click.
+    pub fn fade_in(&mut self) {
+        // 5 ms.
+        let length = self.rate.frame() / 4;
+        let whole = i32::try_from(length.max(1)).unwrap_or(i32::MAX);
+        for (sample, gain) in self.frame_mut().iter_mut().take(length).zip(0_i32..) {
+            *sample = limit(i32::from(*sample) * gain / whole);
         }
     }
 

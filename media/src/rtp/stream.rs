@@ -42,6 +42,12 @@ impl RtpStream {
         self.started = false;
     }
 
+    /// The stream's time now.
+    #[must_use]
+    pub const fn timestamp(&self) -> u32 {
+        self.timestamp
+    }
+
     /// Synchronisation source of the stream.
     #[must_use]
     pub const fn ssrc(&self) -> u32 {

@@ -49,6 +49,21 @@ pub struct Negotiated {
     pub ptime_ms: u16,
     /// Our direction: [`Direction::RecvOnly`] means the remote holds us.
     pub direction: Direction,
+    /// Where our RTCP goes.
+    pub rtcp: RtcpPort,
+}
+
+/// Where a remote wants RTCP. It is only sent where it says so: to the port next to RTP, which an old phone would
+/// expect, nothing is sent, because nothing it answers there would reach us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum RtcpPort {
+    /// Nowhere.
+    #[default]
+    None,
+    /// With RTP (`a=rtcp-mux`, RFC 5761).
+    Muxed,
+    /// To this port of the RTP address (`a=rtcp`, RFC 3605).
+    Apart(u16),
 }
 
 /// Who may send, seen from us.

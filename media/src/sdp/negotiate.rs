@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::parse::{self, Connection, MediaDescription, SessionDescription};
-use super::{Codec, Direction, LocalDescription, Negotiated, PTIME_MS, SdpError, TELEPHONE_EVENT, write};
+use super::{
+    Codec, Direction, LocalDescription, Negotiated, PTIME_MS, RtcpPort, SdpError, TELEPHONE_EVENT, write,
+};
 
 /// An offer: our codecs, telephone events, 20 ms, both directions.
 #[must_use]
@@ -18,6 +20,7 @@ pub fn offer_with_version(local: &LocalDescription, version: u64) -> Vec<u8> {
     let mut text = write::session(local, version);
     let port = local.address.port();
     write::audio(&mut text, "RTP/AVP", port, &codecs, Some(TELEPHONE_EVENT), Direction::SendRecv);
+    write::rtcp_mux(&mut text);
     text.into_bytes()
 }
 
@@ -59,6 +62,9 @@ pub fn answer_with_version(
             let port = local.address.port();
             let (event, direction) = (negotiated.telephone_event, negotiated.direction);
             write::audio(&mut text, media.protocol, port, &codec, event, direction);
+            if media.rtcp_mux {
+                write::rtcp_mux(&mut text);
+            }
         } else {
             write::refused(&mut text, media);
         }
@@ -105,6 +111,11 @@ fn negotiate(
         telephone_event,
         ptime_ms: audio.ptime_ms.filter(|ms| (1..=200).contains(ms)).unwrap_or(PTIME_MS),
         direction,
+        rtcp: match audio.rtcp_port {
+            _ if audio.rtcp_mux => RtcpPort::Muxed,
+            Some(port) => RtcpPort::Apart(port),
+            None => RtcpPort::None,
+        },
     })
 }
 

@@ -37,6 +37,9 @@ pub(super) struct MediaDescription<'a> {
     pub(super) direction: Option<Direction>,
     pub(super) rtpmaps: Vec<RtpMap<'a>>,
     pub(super) ptime_ms: Option<u16>,
+    pub(super) rtcp_mux: bool,
+    /// The port in `a=rtcp`; its address is passed over, RTCP only goes where RTP goes.
+    pub(super) rtcp_port: Option<u16>,
 }
 
 /// `a=rtpmap:<payload type> <name>/<clock>[/<channels>]`.
@@ -135,6 +138,8 @@ fn media(line: usize, value: &str) -> Result<MediaDescription<'_>, SdpError> {
         direction: None,
         rtpmaps: Vec::new(),
         ptime_ms: None,
+        rtcp_mux: false,
+        rtcp_port: None,
     })
 }
 
@@ -172,6 +177,11 @@ fn attribute<'a>(session: &mut SessionDescription<'a>, line: usize, value: &'a s
             let map = rtpmap(argument)
                 .ok_or(SdpError::Malformed { line, what: "a=rtpmap must be `type name/clock`" })?;
             media.rtpmaps.push(map);
+        }
+        "rtcp-mux" => media.rtcp_mux = true,
+        "rtcp" => {
+            let port = argument.split_ascii_whitespace().next().and_then(|port| port.parse().ok());
+            media.rtcp_port = port.filter(|&port| port != 0).or(media.rtcp_port);
         }
         "ptime" => media.ptime_ms = whole_ms(argument).or(media.ptime_ms),
         _ => {}

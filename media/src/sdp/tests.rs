@@ -26,7 +26,7 @@ fn d20_the_offer_lists_g711_and_telephone_events() {
         text,
         "v=0\r\no=- 77 77 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
          m=audio 20000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
-         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\na=rtcp-mux\r\n"
     );
 }
 
@@ -62,10 +62,10 @@ fn d20_offers_and_what_they_agree_on() {
     ];
     for (media, codec, payload_type, telephone_event, ptime_ms, direction) in table {
         let found = negotiated(media).unwrap();
-        let remote = found.remote;
+        let (remote, rtcp) = (found.remote, RtcpPort::None);
         assert_eq!(
             found,
-            Negotiated { remote, codec, payload_type, telephone_event, ptime_ms, direction },
+            Negotiated { remote, codec, payload_type, telephone_event, ptime_ms, direction, rtcp },
             "{media}"
         );
     }
@@ -92,6 +92,23 @@ fn d20_offers_that_are_refused_and_how() {
     for (media, status, warning) in table {
         let error = negotiated(media).unwrap_err();
         assert_eq!((error.status(), error.warning().map(|w| w.code)), (status, warning), "{media}: {error}");
+    }
+}
+
+#[test]
+fn d20_rtcp_goes_where_the_phone_says() {
+    for (lines, rtcp, answered) in [
+        ("", RtcpPort::None, false),
+        ("a=rtcp-mux\r\n", RtcpPort::Muxed, true),
+        ("a=rtcp:4001\r\n", RtcpPort::Apart(4001), false),
+        ("a=rtcp:4001 IN IP4 203.0.113.9\r\na=rtcp-mux\r\n", RtcpPort::Muxed, true),
+        ("a=rtcp:0\r\n", RtcpPort::None, false),
+        ("a=rtcp:x\r\n", RtcpPort::None, false),
+    ] {
+        let offer = described(&format!("m=audio 4000 RTP/AVP 0\r\n{lines}"));
+        let (negotiated, answer) = answer(&local(), &offer).unwrap();
+        assert_eq!(negotiated.rtcp, rtcp, "{lines}");
+        assert_eq!(String::from_utf8(answer).unwrap().contains("a=rtcp-mux"), answered, "{lines}");
     }
 }
 

@@ -43,6 +43,11 @@ pub(super) fn audio(
     let _ = write!(text, "a=ptime:{PTIME_MS}\r\na={}\r\n", direction.attribute());
 }
 
+/// RTCP comes and goes on the RTP port.
+pub(super) fn rtcp_mux(text: &mut String) {
+    text.push_str("a=rtcp-mux\r\n");
+}
+
 /// A medium we do not take: the offer's line again with port 0 (RFC 3264 section 6).
 pub(super) fn refused(text: &mut String, media: &MediaDescription<'_>) {
     let formats = media.formats.join(" ");

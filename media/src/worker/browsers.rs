@@ -45,7 +45,9 @@ impl Room {
 
     /// When something of the room's browsers is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let peers = self.legs().iter().filter_map(|leg| leg.webrtc()?.deadline);
+        // Asked for before every wait, so a worker full of phones must not visit each of them.
+        let legs = if self.browsers == 0 { &[] } else { self.legs() };
+        let peers = legs.iter().filter_map(|leg| leg.webrtc()?.deadline);
         peers.chain(self.forwarder.poll_timeout()).min()
     }
 

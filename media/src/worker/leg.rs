@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::codec::Codec;
 use crate::level::{self, Gate, Meter, SILENCE_DBOV};
 use crate::mixer::{Mixer, Voice};
+use crate::quality::LegStats;
 use crate::sample::{NARROW_FRAME, Rate};
 use crate::speaker::HeldLevel;
 
@@ -27,10 +28,14 @@ pub(super) struct Leg {
     pub(super) media: Media,
     /// The voice is in this tick's sums.
     pub(super) is_mixed: bool,
+    /// The voice was in the last tick's sums.
+    pub(super) was_mixed: bool,
     /// The voice is above the gate.
     pub(super) is_active: bool,
     pub(super) held: HeldLevel,
     media_started: bool,
+    /// Ticks since statistics were reported; legs begin with different ones, so that reports are spread.
+    stats_ticks: u64,
     gate: Gate,
     meter: Meter,
 }
@@ -42,6 +47,9 @@ pub(super) enum Media {
 }
 
 impl Leg {
+    /// Ticks between two reports of statistics (5 s).
+    const STATS_TICKS: u64 = 250;
+
     pub(super) fn new(id: LegId, media: Media) -> Self {
         let rate = match media {
             Media::Sip(_) => Rate::Narrow,
@@ -55,9 +63,11 @@ impl Leg {
             player: Player::new(rate),
             media,
             is_mixed: false,
+            was_mixed: false,
             is_active: false,
             held: HeldLevel::default(),
             media_started: false,
+            stats_ticks: id.0 % Self::STATS_TICKS,
             gate: Gate::default(),
             meter: Meter::default(),
         }
@@ -131,7 +141,11 @@ impl Leg {
         let may_speak = self.may_speak();
         let frame = self.voice.frame_mut();
         match &mut self.media {
-            Media::Sip(sip) => sip.fill(now, may_speak, frame),
+            Media::Sip(sip) => {
+                if let Some(digit) = sip.fill(now, may_speak, frame) {
+                    out.events.push(Event::Digit { leg: self.id, digit });
+                }
+            }
             Media::Webrtc(webrtc) => webrtc.fill(now, may_speak, frame),
         }
         let dbov = if may_speak {
@@ -139,6 +153,7 @@ impl Leg {
         } else {
             frame.fill(0); // samples decoded before the right was taken away
             self.gate.close();
+            self.meter.forget();
             SILENCE_DBOV
         };
         self.is_active = may_speak && self.gate.update(dbov);
@@ -174,12 +189,42 @@ impl Leg {
                     &payload
                 });
                 sip.send(self.id, sends, &mut out.ring);
+                sip.report(now, self.id, &mut out.ring);
             }
             Media::Webrtc(webrtc) if webrtc.connected => {
                 let mut work = OpusWork { shared: shared.opus.as_deref_mut(), encodes: &mut out.encodes };
                 webrtc.send(now, &hears, mixer, &mut work);
             }
             Media::Webrtc(_) => {}
+        }
+        self.stats_ticks += 1;
+        if self.stats_ticks >= Self::STATS_TICKS {
+            self.stats_ticks = 0;
+            self.report_stats(false, out);
+        }
+    }
+
+    /// The leg is about to go: tells its phone and the driver.
+    pub(super) fn end(&mut self, now: Instant, out: &mut Outbox) {
+        if let Media::Sip(sip) = &mut self.media {
+            sip.say_goodbye(now, self.id, &mut out.ring);
+        }
+        self.report_stats(true, out);
+    }
+
+    /// How the leg's media has been so far.
+    pub(super) fn stats(&self) -> LegStats {
+        match &self.media {
+            Media::Sip(sip) => sip.stats(),
+            Media::Webrtc(webrtc) => webrtc.stats(),
+        }
+    }
+
+    /// Reports statistics once there are any.
+    fn report_stats(&self, is_final: bool, out: &mut Outbox) {
+        let stats = self.stats();
+        if stats.received_packets > 0 || stats.sent_packets > 0 {
+            out.events.push(Event::Statistics { leg: self.id, stats, is_final });
         }
     }
 

@@ -6,7 +6,7 @@
 //!
 //! Rights are enforced here and nowhere else on the media path: a voice is mixed only if its leg's plan says so
 //! when the tick begins, and a plan is taken over whole at the beginning of a tick. What a leg plays out in a tick
-//! was received up to 60 ms earlier; the plan of the tick counts, not that of the arrival.
+//! was received as much earlier as the network's jitter asks for; the plan of the tick counts, not that of the arrival.
 
 mod browsers;
 mod leg;
@@ -17,6 +17,7 @@ mod receiver;
 mod room;
 mod sip_leg;
 mod source;
+mod stats;
 mod types;
 mod webrtc_leg;
 
@@ -32,6 +33,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::prompt::PromptTable;
+use crate::quality::LegStats;
 use crate::webrtc::PeerTransmit;
 use crate::webrtc::demux::Demux;
 
@@ -116,16 +118,16 @@ impl Worker {
                     Err(_) => self.out.events.push(Event::WebrtcClosed { leg }),
                 }
             }
-            Command::SetSipRemote { leg, negotiated, symmetric_from } => self.with_leg(leg, |leg| {
-                if let Media::Sip(sip) = &mut leg.media {
-                    sip.set_remote(now, negotiated, symmetric_from);
-                }
-            }),
+            Command::SetSipRemote { leg, negotiated, symmetric_from } => {
+                self.with_phone(leg, |sip| sip.set_remote(now, negotiated, symmetric_from));
+            }
             Command::RemoveLeg { leg } => self.remove(now, leg),
             Command::SetPlan { leg, plan } => self.with_leg(leg, |leg| leg.next_plan = Some(plan)),
             Command::Play { leg, source, repeat } => {
                 self.with_leg(leg, |leg| leg.player.play(source, repeat))
             }
+            Command::SendDigits { leg, digits } => self.with_phone(leg, |sip| sip.send_digits(&digits)),
+            Command::DetectTones { leg, enabled } => self.with_phone(leg, |sip| sip.detect_tones(enabled)),
             Command::StopPlaying { leg } => self.with_leg(leg, |leg| leg.player.stop()),
         }
     }
@@ -214,6 +216,13 @@ impl Worker {
         self.out.events.pop()
     }
 
+    /// How a leg's media has been so far; `None` if there is no such leg. Also comes as [`Event::Statistics`].
+    #[must_use]
+    pub fn stats(&self, leg: LegId) -> Option<LegStats> {
+        let room = self.rooms.get(self.index.get(&leg)?)?;
+        room.legs().iter().find(|found| found.id == leg).map(Leg::stats)
+    }
+
     /// How much there is to do, and what was done and dropped so far.
     #[must_use]
     pub fn load(&self) -> Load {
@@ -241,6 +250,14 @@ impl Worker {
         if let Some(leg) = Self::find(&self.index, &mut self.rooms, leg) {
             change(leg);
         }
+    }
+
+    fn with_phone(&mut self, leg: LegId, change: impl FnOnce(&mut SipLeg)) {
+        self.with_leg(leg, |leg| {
+            if let Media::Sip(sip) = &mut leg.media {
+                change(sip);
+            }
+        });
     }
 
     /// Adds a leg; one of the same id is replaced.

@@ -8,7 +8,7 @@ use crate::sample::NARROW_FRAME;
 
 use super::types::{Event, LegId, Port, Transmit};
 
-/// Events in order. When full, level reports make room, then new events are lost.
+/// Events in order. When full, reports of levels and statistics make room, then new events are lost.
 #[derive(Debug)]
 pub(super) struct EventQueue {
     events: VecDeque<Event>,
@@ -24,9 +24,9 @@ impl EventQueue {
     pub(super) fn push(&mut self, event: Event) {
         if self.events.len() >= self.limit {
             self.dropped += 1;
-            let expendable = self.events.iter().position(|waiting| matches!(waiting, Event::Levels { .. }));
+            let expendable = self.events.iter().position(|waiting| waiting.is_expendable());
             match expendable {
-                Some(at) if !matches!(event, Event::Levels { .. }) => drop(self.events.remove(at)),
+                Some(at) if !event.is_expendable() => drop(self.events.remove(at)),
                 _ => return,
             }
         }
@@ -87,11 +87,21 @@ impl TransmitRing {
     }
 
     pub(super) fn push(&mut self, leg: LegId, destination: SocketAddr, packet: &RtpPacket<'_>) {
+        self.push_with(leg, destination, |datagram| packet.write(datagram));
+    }
+
+    /// Adds what `write` writes; its result is how many bytes that is, or `None` if there is nothing to send.
+    pub(super) fn push_with(
+        &mut self,
+        leg: LegId,
+        destination: SocketAddr,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) {
         let at = (self.head + self.length).checked_rem(self.slots.len()).unwrap_or(0);
         let full = self.length >= self.slots.len();
         let slot = self.slots.get_mut(at).filter(|_| !full);
         let written = slot.and_then(|slot| {
-            slot.length = packet.write(&mut slot.datagram)?;
+            slot.length = write(&mut slot.datagram)?;
             slot.leg = leg;
             slot.destination = destination;
             Some(())

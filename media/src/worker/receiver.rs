@@ -7,7 +7,9 @@ use crate::codec::Codec;
 use crate::codec::opus::{self, OpusError};
 use crate::conceal::Concealer;
 use crate::jitter::{Arrival, JitterBuffer, JitterConfig, Playout, Pushed};
+use crate::noise::ComfortNoise;
 use crate::sample::{NARROW_FRAME, Rate};
+use crate::shorten::shorten;
 
 /// A codec's receiving half. Output goes sample by sample into a queue that never grows beyond its capacity.
 pub(super) trait Decode {
@@ -20,8 +22,8 @@ pub(super) trait Decode {
 
     /// Decodes one packet; `tag` is [`Arrival::tag`].
     fn decode(&mut self, tag: u8, payload: &[u8], samples: &mut VecDeque<i16>);
-    /// Makes up one tick.
-    fn conceal(&mut self, samples: &mut VecDeque<i16>);
+    /// Makes up this many samples, at most one tick; `next` is the packet after the gap, if it is there already.
+    fn conceal(&mut self, count: usize, next: Option<&[u8]>, samples: &mut VecDeque<i16>);
     /// A new stream begins.
     fn reset(&mut self);
 }
@@ -32,47 +34,97 @@ pub(super) struct Receiver<D> {
     jitter: JitterBuffer,
     decoder: D,
     samples: VecDeque<i16>,
+    /// What silence sounds like.
+    pub(super) noise: ComfortNoise,
+    /// Samples that wait although they could have been played: to be left out where it is not heard.
+    surplus: usize,
+    /// Ticks since there is a surplus.
+    surplus_ticks: u32,
 }
 
 impl<D: Decode> Receiver<D> {
     /// Pulls per tick at most; a tick needs fewer even when every packet lasts 2.5 ms and many are missing.
     const MAX_PULLS: usize = 64;
+    /// Ticks to wait for a good place to leave something out (2 s).
+    const PATIENCE: u32 = 100;
 
     pub(super) fn new(decoder: D) -> Self {
         let config = JitterConfig { clock_hz: D::RATE.hz(), max_payload: D::MAX_PAYLOAD };
-        let samples = VecDeque::with_capacity(D::MAX_SAMPLES + D::RATE.frame());
-        Self { jitter: JitterBuffer::new(config), decoder, samples }
+        let samples = VecDeque::with_capacity(D::MAX_SAMPLES + 2 * D::RATE.frame());
+        Self {
+            jitter: JitterBuffer::new(config),
+            decoder,
+            samples,
+            noise: ComfortNoise::default(),
+            surplus: 0,
+            surplus_ticks: 0,
+        }
     }
 
-    pub(super) fn push(&mut self, now: Instant, packet: &Arrival<'_>) {
-        if self.jitter.push(now, packet) == Pushed::NewStream {
+    pub(super) fn push(&mut self, now: Instant, packet: &Arrival<'_>) -> Pushed {
+        let pushed = self.jitter.push(now, packet);
+        if pushed == Pushed::NewStream {
             self.decoder.reset();
         }
+        pushed
     }
 
     /// Fills `frame` with this tick's samples. With `decode` false time passes but nothing is decoded.
     pub(super) fn fill(&mut self, now: Instant, decode: bool, frame: &mut [i16]) {
-        self.jitter.trim();
+        if self.jitter.begin_tick(now) && self.surplus == 0 {
+            self.surplus = frame.len();
+            self.surplus_ticks = 0;
+        }
         for _ in 0..Self::MAX_PULLS {
-            if self.samples.len() >= frame.len() {
+            if self.samples.len() >= frame.len() + self.surplus {
                 break;
             }
             match self.jitter.pull(now) {
                 Playout::Packet { tag, payload, .. } if decode => {
+                    self.noise.clear();
                     self.decoder.decode(tag, payload, &mut self.samples);
                 }
-                Playout::Packet { duration, .. } => Self::silence(&mut self.samples, duration),
-                Playout::Silence(units) => Self::silence(&mut self.samples, units),
-                Playout::Lost if decode => self.decoder.conceal(&mut self.samples),
-                Playout::Lost => Self::silence(&mut self.samples, u32::try_from(frame.len()).unwrap_or(0)),
+                Playout::Lost { units, next } if decode => {
+                    self.decoder.conceal(to_count(units), next, &mut self.samples);
+                }
+                Playout::Packet { duration: units, .. }
+                | Playout::Silence(units)
+                | Playout::Lost { units, .. } => {
+                    (0..units).for_each(|_| put(&mut self.samples, self.noise.next_sample()));
+                }
                 Playout::Waiting => break,
             }
         }
+        self.leave_out(frame.len());
         let count = self.samples.len().min(frame.len());
-        let played = self.samples.drain(..count).chain(std::iter::repeat(0));
+        let noise = std::iter::repeat_with(|| self.noise.next_sample());
+        let played = self.samples.drain(..count).chain(noise);
         for (to, from) in frame.iter_mut().zip(played) {
             *to = from;
         }
+    }
+
+    /// Leaves out what of the surplus can go without being heard.
+    fn leave_out(&mut self, frame: usize) {
+        if self.surplus == 0 {
+            return;
+        }
+        if self.samples.len() < frame + self.surplus {
+            self.surplus = 0; // the stream ran dry: there is nothing to leave out any more
+            return;
+        }
+        self.surplus_ticks += 1;
+        let insist = self.surplus_ticks > Self::PATIENCE;
+        let samples = self.samples.make_contiguous();
+        let removed = shorten(samples, self.surplus, D::RATE.hz(), insist);
+        self.samples.truncate(self.samples.len() - removed);
+        self.surplus -= removed;
+    }
+
+    /// What became of the packets, and the delay they have.
+    pub(super) fn playout(&self) -> super::stats::Playout {
+        let (_, delay) = self.jitter.delays();
+        super::stats::Playout { counts: self.jitter.counts(), clock_hz: D::RATE.hz(), delay }
     }
 
     /// Drops everything that waits.
@@ -80,11 +132,13 @@ impl<D: Decode> Receiver<D> {
         self.jitter.reset();
         self.decoder.reset();
         self.samples.clear();
+        self.noise.clear();
+        self.surplus = 0;
     }
+}
 
-    fn silence(samples: &mut VecDeque<i16>, units: u32) {
-        (0..units).for_each(|_| put(samples, 0));
-    }
+fn to_count(units: u32) -> usize {
+    usize::try_from(units).unwrap_or(0)
 }
 
 /// Appends a sample unless that would allocate.
@@ -95,16 +149,9 @@ fn put(samples: &mut VecDeque<i16>, sample: i16) {
 }
 
 /// G.711; the tag is the codec's static payload type.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct G711Decoder {
     concealer: Concealer,
-    last: [i16; NARROW_FRAME],
-}
-
-impl Default for G711Decoder {
-    fn default() -> Self {
-        Self { concealer: Concealer::default(), last: [0; NARROW_FRAME] }
-    }
 }
 
 impl Decode for G711Decoder {
@@ -115,18 +162,18 @@ impl Decode for G711Decoder {
     fn decode(&mut self, tag: u8, payload: &[u8], samples: &mut VecDeque<i16>) {
         let codec = if tag == Codec::Pcma.payload_type() { Codec::Pcma } else { Codec::Pcmu };
         for chunk in payload.chunks(NARROW_FRAME) {
-            self.last.rotate_left(chunk.len());
-            let tail = self.last.len() - chunk.len();
-            let Some(newest) = self.last.get_mut(tail..) else { return };
-            codec.decode(chunk, newest);
-            newest.iter().for_each(|&sample| put(samples, sample));
+            let mut decoded = [0; NARROW_FRAME];
+            let Some(decoded) = decoded.get_mut(..chunk.len()) else { return };
+            codec.decode(chunk, decoded);
+            self.concealer.heard(decoded);
+            decoded.iter().for_each(|&sample| put(samples, sample));
         }
-        self.concealer.heard(&self.last);
     }
 
-    fn conceal(&mut self, samples: &mut VecDeque<i16>) {
+    fn conceal(&mut self, count: usize, _next: Option<&[u8]>, samples: &mut VecDeque<i16>) {
         let mut frame = [0; NARROW_FRAME];
-        self.concealer.conceal(&mut frame);
+        let Some(frame) = frame.get_mut(..count) else { return };
+        self.concealer.conceal(frame);
         frame.iter().for_each(|&sample| put(samples, sample));
     }
 
@@ -151,12 +198,12 @@ impl Decode for OpusDecoder {
 
     fn decode(&mut self, _tag: u8, payload: &[u8], samples: &mut VecDeque<i16>) {
         if self.0.decode(payload, |sample| put(samples, sample)).is_err() {
-            self.conceal(samples);
+            self.conceal(Self::RATE.frame(), None, samples);
         }
     }
 
-    fn conceal(&mut self, samples: &mut VecDeque<i16>) {
-        self.0.conceal(|sample| put(samples, sample));
+    fn conceal(&mut self, count: usize, next: Option<&[u8]>, samples: &mut VecDeque<i16>) {
+        self.0.conceal(count, next, |sample| put(samples, sample));
     }
 
     fn reset(&mut self) {

@@ -18,6 +18,8 @@ pub(super) struct Room {
     id: RoomId,
     /// In order of their ids.
     legs: Vec<Leg>,
+    /// How many of them are browsers: rooms without any have no timers to look for.
+    pub(super) browsers: usize,
     mixer: Mixer,
     converters: ConverterPool,
     speaker: SpeakerChoice<LegId>,
@@ -39,6 +41,7 @@ impl Room {
         Self {
             id,
             legs: Vec::new(),
+            browsers: 0,
             mixer: Mixer::default(),
             converters: ConverterPool::default(),
             speaker: SpeakerChoice::default(),
@@ -49,6 +52,7 @@ impl Room {
     }
 
     pub(super) fn add(&mut self, leg: Leg, max_voices: usize) -> Result<(), ResampleError> {
+        self.browsers += usize::from(leg.webrtc().is_some());
         let at = self.legs.partition_point(|other| other.id < leg.id);
         self.legs.insert(at, leg);
         self.ranking.clear();
@@ -74,6 +78,8 @@ impl Room {
     pub(super) fn remove(&mut self, now: Instant, leg: LegId, out: &mut Outbox) {
         if let Ok(at) = self.legs.binary_search_by_key(&leg, |other| other.id) {
             let mut gone = self.legs.remove(at);
+            self.browsers -= usize::from(gone.webrtc().is_some());
+            gone.end(now, out);
             self.converters.take_back(&mut gone.voice);
             self.forwarder.leave(now, leg);
             self.forward_video(now, out);
@@ -108,8 +114,8 @@ impl Room {
         if let Some(shared) = &mut self.shared_opus {
             shared.begin_tick();
         }
-        let browsers = self.legs.iter().filter(|leg| leg.rate() == Rate::Full).count();
-        let shared_opus = self.shared_opus.as_deref_mut().filter(|_| browsers >= Self::WORTH_SHARING);
+        let is_worth_sharing = self.browsers >= Self::WORTH_SHARING;
+        let shared_opus = self.shared_opus.as_deref_mut().filter(|_| is_worth_sharing);
         let mut shared = SharedMixes::new(shared_opus);
         for leg in &mut self.legs {
             leg.end_tick(now, &self.mixer, &mut shared, out);
@@ -143,6 +149,7 @@ impl Room {
         self.ranking.clear();
         for (index, leg) in self.legs.iter_mut().enumerate() {
             let bonus = if leg.is_mixed { Self::MIXED_BONUS_DB } else { 0 };
+            leg.was_mixed = leg.is_mixed;
             leg.is_mixed = leg.is_active;
             if leg.is_active {
                 self.ranking.push((leg.held.dbov().saturating_sub(bonus), index));
@@ -167,6 +174,9 @@ impl Room {
         }
         for leg in self.legs.iter_mut().filter(|leg| leg.is_mixed) {
             self.converters.lend(&mut leg.voice);
+            if !leg.was_mixed {
+                leg.voice.fade_in();
+            }
             self.mixer.add(&mut leg.voice);
         }
     }

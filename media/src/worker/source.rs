@@ -54,6 +54,11 @@ impl SourceLock {
         self.locked.or(self.signalled)
     }
 
+    /// Whether `source` is who we send to: what it says may be taken, but nothing is learned from it.
+    pub(super) fn knows(&self, source: SocketAddr) -> bool {
+        self.destination() == Some(source)
+    }
+
     /// Whether a packet may be taken.
     pub(super) fn admit(&mut self, now: Instant, source: SocketAddr, packet: &RtpPacket<'_>) -> bool {
         if let Some(locked) = self.locked {

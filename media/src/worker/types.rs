@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::prompt::PromptId;
+use crate::quality::LegStats;
 use crate::sdp::Negotiated;
 use crate::webrtc::WebrtcPeer;
 
@@ -94,6 +95,22 @@ pub enum Command {
         /// Again and again until [`Command::StopPlaying`].
         repeat: bool,
     },
+    /// Presses keys towards a phone, one after the other, as soon as it can be sent media: as telephone events, or
+    /// as tones where it takes none.
+    SendDigits {
+        /// The leg.
+        leg: LegId,
+        /// As [`DigitSender::send`](crate::dtmf::DigitSender::send) takes them.
+        digits: String,
+    },
+    /// Whether keys are also listened for in a phone's audio. Without this command they are where it knows no
+    /// telephone events.
+    DetectTones {
+        /// The leg.
+        leg: LegId,
+        /// Whether they are.
+        enabled: bool,
+    },
     /// Ends what is playing; no [`Event::PlayingDone`] follows.
     StopPlaying {
         /// The leg.
@@ -126,6 +143,13 @@ impl fmt::Debug for Command {
                 .field("source", source)
                 .field("repeat", repeat)
                 .finish(),
+            Self::SendDigits { leg, .. } => {
+                // Digits may be a PIN.
+                f.debug_struct("SendDigits").field("leg", leg).finish_non_exhaustive()
+            }
+            Self::DetectTones { leg, enabled } => {
+                f.debug_struct("DetectTones").field("leg", leg).field("enabled", enabled).finish()
+            }
             Self::StopPlaying { leg } => f.debug_struct("StopPlaying").field("leg", leg).finish(),
         }
     }
@@ -134,7 +158,7 @@ impl fmt::Debug for Command {
 /// What a worker reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A key was pressed (RFC 4733), whatever the leg's plan.
+    /// A key was pressed (RFC 4733, or heard as a tone), whatever the leg's plan.
     Digit {
         /// The leg.
         leg: LegId,
@@ -182,6 +206,22 @@ pub enum Event {
         /// One entry per slot.
         slots: Vec<Option<LegId>>,
     },
+    /// How a leg's media has been so far: every five seconds, and for the last time when it is removed.
+    Statistics {
+        /// The leg.
+        leg: LegId,
+        /// Counted since it began.
+        stats: LegStats,
+        /// The leg is gone.
+        is_final: bool,
+    },
+}
+
+impl Event {
+    /// Whether the next one of its kind makes it old: such events are lost first when the driver falls behind.
+    pub(super) const fn is_expendable(&self) -> bool {
+        matches!(self, Self::Levels { .. } | Self::Statistics { is_final: false, .. })
+    }
 }
 
 /// Which of the worker's ports a datagram leaves from.

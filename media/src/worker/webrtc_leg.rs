@@ -1,12 +1,13 @@
 //! A browser: Opus both ways over its peer connection.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand_chacha::rand_core::Rng;
 
 use crate::codec::opus::{self, OpusError};
 use crate::jitter::Arrival;
 use crate::mixer::Mixer;
+use crate::quality::{CodecImpairment, LegStats};
 use crate::rtp::RtpStream;
 use crate::sample::{FULL_FRAME, Rate};
 use crate::webrtc::{IncomingRtp, OutgoingRtp, Slot, WebrtcPeer};
@@ -31,6 +32,7 @@ pub(super) struct WebrtcLeg {
     receiver: Receiver<OpusDecoder>,
     listener: OpusListener,
     stream: RtpStream,
+    sent_packets: u32,
 }
 
 impl WebrtcLeg {
@@ -48,6 +50,7 @@ impl WebrtcLeg {
             receiver: Receiver::new(OpusDecoder::new()?),
             listener: OpusListener::new()?,
             stream: RtpStream::new(random),
+            sent_packets: 0,
         })
     }
 
@@ -66,6 +69,12 @@ impl WebrtcLeg {
         true
     }
 
+    /// How the call has been so far, as far as it is known here: RTCP is the peer connection's.
+    pub(super) fn stats(&self) -> LegStats {
+        let stats = self.receiver.playout().stats(CodecImpairment::OPUS, Duration::ZERO);
+        LegStats { sent_packets: self.sent_packets, ..stats }
+    }
+
     pub(super) fn fill(&mut self, now: Instant, decode: bool, frame: &mut [i16]) {
         self.receiver.fill(now, decode, frame);
     }
@@ -81,6 +90,7 @@ impl WebrtcLeg {
         };
         let (marker, sequence_number, timestamp) = self.stream.next_packet();
         self.stream.advance(TICK_UNITS);
+        self.sent_packets = self.sent_packets.wrapping_add(1);
         self.peer.write_rtp(now, Slot::Audio, OutgoingRtp { marker, sequence_number, timestamp, payload });
     }
 }

@@ -20,7 +20,7 @@ impl Focus {
             Event::WebrtcClosed { leg } => self.browser_gone(at, leg),
             Event::VideoSlots { leg, slots } => self.video_slots(at, leg, slots),
             // Keys that mean nothing stay with whoever pressed them.
-            Event::Digit { .. } | Event::MediaStarted { .. } => {}
+            Event::Digit { .. } | Event::MediaStarted { .. } | Event::Statistics { .. } => {}
         }
     }
 

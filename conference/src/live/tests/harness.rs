@@ -434,6 +434,8 @@ impl Stage {
             }
             MediaCommand::SetSipRemote { leg, .. }
             | MediaCommand::Play { leg, .. }
+            | MediaCommand::SendDigits { leg, .. }
+            | MediaCommand::DetectTones { leg, .. }
             | MediaCommand::StopPlaying { leg } => {
                 assert!(
                     self.worker_legs.contains(&leg),

@@ -12,6 +12,8 @@ enum Step {
     Plan(u64, bool, bool),
     Play(u64, bool),
     Stop(u64),
+    Keys(u64, String),
+    Tones(u64, bool),
     Bytes(u64, Vec<u8>),
     Rtp(u64, u16, u32, u8),
     BrowserRtp(u64, MediaKind, u16, Vec<u8>),
@@ -31,6 +33,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         (leg.clone(), any::<bool>(), any::<bool>()).prop_map(|(l, s, r)| Step::Plan(l, s, r)),
         (leg.clone(), any::<bool>()).prop_map(|(l, r)| Step::Play(l, r)),
         leg.clone().prop_map(Step::Stop),
+        (leg.clone(), "[0-9A-D#*w,x]{0,8}").prop_map(|(l, digits)| Step::Keys(l, digits)),
+        (leg.clone(), any::<bool>()).prop_map(|(l, enabled)| Step::Tones(l, enabled)),
         (leg.clone(), bytes.clone()).prop_map(|(l, b)| Step::Bytes(l, b)),
         (leg.clone(), any::<u16>(), any::<u32>(), any::<u8>()).prop_map(|(l, n, t, p)| Step::Rtp(l, n, t, p)),
         (leg, kind, any::<u16>(), bytes).prop_map(|(l, k, n, b)| Step::BrowserRtp(l, k, n, b)),
@@ -67,6 +71,7 @@ fn take(bench: &mut Bench, world: &mut World, step: Step) {
         Step::Remote(leg, codec, direction, symmetric) => {
             let mut negotiated = negotiated(phone_address(leg), codec);
             negotiated.direction = Direction::new(direction & 1 == 0, direction & 2 == 0);
+            negotiated.telephone_event = symmetric.then_some(101);
             let symmetric_from = symmetric.then(|| phone_address(leg).ip());
             bench.command(Command::SetSipRemote { leg: LegId(leg), negotiated, symmetric_from });
         }
@@ -83,6 +88,8 @@ fn take(bench: &mut Bench, world: &mut World, step: Step) {
         Step::Play(leg, repeat) => {
             bench.command(Command::Play { leg: LegId(leg), source: Source::Tone { hz: 440 }, repeat });
         }
+        Step::Keys(leg, digits) => bench.command(Command::SendDigits { leg: LegId(leg), digits }),
+        Step::Tones(leg, enabled) => bench.command(Command::DetectTones { leg: LegId(leg), enabled }),
         Step::Stop(leg) => bench.command(Command::StopPlaying { leg: LegId(leg) }),
         Step::Bytes(leg, bytes) => {
             bench.worker.handle_sip_datagram(bench.now, LegId(leg), phone_address(leg), &bytes);

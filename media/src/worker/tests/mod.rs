@@ -3,7 +3,9 @@
 mod browsers;
 mod fuzz;
 mod hearing;
+mod keys;
 mod phones;
+mod reports;
 mod rights;
 
 use std::sync::mpsc;
@@ -15,7 +17,7 @@ use super::*;
 use crate::codec::{Codec, opus};
 use crate::rtp::RtpPacket;
 use crate::sample::{FULL_FRAME, NARROW_FRAME, TICK};
-use crate::sdp::{Direction, Negotiated};
+use crate::sdp::{Direction, Negotiated, RtcpPort};
 use crate::tone::{Oscillator, level_at};
 use crate::webrtc::{IncomingRtp, MediaKind, OutgoingRtp, PeerEvent, PeerTransmit, Slot, WebrtcPeer};
 
@@ -264,6 +266,7 @@ fn negotiated(remote: SocketAddr, codec: Codec) -> Negotiated {
         telephone_event: Some(101),
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        rtcp: RtcpPort::None,
     }
 }
 

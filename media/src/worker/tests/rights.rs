@@ -166,3 +166,18 @@ fn a_leg_that_left_is_heard_no_more_and_commands_for_it_do_no_harm() {
     bench.command(Command::RemoveLeg { leg: ear });
     assert_eq!((bench.worker.load().rooms, bench.worker.load().legs), (0, 0));
 }
+
+#[test]
+fn a59_a_voice_taken_away_has_no_level_from_that_tick_on() {
+    for phase in 0..12 {
+        let mut bench = Bench::new();
+        let speaker = bench.phone(1, Codec::Pcmu, 500, ALL);
+        bench.run(20 + phase);
+        bench.plan(speaker, LISTEN);
+        bench.events.clear();
+        bench.run(20);
+        let loud =
+            bench.events.iter().filter(|event| matches!(event, Event::Levels { dbov, .. } if *dbov < 127));
+        assert_eq!(loud.count(), 0, "taken away after {} ticks", 20 + phase);
+    }
+}

@@ -1,8 +1,16 @@
-//! Telephone events (RFC 4733), receiving side: one digit per key press, whatever gets lost.
+//! Keys: telephone events (RFC 4733) both ways, and tones in the audio where a phone knows no events.
+//!
+//! Receiving gives one digit per key press, whatever gets lost.
+
+mod inband;
+mod sender;
 
 use std::time::{Duration, Instant};
 
 use crate::rtp::RtpPacket;
+
+pub use inband::InbandDetector;
+pub use sender::{DigitSender, EventPacket};
 
 /// The payload of a telephone-event packet (RFC 4733 section 2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

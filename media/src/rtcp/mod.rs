@@ -1,4 +1,12 @@
-//! RTCP on the RTP port (RFC 5761), as far as SIP legs need it now: told apart from RTP, and passed over.
+//! RTCP (RFC 3550 section 6) of SIP legs, on the RTP port (RFC 5761): reports both ways and what they tell.
+
+mod packet;
+mod reception;
+mod session;
+
+pub use packet::{Report, ReportBlock, RtcpError, RtcpItem, SenderInfo, read};
+pub use reception::Reception;
+pub use session::{RemoteReport, RtcpSession};
 
 /// Whether a datagram on a muxed port is RTCP: packet types 192 to 223 (RFC 5761 section 4).
 ///
