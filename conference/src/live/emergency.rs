@@ -46,8 +46,10 @@ const NATIONAL: &[(&str, &[&str])] = &[
 ];
 
 /// What people or PBXs put before a number: outside lines, trunk and international prefixes.
-const PREFIXES: &[&str] =
-    &["", "9", "0", "8", "1", "7", "99", "90", "91", "00", "001", "01", "011", "0111", "0011", "010", "9011", "900", "09"];
+const PREFIXES: &[&str] = &[
+    "", "9", "0", "8", "1", "7", "99", "90", "91", "00", "001", "01", "011", "0111", "0011", "010", "9011",
+    "900", "09",
+];
 
 /// Whether a text, in any form, might reach an emergency service of any country when it is dialled.
 ///

@@ -47,10 +47,6 @@ impl Focus {
         }
         let user = invite.request_user.trim_start_matches('+').to_ascii_lowercase();
         let id = self.addresses.get(&user).ok_or(404_u16)?.clone();
-        // An INVITE without an offer would need our offer's answer from the ACK, which is a later step.
-        if invite.body.is_empty() {
-            return Err(488);
-        }
         self.check_leg_room(&id).map_err(|_| 503_u16)?;
         let entrant = match &invite.origin {
             Origin::Device(aor) => self.device_entrant(&id, aor)?,
@@ -124,6 +120,12 @@ impl Focus {
         else {
             return;
         };
+        if offer.is_empty() {
+            // Ours is the offer then, and the ACK brings the answer (RFC 3261 section 13.2.1).
+            let body = Bytes::from(sdp::offer(local));
+            sip.accepted = true;
+            return self.sip(SipCommand::Accept { session, body });
+        }
         match sdp::answer(local, &offer) {
             Ok((negotiated, body)) => {
                 sip.accepted = true;

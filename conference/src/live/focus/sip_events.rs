@@ -22,12 +22,10 @@ impl Focus {
             Event::Unregistered { device } => self.unregistered(at, device, "device.unregistered"),
             Event::RegistrationExpired { device } => self.unregistered(at, device, "device.expired"),
             Event::Established { session } => self.established(at, session),
-            // Trunks have no meeting, keys come as RFC 4733 so far, and our own offers only repeat what was agreed.
-            Event::TrunkUp { .. }
-            | Event::TrunkDown { .. }
-            | Event::Dtmf { .. }
-            | Event::OfferAnswered { .. }
-            | Event::Banned { .. } => {}
+            Event::Dtmf { session, digit, .. } => self.key_by_signalling(at, session, digit),
+            Event::OfferAnswered { session, body } => self.offer_answered(session, body),
+            // Trunks and strangers have no meeting.
+            Event::TrunkUp { .. } | Event::TrunkDown { .. } | Event::Banned { .. } => {}
         }
     }
 
@@ -59,6 +57,28 @@ impl Focus {
                 self.drive_call(at, &call, Input::Answered);
             }
             Err(error) => self.drive_call(at, &call, Input::AnsweredUnusable(error.to_string())),
+        }
+    }
+
+    /// A key told by INFO counts like one that came with the sound.
+    fn key_by_signalling(&mut self, at: At, session: SessionId, digit: char) {
+        if let Some(&leg) = self.sessions.get(&session) {
+            self.media_event(at, media::worker::Event::Digit { leg, digit });
+        }
+    }
+
+    /// The answer to an offer of ours: to one we made because the peer's INVITE had none, or to our description
+    /// repeated. A status instead of an answer leaves all as it was.
+    fn offer_answered(&mut self, session: SessionId, body: Result<Bytes, u16>) {
+        let (Ok(body), Some(&leg)) = (body, self.sessions.get(&session)) else { return };
+        let admitted = self.legs.get(&leg).is_some_and(|leg| leg.admitted);
+        let Some(sip) = self.sip_leg_mut(leg) else { return };
+        let Some(local) = &sip.local else { return };
+        match sdp::accept_answer(local, &body) {
+            // A caller without an offer comes in when the ACK that brings this answer is seen.
+            Ok(negotiated) if !admitted && sip.call.is_none() => sip.unproven = Some(negotiated),
+            Ok(negotiated) => self.set_remote(leg, negotiated),
+            Err(_) => self.sip(SipCommand::HangUp { session }),
         }
     }
 

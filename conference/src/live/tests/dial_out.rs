@@ -161,6 +161,14 @@ fn d39_the_same_call_twice_is_one_invite() {
 }
 
 #[test]
+fn d21_i50_a_one_told_by_info_lets_a_number_in() {
+    let mut stage = at_gate();
+    let session = stage.last_session();
+    stage.sip(SipEvent::Dtmf { session, digit: '1', duration: None });
+    assert_eq!(stage.state("c1").0, CallState::Joined);
+}
+
+#[test]
 fn i50_pressing_one_lets_a_number_in() {
     let mut stage = at_gate();
     assert_eq!(stage.states("c1"), ["queued", "dialling", "ringing", "answered", "confirming"]);

@@ -1,7 +1,7 @@
 //! CALL: placing calls into a meeting, previewing, showing, cancelling and repeating them.
 //!
-//! A press of CALL goes through three steps: [`plan`] decides per target what would happen (and is all there is to a
-//! preview), [`place`] writes the intent down in one transaction, and only then is the running part told. A call is
+//! A press of CALL goes through three steps: `plan` decides per target what would happen (and is all there is to a
+//! preview), `place` writes the intent down in one transaction, and only then is the running part told. A call is
 //! therefore never dialled without a row, and never dialled twice.
 
 mod place;
