@@ -6,10 +6,11 @@ use partyline_tests::api::CallTarget;
 use partyline_tests::carrier;
 use partyline_tests::participant::Participant;
 use partyline_tests::sip::call::EndedBy;
+use partyline_tests::stage::StageConfig;
 use partyline_tests::tone;
 use partyline_tests::voice::Voice;
 
-use crate::support::{LONG, call_and_join, call_one, on_stage, person_id};
+use crate::support::{LONG, call_and_join, call_one, on_stage, on_stage_with, person_id};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_starts_again_on_the_same_data_after_kill_9() {
@@ -64,6 +65,23 @@ async fn sigterm_hangs_up_every_leg_and_ends_with_0() {
         assert!(asked.elapsed() < Duration::from_secs(6), "it took {:?}", asked.elapsed());
         assert_eq!(uma.wait_incoming(0, LONG).await?.wait_ended(LONG).await?, EndedBy::RemoteBye);
         assert_eq!(ringing.wait_ended(LONG).await?, EndedBy::Cancelled);
+        Ok(())
+    })
+    .await;
+}
+
+/// A carrier that says nothing at all, not even to a CANCEL, must not keep the process up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d01_sigterm_ends_it_although_the_carrier_is_dead() {
+    let dead = |mut config: StageConfig| {
+        config.foreign_trunk = true;
+        Ok(config)
+    };
+    on_stage_with(dead, async |stage| {
+        let room = stage.room("hana", "conference", Voice::silent()).await?;
+        let call = call_one(&room, CallTarget::number(carrier::NO_ANSWER, "attendee")).await?;
+        room.host.events.wait_call(&call.id, &["dialling"], LONG).await?;
+        assert_eq!(stage.stop().await?, Some(0));
         Ok(())
     })
     .await;
