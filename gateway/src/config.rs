@@ -41,6 +41,10 @@ pub struct Sip {
     pub listen: SocketAddr,
     /// host:port seen in Via and Contact; the listening address if absent.
     pub advertised: Option<String>,
+    /// Whether devices are challenged with SHA-256 beside MD5 (RFC 8760). Off, because phones that know MD5 alone give
+    /// up when they see a second challenge.
+    #[serde(default)]
+    pub digest_sha256: bool,
     /// Networks whose INVITEs need no digest, as `address/prefix`.
     #[serde(default)]
     pub trusted_peers: Vec<String>,

@@ -22,12 +22,14 @@ pub(crate) struct LiveHandle {
     requests: mpsc::Sender<Request>,
     /// The browsers' port of each media thread, as browsers are told it.
     webrtc: Vec<SocketAddr>,
+    digest_sha256: bool,
 }
 
 impl LiveHandle {
-    /// `webrtc` holds the browsers' port of each media thread.
-    pub(crate) fn new(requests: mpsc::Sender<Request>, webrtc: Vec<SocketAddr>) -> Self {
-        Self { requests, webrtc }
+    /// `webrtc` holds the browsers' port of each media thread; `digest_sha256` says whether devices may be challenged
+    /// with it.
+    pub(crate) fn new(requests: mpsc::Sender<Request>, webrtc: Vec<SocketAddr>, digest_sha256: bool) -> Self {
+        Self { requests, webrtc, digest_sha256 }
     }
 
     /// Sends a request and waits for its answer; `None` when the focus task has ended.
@@ -120,7 +122,9 @@ impl Live for LiveHandle {
         match change {
             Provision::Meeting(spec) => self.tell(Command::PutMeeting(spec)).await,
             Provision::Device(device) => {
-                let ProvisionedDevice { account, user, tenant, display_name } = *device;
+                let ProvisionedDevice { mut account, user, tenant, display_name } = *device;
+                // The user agent offers SHA-256 to a domain whose devices all have the hash.
+                account.ha1_sha256 = account.ha1_sha256.filter(|_| self.digest_sha256);
                 let aor = account.aor.clone();
                 self.user_agent(ua::Command::PutDevice(account)).await;
                 self.tell(Command::PutDevice { aor, user, tenant, display_name, role_hint: None }).await;

@@ -138,7 +138,7 @@ impl Gateway {
         let recorder = tokio::spawn(recorder::run(RecordWriter::new(store.clone()), record_queue));
         let told = |handle: &MediaHandle| SocketAddr::new(config.webrtc_advertised(), handle.webrtc.port());
         let webrtc = handles.iter().map(told).collect();
-        let live = LiveHandle::new(request_sender, webrtc);
+        let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256);
         let task = FocusTask {
             focus: Focus::new(FocusConfig::default(), edge::seed()?),
             user_agent: UserAgent::new(user_agent_config(config), edge::seed()?),

@@ -104,6 +104,9 @@ impl Focus {
         let (role, access) = (person.role, person.access);
         meeting.put_person(person).walk_in = false;
         self.replan(id, &person_id);
+        if before.is_none() {
+            self.publish_person(at, id, &person_id, "person.added");
+        }
         if before.is_some_and(|(old, _)| old != role) {
             self.publish_person(at, id, &person_id, "person.role_changed");
         }

@@ -32,6 +32,7 @@ impl Focus {
         let sip = SipLeg { call: Some(call.clone()), symmetric, ..SipLeg::default() };
         let person = spec.person.person.clone();
         let meeting = self.meeting_mut(&id)?;
+        let added = !meeting.people.contains_key(&person);
         let row = meeting.put_person(spec.person.clone());
         row.walk_in = false;
         if let DialTarget::Number { e164, .. } = &spec.target {
@@ -40,7 +41,10 @@ impl Focus {
         let room = meeting.room;
         meeting.put_call(Call::new(spec, leg, at.wall));
         self.calls.insert(call.clone(), id.clone());
-        self.legs.insert(leg, Leg::new(id.clone(), room, person, Carrier::Sip(Box::new(sip))));
+        self.legs.insert(leg, Leg::new(id.clone(), room, person.clone(), Carrier::Sip(Box::new(sip))));
+        if added {
+            self.publish_person(at, &id, &person, "person.added");
+        }
         self.announce_call(at, &id, &call, CallState::Queued);
         self.pump(&id);
         Ok(Reply::Done)

@@ -171,6 +171,19 @@ fn unknown_things_are_named() {
 }
 
 #[test]
+fn i95_whoever_watches_hears_of_people_added_by_invitation_and_by_call() {
+    let mut stage = Stage::hosted(MeetingKind::Conference);
+    stage.ok(Command::PutPerson { meeting: meeting_id(), person: person("ari", Role::Presenter) });
+    assert_eq!(stage.last_event("person.added")["person"]["id"], "p-ari");
+    stage.ok(Command::PutPerson { meeting: meeting_id(), person: person("ari", Role::Attendee) });
+    stage.dial(to_device("c1", "uma", "103a")).unwrap();
+    assert_eq!(stage.last_event("person.added")["person"]["id"], "p-uma");
+    let added = stage.count_events("person.added");
+    stage.dial(to_number("c2", "uma", "+12025550177")).unwrap_err();
+    assert_eq!(stage.count_events("person.added"), added, "known people are not added again");
+}
+
+#[test]
 fn a02_people_invited_before_and_called_during_the_meeting_are_one_list() {
     let mut stage = Stage::empty(MeetingKind::Conference);
     stage.ok(Command::PutPerson { meeting: meeting_id(), person: person("pia", Role::Presenter) });
