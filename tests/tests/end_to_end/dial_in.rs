@@ -5,10 +5,11 @@ use std::time::Instant;
 use partyline_tests::carrier;
 use partyline_tests::g711::Codec;
 use partyline_tests::sip::call::EndedBy;
+use partyline_tests::stage::StageConfig;
 use partyline_tests::tone;
 use partyline_tests::voice::Voice;
 
-use crate::support::{LONG, on_stage};
+use crate::support::{LONG, on_stage, on_stage_with};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d19_a_registered_phone_calls_the_meeting_number() {
@@ -29,6 +30,32 @@ async fn d19_a_registered_phone_calls_the_meeting_number() {
             event.kind == "person.left" && event.data.to_string().contains("Uma")
         });
         left.await?;
+        Ok(())
+    })
+    .await;
+}
+
+/// configs/bench.toml: any peer on loopback joins by number or by alias, as Presenter, and all are in one meeting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d07_d19_the_bench_meetings_take_trusted_peers_by_number_and_alias() {
+    let bench = |mut config: StageConfig| {
+        let text = include_str!("../../../configs/bench.toml").replace("[30000, 39999]", "[20000, 20999]");
+        config.configuration = config.ports.apply(&text);
+        Ok(config)
+    };
+    on_stage_with(bench, async |stage| {
+        let start = Instant::now();
+        let gateway = stage.sip()?;
+        let one = stage.carrier.call_in(gateway, "room500", "sipp-1", tone::UMA).await?;
+        let two = stage.carrier.call_in(gateway, "900000500", "sipp-2", tone::PIA).await?;
+        one.wait_confirmed(LONG).await?;
+        two.wait_confirmed(LONG).await?;
+        assert!(one.ear().wait_for(tone::PIA, start, LONG).await.is_some(), "the first hears the second");
+        assert!(two.ear().wait_for(tone::UMA, start, LONG).await.is_some(), "the second hears the first");
+        let beyond = stage.carrier.call_in(gateway, "room501", "sipp-3", tone::PIA).await?;
+        assert_eq!(beyond.wait_ended(LONG).await?, EndedBy::Refused(404));
+        one.hang_up();
+        two.hang_up();
         Ok(())
     })
     .await;
