@@ -2,6 +2,8 @@
 
 use super::actor::{Actor, UserActor};
 use super::error::{ErrorKind, ServiceError};
+use super::invitations::Told;
+use super::invitations::queue::Press;
 use super::people::{Invitee, NewPerson};
 use super::provision::Provision;
 use super::reach::Reach;
@@ -46,6 +48,8 @@ impl Services {
         let title = input::name("title", &new.title)?;
         input::length("people", new.people.len(), PEOPLE_MAX)?;
         let invitees = self.invitees(member, &new.people, "people").await?;
+        let post = self.post_of(member).await?;
+        let mut told = Told::default();
         let mut transaction = self.store.begin().await?;
         let meeting = self.new_meeting(&mut transaction, member, title, new.kind).await?;
         let mut people = vec![self.owner_person(member, &meeting)];
@@ -54,8 +58,15 @@ impl Services {
             let hash = token_hash(&self.links.token(person.id.as_str()));
             Store::insert_person(&mut transaction, person, &hash).await?;
         }
+        let post = post.about(&meeting);
+        for person in people.iter().skip(1) {
+            self.queue_invitation(&mut transaction, &post, person, Press::Invite, &mut told).await?;
+        }
+        let created = self.record_event(&mut transaction, self.created_event(&meeting)).await?;
         transaction.commit().await.map_err(crate::store::StoreError::from)?;
         self.announce(&meeting, &people).await;
+        self.publish(created);
+        self.tell(told);
         self.meeting(actor, &meeting.id).await
     }
 
@@ -65,13 +76,16 @@ impl Services {
         for person in people {
             self.put_live_person(person).await;
         }
-        self.publish(PublicEvent {
+    }
+
+    fn created_event(&self, meeting: &MeetingRow) -> PublicEvent {
+        PublicEvent {
             tenant: meeting.tenant.clone(),
             meeting: Some(meeting.id.clone()),
             kind: "meeting.created",
             at: self.now(),
             data: serde_json::json!({ "meeting": meeting.id, "title": meeting.title }),
-        });
+        }
     }
 
     async fn new_meeting(
@@ -199,7 +213,7 @@ impl Services {
             .unwrap_or_default();
         let host = reach.is_host();
         let mut people: Vec<Person> =
-            reach.listed().map(|row| self.person_view(row, live.remove(&row.id), host)).collect();
+            reach.listed().map(|row| self.listed_view(reach, row, live.remove(&row.id))).collect();
         for row in &reach.people {
             live.remove(&row.id);
         }
@@ -228,6 +242,7 @@ impl Services {
             muted_by_host: live.is_some_and(|person| person.muted_by_host),
             muted_by_self: live.is_some_and(|person| person.muted_by_self),
             link: host.then(|| self.link(row.id.as_str())),
+            invitation: None,
         }
     }
 
@@ -247,11 +262,7 @@ impl Services {
         let tenant = tenant.ok_or_else(|| ServiceError::internal("a meeting without tenant"))?;
         let link = self.link(meeting.id.as_str());
         let sip_uri = format!("sip:{}@{}", meeting.number, tenant.domain);
-        let text = format!(
-            "{}\n\nJoin by browser: {link}\nMeeting number: {}\nJoin by SIP phone: {sip_uri}\n",
-            meeting.title,
-            in_groups_of_three(&meeting.number),
-        );
+        let text = join_text(meeting, &tenant.domain, &link);
         Ok(JoinInfo {
             text,
             link,
@@ -327,6 +338,7 @@ pub(super) fn walk_in(person: &PersonView, host: bool) -> Person {
         muted_by_host: person.muted_by_host,
         muted_by_self: person.muted_by_self,
         link: None,
+        invitation: None,
     }
 }
 
@@ -350,6 +362,16 @@ pub(super) fn masked_within(text: &str, number: &str) -> String {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     let secret = digits(number);
     if !secret.is_empty() && digits(text).contains(&secret) { masked(number) } else { text.to_owned() }
+}
+
+/// The block that is pasted into a message and stands in every mail: the same in all places, but for the link.
+pub(super) fn join_text(meeting: &MeetingRow, domain: &str, link: &str) -> String {
+    format!(
+        "{}\n\nJoin by browser: {link}\nMeeting number: {}\nJoin by SIP phone: sip:{}@{domain}\n",
+        meeting.title,
+        in_groups_of_three(&meeting.number),
+        meeting.number,
+    )
 }
 
 /// `123456789` as `123 456 789`, for reading out.

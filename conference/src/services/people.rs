@@ -2,6 +2,8 @@
 
 use super::actor::{Actor, UserActor};
 use super::error::ServiceError;
+use super::invitations::Told;
+use super::invitations::queue::{Press, is_phone_address};
 use super::meetings::{PEOPLE_MAX, conflict, walk_in};
 use super::reach::Reach;
 use super::views::Person;
@@ -96,19 +98,25 @@ impl Services {
             return Err(conflict("The list of this meeting is full").mend("Remove people who no longer come"));
         }
         let invitees = self.invitees(user, new, "people").await?;
+        let post = self.post(&reach.meeting, Some(user)).await?;
+        let mut told = Told::default();
         let mut transaction = self.store.begin().await?;
         let mut rows = Vec::with_capacity(invitees.len());
         for invitee in &invitees {
-            rows.push(self.put_person(&mut transaction, user, &reach, invitee, "invite").await?);
+            let row = self.put_person(&mut transaction, user, &reach, invitee, "invite").await?;
+            self.queue_invitation(&mut transaction, &post, &row, Press::Invite, &mut told).await?;
+            rows.push(row);
         }
         transaction.commit().await.map_err(StoreError::from)?;
         for row in &rows {
             self.put_live_person(row).await;
             self.publish_person("person.added", row);
         }
+        self.tell(told);
+        let reach = self.reach(actor, meeting).await?;
         let snapshot = self.live.snapshot(meeting.clone()).await;
         let live = |id: &PersonId| snapshot.as_ref()?.people.iter().find(|person| person.id == *id);
-        Ok(rows.iter().map(|row| self.person_view(row, live(&row.id), true)).collect())
+        Ok(rows.iter().map(|row| self.listed_view(&reach, row, live(&row.id))).collect())
     }
 
     /// Adds somebody or, if they are on the list, gives them the new role, access and name.
@@ -164,7 +172,7 @@ impl Services {
         Ok(invitees)
     }
 
-    async fn invitee(&self, inviter: &UserActor, person: &NewPerson) -> Result<Invitee, ServiceError> {
+    pub(super) async fn invitee(&self, inviter: &UserActor, person: &NewPerson) -> Result<Invitee, ServiceError> {
         let name = person.name.as_deref().map(|name| input::name("name", name)).transpose()?;
         let role = person.role.unwrap_or(Role::Attendee);
         let access = person.access.unwrap_or_default();
@@ -204,6 +212,13 @@ impl Services {
         mail: &str,
     ) -> Result<(Identity, String), ServiceError> {
         let mail = input::mail("email", mail)?;
+        let tenant = self.store.tenant(&inviter.tenant).await?;
+        // A phone number in the clothes of an address is a phone number (B43).
+        if let Some((number, _)) = mail.split_once('@')
+            && tenant.is_some_and(|tenant| is_phone_address(&mail, &tenant))
+        {
+            return self.invited_number(inviter, number).await;
+        }
         let users = self.store.users(&inviter.tenant).await?;
         let owner = users.into_iter().find(|user| user.mail.as_deref() == Some(mail.as_str()));
         Ok(match owner {
@@ -256,7 +271,7 @@ impl Services {
         }
         let snapshot = self.live.snapshot(meeting.clone()).await;
         let live = snapshot.as_ref().and_then(|snapshot| snapshot.people.iter().find(|p| p.id == row.id));
-        Ok(self.person_view(&row, live, reach.is_host()))
+        Ok(self.listed_view(&reach, &row, live))
     }
 
     /// Somebody who dialled in is on no list; what they may do lasts as long as their call.
@@ -335,6 +350,7 @@ impl Services {
         if row.user().is_some() && row.user() == reach.meeting.owner.as_ref() {
             return Err(conflict("The owner cannot be removed").mend("End the meeting instead"));
         }
+        let post = self.post(&reach.meeting, actor.user().ok()).await?;
         let mut transaction = self.store.begin().await?;
         Store::remove_person(&mut transaction, &row.tenant, person, self.now()).await?;
         let entry = AuditEntry {
@@ -348,6 +364,7 @@ impl Services {
             at: self.now(),
         };
         Store::insert_audit(&mut transaction, &entry).await?;
+        self.queue_removal(&mut transaction, &post, &row).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.store.delete_sessions_of_person(&row.tenant, person).await?;
         self.command_unless_absent(command).await?;

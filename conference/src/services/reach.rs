@@ -5,7 +5,7 @@ use super::actor::Actor;
 use super::error::ServiceError;
 use crate::ids::MeetingId;
 use crate::live::policy::{self, Action};
-use crate::store::{MeetingRow, PersonRow};
+use crate::store::{InvitationRow, MeetingRow, PersonRow};
 use crate::vocabulary::{Role, TenantRole};
 
 /// A meeting the actor may know of.
@@ -13,6 +13,8 @@ pub(super) struct Reach {
     pub(super) meeting: MeetingRow,
     /// Everybody on the list, removed people too.
     pub(super) people: Vec<PersonRow>,
+    /// What became of their invitations.
+    pub(super) invitations: Vec<InvitationRow>,
     /// The actor's own row, unless they are an admin who was not invited.
     pub(super) me: Option<PersonRow>,
     tenant_admin: bool,
@@ -44,7 +46,8 @@ impl Services {
         if me.is_none() && !admin && !owner {
             return Err(none());
         }
-        Ok(Reach { meeting, people, me, tenant_admin, owner })
+        let invitations = self.store.invitations(actor.tenant(), id).await?;
+        Ok(Reach { meeting, people, invitations, me, tenant_admin, owner })
     }
 }
 

@@ -8,16 +8,20 @@
 //! values as parameters. Nothing here decides who may do what; that is the services' work. Neither the SIP nor the
 //! media path waits for this module: what the running meetings report arrives through [`records::RecordWriter`].
 
+mod addresses;
 mod audit;
 mod calls;
 mod columns;
 mod devices;
 mod error;
+mod happenings;
 mod idempotency;
+mod invitations;
 mod meetings;
 mod migrations;
 mod numbers;
 mod open;
+pub(crate) mod outbox;
 mod people;
 pub mod records;
 mod registrations;
@@ -31,6 +35,7 @@ mod tenants;
 mod trunks;
 mod users;
 pub mod vault;
+mod webhooks;
 pub mod world;
 
 pub use error::StoreError;
@@ -40,14 +45,17 @@ pub(crate) use audit::AuditEntry;
 pub(crate) use calls::{CallRow, CallStep, NewCall};
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
+pub(crate) use invitations::InvitationRow;
 pub(crate) use meetings::MeetingRow;
 pub(crate) use numbers::CallerIdRow;
+pub(crate) use outbox::{NewParcel, OutboxRow};
 pub(crate) use people::{Identity, PersonRow};
 pub(crate) use registrations::RegistrationRow;
 pub(crate) use sessions::SessionRow;
 pub(crate) use tenants::TenantRow;
 pub(crate) use trunks::TrunkRow;
 pub(crate) use users::UserRow;
+pub(crate) use webhooks::{OutgoingEvent, WebhookRow};
 
 /// A connection, or a transaction on one.
 pub(crate) type Connection = sqlx::AnyConnection;
@@ -61,6 +69,8 @@ pub(crate) type Transaction = sqlx::Transaction<'static, sqlx::Any>;
 pub struct Store {
     pool: sqlx::AnyPool,
     dialect: Dialect,
+    /// Rung when something was put into the outbox.
+    outbox_bell: std::sync::Arc<tokio::sync::Notify>,
     #[cfg(any(test, feature = "testing"))]
     scratch: Option<std::sync::Arc<scratch::Scratch>>,
 }
