@@ -17,6 +17,7 @@
 pub mod accounts;
 pub mod actor;
 pub mod calls;
+mod changes;
 mod error;
 pub mod events;
 mod input;
@@ -27,6 +28,7 @@ mod locks;
 pub mod meetings;
 pub mod outbox;
 pub mod people;
+mod pins;
 pub mod profile;
 pub mod provision;
 mod reach;

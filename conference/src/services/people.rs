@@ -2,15 +2,14 @@
 
 use super::actor::{Actor, UserActor};
 use super::error::ServiceError;
-use super::invitations::Told;
-use super::invitations::queue::{Press, is_phone_address};
+use super::invitations::queue::is_phone_address;
 use super::meetings::{PEOPLE_MAX, conflict, walk_in};
 use super::reach::Reach;
 use super::views::Person;
 use super::{Services, input};
 use crate::ids::{MeetingId, PersonId, UserId};
 use crate::live::event::PublicEvent;
-use crate::live::focus::{Command, MutedBy, PersonSpec, PersonView, RefusalKind};
+use crate::live::focus::{Command, MutedBy, PersonView, RefusalKind};
 use crate::live::policy;
 use crate::store::Connection;
 use crate::store::secrets::token_hash;
@@ -56,19 +55,6 @@ pub struct PersonChange {
     pub access: Option<Access>,
 }
 
-impl PersonRow {
-    /// What the running part needs to know.
-    pub(crate) fn spec(&self) -> PersonSpec {
-        PersonSpec {
-            person: self.id.clone(),
-            user: self.user().cloned(),
-            display_name: self.display_name.clone(),
-            role: self.role,
-            access: self.access,
-        }
-    }
-}
-
 impl Services {
     /// Who is on the list of a meeting, with who of them is in.
     ///
@@ -98,15 +84,13 @@ impl Services {
             return Err(conflict("The list of this meeting is full").mend("Remove people who no longer come"));
         }
         let invitees = self.invitees(user, new, "people").await?;
-        let post = self.post(&reach.meeting, Some(user)).await?;
-        let mut told = Told::default();
         let mut transaction = self.store.begin().await?;
         let mut rows = Vec::with_capacity(invitees.len());
         for invitee in &invitees {
             let row = self.put_person(&mut transaction, user, &reach, invitee, "invite").await?;
-            self.queue_invitation(&mut transaction, &post, &row, Press::Invite, &mut told).await?;
             rows.push(row);
         }
+        let told = self.people_invited(&mut transaction, user, &reach.meeting, &rows).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         for row in &rows {
             self.put_live_person(row).await;
@@ -131,18 +115,21 @@ impl Services {
         let meeting = &reach.meeting;
         let Some(mut row) = Store::person_by_identity(connection, &meeting.id, &invitee.identity).await?
         else {
-            let row = self.new_person(inviter, meeting, invitee, source);
+            let mut row = self.new_person(inviter, meeting, invitee, source);
+            row.pin = Some(self.new_person_pin(&reach.people, &reach.taken_pins));
             let hash = token_hash(&self.links.token(row.id.as_str()));
             Store::insert_person(connection, &row, &hash).await?;
             return Ok(row);
         };
         row.display_name.clone_from(&invitee.display_name);
         row.invited_by = Some(inviter.user.clone());
+        row.invited_at = Some(self.now());
         row.removed_at = None;
         // The owner stays Host, whoever invites them as something else.
         if row.user().is_none() || row.user() != meeting.owner.as_ref() {
             row.role = invitee.role;
             row.access = invitee.access;
+            row.invited_role = Some(invitee.role);
         }
         Store::update_person(connection, &row, self.now()).await?;
         Ok(row)
@@ -350,7 +337,6 @@ impl Services {
         if row.user().is_some() && row.user() == reach.meeting.owner.as_ref() {
             return Err(conflict("The owner cannot be removed").mend("End the meeting instead"));
         }
-        let post = self.post(&reach.meeting, actor.user().ok()).await?;
         let mut transaction = self.store.begin().await?;
         Store::remove_person(&mut transaction, &row.tenant, person, self.now()).await?;
         let entry = AuditEntry {
@@ -364,11 +350,12 @@ impl Services {
             at: self.now(),
         };
         Store::insert_audit(&mut transaction, &entry).await?;
-        self.queue_removal(&mut transaction, &post, &row).await?;
+        let told = self.person_removed(&mut transaction, &reach.meeting, &row).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.store.delete_sessions_of_person(&row.tenant, person).await?;
         self.command_unless_absent(command).await?;
         self.publish_person("person.removed", &row);
+        self.tell(told);
         Ok(())
     }
 

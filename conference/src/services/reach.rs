@@ -3,6 +3,7 @@
 use super::Services;
 use super::actor::Actor;
 use super::error::ServiceError;
+use super::pins::TakenPins;
 use crate::ids::MeetingId;
 use crate::live::policy::{self, Action};
 use crate::store::{InvitationRow, MeetingRow, PersonRow};
@@ -17,6 +18,8 @@ pub(super) struct Reach {
     pub(super) invitations: Vec<InvitationRow>,
     /// The actor's own row, unless they are an admin who was not invited.
     pub(super) me: Option<PersonRow>,
+    /// For new people's PINs.
+    pub(super) taken_pins: TakenPins,
     tenant_admin: bool,
     owner: bool,
 }
@@ -47,7 +50,8 @@ impl Services {
             return Err(none());
         }
         let invitations = self.store.invitations(actor.tenant(), id).await?;
-        Ok(Reach { meeting, people, invitations, me, tenant_admin, owner })
+        let taken_pins = TakenPins::default();
+        Ok(Reach { meeting, people, invitations, me, taken_pins, tenant_admin, owner })
     }
 }
 

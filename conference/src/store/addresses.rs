@@ -56,6 +56,20 @@ impl Store {
         Ok(chosen.map(|row| row.value))
     }
 
+    /// The name of a user, disabled ones too.
+    pub(crate) async fn display_name(
+        connection: &mut Connection,
+        tenant: &TenantId,
+        user: &UserId,
+    ) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT display_name FROM users WHERE tenant_id = $1 AND id = $2")
+            .bind(tenant.as_str())
+            .bind(user.as_str())
+            .fetch_optional(connection)
+            .await?;
+        row.map(|row| Columns(&row).text("display_name")).transpose()
+    }
+
     /// Adds an address.
     pub(crate) async fn insert_address(
         connection: &mut Connection,

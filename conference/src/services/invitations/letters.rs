@@ -51,7 +51,8 @@ pub(super) struct Notice<'a> {
     /// The tenant's domain: the right side of Message-ID and UID.
     pub(super) domain: &'a str,
     pub(super) at: UnixMillis,
-    pub(super) meeting: &'a str,
+    /// Of the calendar event.
+    pub(super) uid: &'a str,
     pub(super) title: &'a str,
     pub(super) when: Option<&'a When>,
     pub(super) sequence: i64,
@@ -143,14 +144,13 @@ fn attachment(notice: &Notice<'_>, when: &When, title: &str) -> Option<Attachmen
         Occasion::Cancellation | Occasion::Removal => Method::Cancel,
         Occasion::Reminder => return None,
     };
-    let uid = uid(notice.meeting, notice.domain);
     let organiser = match notice.sender.address.is_empty() {
         true => format!("nobody@{}", notice.domain),
         false => notice.sender.address.clone(),
     };
     let event = calendar::Event {
         method,
-        uid: &uid,
+        uid: notice.uid,
         sequence: notice.sequence,
         stamp: notice.at,
         when,
@@ -340,7 +340,7 @@ mod tests {
             id: "o1",
             domain: "acme.test",
             at: UnixMillis(1_800_000_000_000),
-            meeting: "m1",
+            uid: "m1@acme.test",
             title,
             when,
             sequence: 0,

@@ -5,7 +5,7 @@ pub(crate) mod letters;
 pub(crate) mod queue;
 mod rsvp;
 
-pub use queue::Told;
+pub(crate) use queue::Told;
 
 use super::actor::Actor;
 use super::error::ServiceError;
@@ -52,9 +52,9 @@ impl Services {
         for target in targets {
             invitees.push(self.invited_target(user, target).await);
         }
-        let post = self.post(&reach.meeting, Some(user)).await?;
         let mut told = Told::default();
         let mut transaction = self.store.begin().await?;
+        let post = self.post(&mut transaction, &reach.meeting, Some(&user.user)).await?;
         let mut rows = Vec::with_capacity(invitees.len());
         for invitee in invitees {
             let invitee = match invitee {
@@ -153,9 +153,9 @@ impl Services {
         reach.require_invite()?;
         let row = reach.listed().find(|row| row.id == *person).cloned();
         let row = row.ok_or_else(|| ServiceError::not_found("person in this meeting"))?;
-        let post = self.post(&reach.meeting, Some(user)).await?;
         let mut told = Told::default();
         let mut transaction = self.store.begin().await?;
+        let post = self.post(&mut transaction, &reach.meeting, Some(&user.user)).await?;
         let state = self.queue_invitation(&mut transaction, &post, &row, Press::Resend, &mut told).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.tell(told);

@@ -19,6 +19,8 @@ use crate::vocabulary::{Access, UnixMillis};
 
 /// Everything mails wait for: one destination, one mail server.
 const MAIL: &str = "mail";
+/// How long a meeting is in calendars if nobody said so.
+const DEFAULT_MINUTES: u64 = 60;
 
 /// What the mails of one meeting share.
 pub(crate) struct Post {
@@ -28,23 +30,22 @@ pub(crate) struct Post {
     when: Option<When>,
 }
 
-/// What the mails of a meeting share that is about to be created.
-pub(crate) struct NewPost {
-    tenant: TenantRow,
-    sender: Correspondent,
-}
-
-impl NewPost {
-    /// For this meeting.
-    pub(crate) fn about(self, meeting: &MeetingRow) -> Post {
-        Post { when: when(meeting), meeting: meeting.clone(), tenant: self.tenant, sender: self.sender }
-    }
-}
-
 /// What is to be said when the transaction is through.
 #[derive(Debug, Default)]
-#[must_use = "watchers are told by Services::tell"]
-pub struct Told(pub(crate) Vec<PublicEvent>);
+pub(crate) struct Told(Vec<PublicEvent>);
+
+impl Told {
+    /// These events.
+    pub(crate) fn of(events: impl IntoIterator<Item = PublicEvent>) -> Self {
+        Self(events.into_iter().collect())
+    }
+
+    /// These, and then those.
+    pub(crate) fn and(mut self, after: Self) -> Self {
+        self.0.extend(after.0);
+        self
+    }
+}
 
 /// Why somebody is sent a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,40 +59,27 @@ pub(crate) enum Press {
 }
 
 impl Services {
-    /// Gathers what the mails of a meeting share; before the transaction, since it asks the database on its own.
+    /// Gathers what the mails of a meeting share: sent on behalf of `sender`, or of the owner.
     pub(crate) async fn post(
         &self,
+        connection: &mut Connection,
         meeting: &MeetingRow,
-        sender: Option<&UserActor>,
+        sender: Option<&UserId>,
     ) -> Result<Post, ServiceError> {
-        let tenant = self.store.tenant(&meeting.tenant).await?;
+        let tenant = Store::tenant_within(connection, &meeting.tenant).await?;
         let tenant = tenant.ok_or_else(|| ServiceError::internal("a meeting without tenant"))?;
-        let user = sender.map(|sender| &sender.user).or(meeting.owner.as_ref());
-        let sender = self.correspondent(&tenant, user).await?;
-        Ok(Post { when: when(meeting), meeting: meeting.clone(), tenant, sender })
-    }
-
-    /// The same for meetings that are not there yet.
-    pub(crate) async fn post_of(&self, sender: &UserActor) -> Result<NewPost, ServiceError> {
-        let tenant = self.store.tenant(&sender.tenant).await?;
-        let tenant = tenant.ok_or_else(|| ServiceError::internal("a user without tenant"))?;
-        let sender = self.correspondent(&tenant, Some(&sender.user)).await?;
-        Ok(NewPost { tenant, sender })
-    }
-
-    async fn correspondent(
-        &self,
-        tenant: &TenantRow,
-        user: Option<&UserId>,
-    ) -> Result<Correspondent, ServiceError> {
-        let row = match user {
-            Some(user) => self.store.user(&tenant.id, user).await?,
+        let name = match sender.or(meeting.owner.as_ref()) {
+            Some(user) => Store::display_name(connection, &tenant.id, user).await?.map(|name| (user, name)),
             None => None,
         };
-        Ok(row.map_or_else(
-            || Correspondent { name: tenant.name.clone(), address: String::new() },
-            |row| Correspondent { name: row.display_name, address: row.mail.unwrap_or_default() },
-        ))
+        let sender = match name {
+            Some((user, name)) => {
+                let address = Store::invitation_address(connection, &tenant.id, user).await?;
+                Correspondent { name, address: address.unwrap_or_default() }
+            }
+            None => Correspondent { name: tenant.name.clone(), address: String::new() },
+        };
+        Ok(Post { when: when(meeting), meeting: meeting.clone(), tenant, sender })
     }
 
     /// Where a person's invitation goes at this moment: the profile's address of a user (A23, A24), the typed one of
@@ -140,8 +128,8 @@ impl Services {
         // What nobody has seen yet is replaced, not followed.
         let unseen = Store::supersede_parcels(connection, &row.id, now).await? > 0;
         let again = press == Press::Update || row.status == InvitationStatus::Cancelled;
-        row.sequence += i64::from(again);
         if again {
+            row.sequence = (row.sequence + 1).max(post.meeting.ics_sequence);
             (row.rsvp, row.rsvp_at, row.reminded_at) = (None, None, None);
         }
         let first = unseen && row.sent_at.is_none();
@@ -179,7 +167,6 @@ impl Services {
     }
 
     /// Time or title have changed: everybody who was invited is told, with a raised SEQUENCE (I10).
-    #[allow(dead_code, reason = "called by the handlers that change meetings")]
     pub(crate) async fn queue_update(
         &self,
         connection: &mut Connection,
@@ -195,7 +182,6 @@ impl Services {
     }
 
     /// The meeting will not take place: everybody who was invited is told (I10).
-    #[allow(dead_code, reason = "called by the handlers that change meetings")]
     pub(crate) async fn queue_cancel(
         &self,
         connection: &mut Connection,
@@ -245,7 +231,7 @@ impl Services {
     }
 
     /// Reminds one person of a meeting that starts soon (I18).
-    #[allow(dead_code, reason = "called by the handlers that change meetings")]
+    #[allow(dead_code, reason = "called by what adds people to many meetings, and by the clock")]
     pub(crate) async fn queue_reminder(
         &self,
         connection: &mut Connection,
@@ -271,6 +257,8 @@ impl Services {
         let id = self.random_id('o');
         let link = self.link(person.id.as_str());
         let details = self.details(post, &link);
+        let own = || letters::uid(post.meeting.id.as_str(), &post.tenant.domain);
+        let uid = post.meeting.ics_uid.clone().unwrap_or_else(own);
         let address = row.address.clone().unwrap_or_default();
         let to = Correspondent { name: person.display_name.clone(), address: address.clone() };
         let letter = letters::notice(&Notice {
@@ -278,7 +266,7 @@ impl Services {
             id: &id,
             domain: &post.tenant.domain,
             at: now,
-            meeting: post.meeting.id.as_str(),
+            uid: &uid,
             title: &post.meeting.title,
             when: post.when.as_ref(),
             sequence: row.sequence,
@@ -320,7 +308,7 @@ impl Services {
     }
 
     /// One mail for all the meetings a user was added to at once (B26). `people` are the user's rows in them.
-    #[allow(dead_code, reason = "called by the handlers that change meetings")]
+    #[allow(dead_code, reason = "called by what adds people to many meetings, and by the clock")]
     pub(crate) async fn queue_digest(
         &self,
         connection: &mut Connection,
@@ -401,8 +389,12 @@ impl Services {
 
 /// When a meeting is; none for one without a time, which gets no calendar object: an event "now" would be over before it is
 /// read, and one without an end would fill every day.
-fn when(_meeting: &MeetingRow) -> Option<When> {
-    None
+fn when(meeting: &MeetingRow) -> Option<When> {
+    let start = meeting.plan.start?;
+    let minutes = meeting.plan.duration_minutes.and_then(|minutes| u64::try_from(minutes).ok());
+    let length = minutes.unwrap_or(DEFAULT_MINUTES).saturating_mul(60_000);
+    let end = UnixMillis(start.0.saturating_add(length));
+    Some(When { start, end, rule: meeting.plan.rrule.clone(), zone: None })
 }
 
 /// Whether this is a phone number in the clothes of an address: `2025550177@collaborate.example`.
