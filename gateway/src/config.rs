@@ -1,7 +1,10 @@
 //! The configuration file: TOML, every key known, every error naming the key and the mend.
 
 pub mod https;
+mod mail;
 mod read;
+
+pub use mail::{Mail, MailTls, Webhooks};
 
 use conference::store::seed::Seed;
 use serde::Deserialize;
@@ -31,6 +34,11 @@ pub struct Config {
     /// Times and destinations of dial-outs.
     #[serde(default)]
     pub dialling: Dialling,
+    /// The server that takes our mail.
+    pub mail: Option<Mail>,
+    /// Where webhooks may go.
+    #[serde(default)]
+    pub webhooks: Webhooks,
     /// What an empty database starts with.
     #[serde(default)]
     pub seed: Seed,
@@ -234,6 +242,8 @@ impl Config {
             self.wrong_sip(),
             self.wrong_dialling(),
             self.wrong_https(),
+            self.mail.as_ref().map(Mail::problems).unwrap_or_default(),
+            self.webhooks.problems(),
         ]
         .concat()
     }

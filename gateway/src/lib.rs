@@ -10,12 +10,15 @@ mod focus_task;
 mod http_server;
 mod limits;
 mod live;
+mod mail;
 pub mod logging;
 mod media_thread;
+mod outbox;
 mod ports;
 mod recorder;
 mod sockets;
 mod start;
+mod webhook_sender;
 
 pub use error::StartError;
 pub use start::run;
