@@ -100,6 +100,9 @@ impl From<StoreError> for ServiceError {
                 ..Self::new(ErrorKind::Unavailable, "The database does not answer at the moment")
             };
         }
+        if error.is_unstorable_text() {
+            return Self::new(ErrorKind::Invalid, "A text holds the character NUL").mend("Leave it out");
+        }
         Self::internal(error.to_string())
     }
 }

@@ -85,6 +85,12 @@ impl StoreError {
         matches!(self, Self::Database(error) if is_gone(error))
     }
 
+    /// Whether a text holds what PostgreSQL's texts cannot: the character NUL.
+    pub(crate) fn is_unstorable_text(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
+        error.code().as_deref() == Some("22021")
+    }
+
     /// Whether a UNIQUE constraint refused the row: somebody else took that value first.
     pub(crate) fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
