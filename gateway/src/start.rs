@@ -13,9 +13,9 @@ use conference::live::emergency;
 use conference::live::focus::{Focus, FocusConfig};
 use conference::live::number::{self, Home};
 use conference::services::{EventHub, Parts, Services, ServicesConfig};
-use conference::store::Store;
 use conference::store::records::RecordWriter;
 use conference::store::secrets::LinkKey;
+use conference::store::{Store, Vault};
 use media::worker::WorkerConfig;
 use sip_core::message::Limits;
 use sip_core::registrar::RegistrarConfig;
@@ -49,9 +49,9 @@ const LAST_REQUESTS: Duration = Duration::from_secs(2);
 pub async fn run(config: Config, data: &Path) -> Result<(), StartError> {
     let mut stop = StopSignal::new()?;
     let sockets = Sockets::bind(&config)?;
-    let (store, links) = open_store(&config, data).await?;
+    let data = open_store(&config, data).await?;
     warm_up();
-    let mut gateway = Gateway::start(&config, sockets, store, links).await?;
+    let mut gateway = Gateway::start(&config, sockets, data).await?;
     announce(&config)?;
     let outcome = tokio::select! {
         () = stop.wait() => Ok(()),
@@ -97,7 +97,14 @@ impl StopSignal {
     }
 }
 
-async fn open_store(config: &Config, data: &Path) -> Result<(Store, LinkKey), StartError> {
+/// What lies in the data folder.
+struct Data {
+    store: Store,
+    links: LinkKey,
+    vault: Vault,
+}
+
+async fn open_store(config: &Config, data: &Path) -> Result<Data, StartError> {
     let unusable = |source| StartError::DataFolder { path: data.to_owned(), source };
     std::fs::create_dir_all(data).map_err(unusable)?;
     let url = match config.store.url.strip_prefix("sqlite:") {
@@ -107,7 +114,8 @@ async fn open_store(config: &Config, data: &Path) -> Result<(Store, LinkKey), St
     let store = Store::open(&url).await?;
     let links = LinkKey::load_or_create(&data.join("links.key"), &OsEntropy)?;
     config.seed.apply(&store, &OsEntropy, &links, edge::wall()).await?;
-    Ok((store, links))
+    let vault = Vault::load_or_create(&data.join("secrets.key"), Arc::new(OsEntropy))?;
+    Ok(Data { store, links, vault })
 }
 
 /// The running parts, in the order they are stopped.
@@ -123,13 +131,9 @@ struct Gateway {
 }
 
 impl Gateway {
-    async fn start(
-        config: &Config,
-        sockets: Sockets,
-        store: Store,
-        links: LinkKey,
-    ) -> Result<Self, StartError> {
+    async fn start(config: &Config, sockets: Sockets, data: Data) -> Result<Self, StartError> {
         let events = EventHub::new(edge::wall());
+        let store = data.store.clone();
         let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS);
         let (ended, media_ended) = mpsc::unbounded_channel();
         let (handles, media) = start_media(config, sockets.webrtc, &media_sender, &ended)?;
@@ -154,7 +158,7 @@ impl Gateway {
             listening: false,
         };
         let focus = tokio::spawn(task.run());
-        let services = services(config, store.clone(), links, live.clone(), events).await?;
+        let services = services(config, data, live.clone(), events).await?;
         live.listen().await;
         let (stop_api, stopping) = watch::channel(false);
         let api = tokio::spawn(serve(sockets.api, services, stopping));
@@ -252,11 +256,11 @@ fn user_agent_config(config: &Config) -> UserAgentConfig {
 
 async fn services(
     config: &Config,
-    store: Store,
-    links: LinkKey,
+    data: Data,
     live: LiveHandle,
     events: EventHub,
 ) -> Result<Arc<Services>, StartError> {
+    let Data { store, links, vault } = data;
     let parts = Parts {
         store,
         live: Arc::new(live),
@@ -264,6 +268,7 @@ async fn services(
         clock: Arc::new(WallClock),
         entropy: Arc::new(OsEntropy),
         links,
+        vault,
         trunk_passwords: config.seed.trunk_passwords(),
         config: ServicesConfig {
             base_url: config.base_url(),

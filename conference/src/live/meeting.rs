@@ -3,6 +3,7 @@
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::Call;
 use crate::live::participant::{Participant, PersonSpec};
+use crate::live::settings::MeetingSettings;
 use crate::live::snapshot::{MeetingSnapshot, MeetingView};
 use crate::vocabulary::{LegKind, MeetingKind, MeetingState, Role};
 use media::worker::{LegId, RoomId};
@@ -30,6 +31,8 @@ pub struct MeetingSpec {
     pub direct_join_role: Role,
     /// Who created it; counts as Host.
     pub owner: Option<UserId>,
+    /// What its Hosts have set.
+    pub settings: MeetingSettings,
 }
 
 /// A meeting with whoever is in it.

@@ -25,6 +25,7 @@ pub mod plan;
 pub mod policy;
 pub mod refusal;
 pub mod resolver;
+pub mod settings;
 pub mod snapshot;
 pub mod timers;
 

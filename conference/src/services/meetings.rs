@@ -10,10 +10,11 @@ use super::{Services, input};
 use crate::ids::{MeetingId, PersonId};
 use crate::live::event::PublicEvent;
 use crate::live::focus::{Command, MeetingSnapshot, PersonView, RefusalKind};
+use crate::live::settings::MeetingSettings;
+use crate::store::Connection;
 use crate::store::secrets::token_hash;
 use crate::store::{Identity, MeetingRow, PersonRow, Store};
 use crate::vocabulary::{Access, MeetingKind, MeetingState, Role};
-use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 
 /// How many meetings one answer holds.
@@ -75,7 +76,7 @@ impl Services {
 
     async fn new_meeting(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         member: &UserActor,
         title: String,
         kind: MeetingKind,
@@ -92,6 +93,7 @@ impl Services {
             direct_join_role: Role::Attendee,
             state: MeetingState::Scheduled,
             created_at: self.now(),
+            settings: MeetingSettings::default(),
         };
         let hash = token_hash(&self.links.token(meeting.id.as_str()));
         Store::insert_meeting(connection, &meeting, &hash).await?;
@@ -99,7 +101,7 @@ impl Services {
     }
 
     /// Nine random digits that are free and easy to guess for nobody (I15).
-    async fn new_meeting_number(&self, connection: &mut SqliteConnection) -> Result<String, ServiceError> {
+    async fn new_meeting_number(&self, connection: &mut Connection) -> Result<String, ServiceError> {
         for _ in 0..NUMBER_DRAWS {
             let mut bytes = [0; 8];
             self.entropy.fill(&mut bytes);

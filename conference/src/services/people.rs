@@ -10,10 +10,10 @@ use crate::ids::{MeetingId, PersonId, UserId};
 use crate::live::event::PublicEvent;
 use crate::live::focus::{Command, MutedBy, PersonSpec, PersonView, RefusalKind};
 use crate::live::policy;
+use crate::store::Connection;
 use crate::store::secrets::token_hash;
-use crate::store::{Identity, PersonRow, Store, StoreError};
+use crate::store::{AuditEntry, Identity, PersonRow, Store, StoreError};
 use crate::vocabulary::{Access, Role};
-use sqlx::SqliteConnection;
 use std::collections::BTreeSet;
 
 /// The most people on one meeting's list.
@@ -114,7 +114,7 @@ impl Services {
     /// Adds somebody or, if they are on the list, gives them the new role, access and name.
     pub(super) async fn put_person(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         inviter: &UserActor,
         reach: &Reach,
         invitee: &Invitee,
@@ -335,7 +335,20 @@ impl Services {
         if row.user().is_some() && row.user() == reach.meeting.owner.as_ref() {
             return Err(conflict("The owner cannot be removed").mend("End the meeting instead"));
         }
-        self.store.remove_person(&row.tenant, person, self.now()).await?;
+        let mut transaction = self.store.begin().await?;
+        Store::remove_person(&mut transaction, &row.tenant, person, self.now()).await?;
+        let entry = AuditEntry {
+            tenant: &row.tenant,
+            actor: actor.user().ok().map(|user| &user.user),
+            action: "person.removed",
+            object: person.as_str(),
+            before: Some(serde_json::json!({ "role": row.role, "access": row.access })),
+            after: None,
+            source: "api",
+            at: self.now(),
+        };
+        Store::insert_audit(&mut transaction, &entry).await?;
+        transaction.commit().await.map_err(StoreError::from)?;
         self.store.delete_sessions_of_person(&row.tenant, person).await?;
         self.command_unless_absent(command).await?;
         self.publish_person("person.removed", &row);

@@ -64,6 +64,7 @@ impl MeetingRow {
             kind: self.kind,
             direct_join_role: self.direct_join_role,
             owner: self.owner.clone(),
+            settings: self.settings.clone(),
         }
     }
 }

@@ -10,9 +10,9 @@ use super::{Clock, Entropy, EventHub, Live, Parts, Provision, Services, Services
 use crate::ids::{MeetingId, PersonId};
 use crate::live::focus::{Command, MeetingSnapshot, PersonSpec, PersonView, Refusal, RefusalKind, Reply};
 use crate::live::snapshot::{CallView, MeetingView};
-use crate::store::Store;
 use crate::store::secrets::LinkKey;
 use crate::store::seed::Seed;
+use crate::store::{Store, Vault};
 use crate::vocabulary::{CallState, LegKind, MeetingState, UnixMillis};
 use async_trait::async_trait;
 use media::worker::LegId;
@@ -318,14 +318,14 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// A bench on a fresh database in memory.
+    /// A bench on a fresh database.
     pub async fn new() -> Self {
         // Passwords are slow to hash on purpose: once per process is enough.
         static IMAGE: OnceCell<Vec<u8>> = OnceCell::const_new();
         let image = IMAGE.get_or_init(|| async {
-            let store = Store::open("sqlite::memory:").await.expect("a database in memory");
+            let store = Store::scratch().await.expect("a database in a temporary folder");
             apply(&store).await;
-            store.image().await.expect("a database in memory can be copied")
+            store.into_image().await.expect("the file can be read")
         });
         Self::build(Store::from_image(image.await).await.expect("the copy is a database")).await
     }
@@ -347,6 +347,7 @@ impl Bench {
             live: Arc::<FakeLive>::clone(&live),
             events: EventHub::new(clock.wall()),
             clock: Arc::<TestClock>::clone(&clock),
+            vault: Vault::new(&[[9; 32]], Arc::<TestEntropy>::clone(&entropy) as Arc<dyn Entropy>),
             entropy,
             links,
             trunk_passwords: seed.trunk_passwords(),

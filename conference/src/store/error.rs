@@ -39,8 +39,10 @@ pub enum StoreError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// The link key file is not a key.
-    #[error("{path}: not a link key (64 hex digits): restore the file, or delete it to issue new join links")]
+    /// A key file holds something else than keys.
+    #[error(
+        "{path}: not a key (64 hex digits a line): restore the file; deleting it invalidates what was made with it"
+    )]
     LinkKey {
         /// The file.
         path: String,

@@ -1,11 +1,12 @@
 //! Meetings and meeting rooms.
 
 use super::columns::{Columns, millis, word};
-use super::{Store, StoreError};
+use super::{Connection, Store, StoreError};
 use crate::ids::{MeetingId, TenantId, UserId};
+use crate::live::settings::MeetingSettings;
+use crate::store::Row;
 use crate::vocabulary::{LegKind, MeetingKind, MeetingState, Role, UnixMillis};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
 
 /// One row of `meetings`.
 #[derive(Clone, Debug)]
@@ -24,10 +25,11 @@ pub(crate) struct MeetingRow {
     pub(crate) direct_join_role: Role,
     pub(crate) state: MeetingState,
     pub(crate) created_at: UnixMillis,
+    pub(crate) settings: MeetingSettings,
 }
 
 impl MeetingRow {
-    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
             id: MeetingId::new(row.text("id")?),
@@ -41,6 +43,8 @@ impl MeetingRow {
             direct_join_role: row.word("direct_join_role")?,
             state: row.word("state")?,
             created_at: row.time("created_at")?,
+            // A setting this version does not know is no reason to lose the meeting.
+            settings: serde_json::from_str(&row.text("settings")?).unwrap_or_default(),
         })
     }
 }
@@ -48,14 +52,14 @@ impl MeetingRow {
 impl Store {
     /// Inserts a meeting. `link_hash` is the hash of its shared link's token.
     pub(crate) async fn insert_meeting(
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         meeting: &MeetingRow,
         link_hash: &str,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO meetings (id, tenant_id, owner_id, kind, title, number, alias, default_role, \
-             direct_join_role, link_hash, state, created_at, updated_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             direct_join_role, link_hash, state, created_at, updated_at, settings) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)",
         )
         .bind(meeting.id.as_str())
         .bind(meeting.tenant.as_str())
@@ -69,7 +73,7 @@ impl Store {
         .bind(link_hash)
         .bind(word(&meeting.state))
         .bind(millis(meeting.created_at))
-        .bind(millis(meeting.created_at))
+        .bind(serde_json::to_string(&meeting.settings).unwrap_or_default())
         .execute(connection)
         .await?;
         Ok(())
@@ -80,7 +84,7 @@ impl Store {
         tenant: &TenantId,
         id: &MeetingId,
     ) -> Result<Option<MeetingRow>, StoreError> {
-        sqlx::query("SELECT * FROM meetings WHERE tenant_id = ? AND id = ?")
+        sqlx::query("SELECT * FROM meetings WHERE tenant_id = $1 AND id = $2")
             .bind(tenant.as_str())
             .bind(id.as_str())
             .fetch_optional(&self.pool)
@@ -91,7 +95,7 @@ impl Store {
 
     /// The meeting of a shared link. The hash of a random token belongs to one meeting of one tenant.
     pub(crate) async fn meeting_by_link(&self, link_hash: &str) -> Result<Option<MeetingRow>, StoreError> {
-        sqlx::query("SELECT * FROM meetings WHERE link_hash = ?")
+        sqlx::query("SELECT * FROM meetings WHERE link_hash = $1")
             .bind(link_hash)
             .fetch_optional(&self.pool)
             .await?
@@ -106,7 +110,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<MeetingRow>, StoreError> {
         let rows =
-            sqlx::query("SELECT * FROM meetings WHERE tenant_id = ? ORDER BY created_at DESC, id LIMIT ?")
+            sqlx::query("SELECT * FROM meetings WHERE tenant_id = $1 ORDER BY created_at DESC, id LIMIT $2")
                 .bind(tenant.as_str())
                 .bind(limit)
                 .fetch_all(&self.pool)
@@ -122,9 +126,9 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<MeetingRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM meetings m WHERE m.tenant_id = ? AND (m.owner_id = ? OR EXISTS \
-             (SELECT 1 FROM people p WHERE p.meeting_id = m.id AND p.user_id = ? AND p.removed_at IS NULL)) \
-             ORDER BY m.created_at DESC, m.id LIMIT ?",
+            "SELECT * FROM meetings m WHERE m.tenant_id = $1 AND (m.owner_id = $2 OR EXISTS \
+             (SELECT 1 FROM people p WHERE p.meeting_id = m.id AND p.user_id = $3 AND p.removed_at IS NULL)) \
+             ORDER BY m.created_at DESC, m.id LIMIT $4",
         )
         .bind(tenant.as_str())
         .bind(user.as_str())
@@ -136,11 +140,11 @@ impl Store {
     }
 
     pub(crate) async fn meeting_number_taken(
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         number: &str,
     ) -> Result<bool, StoreError> {
         // An alias shares the name space of SIP user parts with the numbers.
-        let row = sqlx::query("SELECT count(*) FROM meetings WHERE number = ? OR alias = ?")
+        let row = sqlx::query("SELECT count(*) FROM meetings WHERE number = $1 OR alias = $2")
             .bind(number)
             .bind(number)
             .fetch_one(connection)
@@ -157,9 +161,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let word = word(&state);
         sqlx::query(
-            "UPDATE meetings SET state = ?1, updated_at = ?2, \
-             started_at = CASE WHEN ?1 IN ('started', 'active') THEN coalesce(started_at, ?2) ELSE started_at END, \
-             ended_at = CASE WHEN ?1 = 'ended' THEN ?2 ELSE ended_at END WHERE id = ?3",
+            "UPDATE meetings SET state = $1, updated_at = $2, \
+             started_at = CASE WHEN $1 IN ('started', 'active') THEN coalesce(started_at, $2) ELSE started_at END, \
+             ended_at = CASE WHEN $1 = 'ended' THEN $2 ELSE ended_at END WHERE id = $3",
         )
         .bind(word)
         .bind(millis(at))
@@ -179,7 +183,7 @@ impl Store {
         at: UnixMillis,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO attendance (meeting_id, person_id, at, what, leg_kind) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO attendance (meeting_id, person_id, at, what, leg_kind) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(meeting.as_str())
         .bind(person)
@@ -199,7 +203,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         for row in sqlx::query("SELECT id FROM meetings").fetch_all(&mut *transaction).await? {
             let id: String = row.try_get(0)?;
-            sqlx::query("UPDATE meetings SET link_hash = ? WHERE id = ?")
+            sqlx::query("UPDATE meetings SET link_hash = $1 WHERE id = $2")
                 .bind(hash(&id))
                 .bind(id)
                 .execute(&mut *transaction)
@@ -207,7 +211,7 @@ impl Store {
         }
         for row in sqlx::query("SELECT id FROM people").fetch_all(&mut *transaction).await? {
             let id: String = row.try_get(0)?;
-            sqlx::query("UPDATE people SET link_hash = ? WHERE id = ?")
+            sqlx::query("UPDATE people SET link_hash = $1 WHERE id = $2")
                 .bind(hash(&id))
                 .bind(id)
                 .execute(&mut *transaction)

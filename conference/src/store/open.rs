@@ -1,52 +1,70 @@
 //! Opening the database and bringing its schema up to date.
 
+use super::Dialect;
+use super::migrations;
 use super::{Store, StoreError};
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Row as _, SqlSafeStr as _};
-use std::str::FromStr as _;
-use std::time::Duration;
+use sqlx::Row as _;
+use sqlx::any::AnyPoolOptions;
+use sqlx::migrate::{MigrateError, Migrator};
 
-/// How long a writer waits for another one before it gives up.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A write-ahead log lets readers go on while a call event is written; with it, NORMAL loses at most the last commits on
+/// power failure and never corrupts. A writer waits five seconds for another one before it gives up.
+const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
+    PRAGMA busy_timeout = 5000";
 /// Readers run beside the one writer that SQLite allows.
 const CONNECTIONS: u32 = 6;
 
 impl Store {
-    /// Opens (and creates, where missing) the database and applies the migrations it lacks. Calls which were in
-    /// flight when the process died are closed as lost.
+    /// Opens (and, for SQLite, creates where missing) the database and applies the migrations it lacks. Calls which were
+    /// in flight when the process died are closed as lost.
     ///
-    /// `url` is `sqlite:PATH` or `sqlite::memory:`.
+    /// `url` is `sqlite:PATH`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/DATABASE`.
     ///
     /// # Errors
     /// [`StoreError::NewerSchema`] when a newer version of the program has written the database; other variants
-    /// when the file cannot be opened or a migration fails.
+    /// when it cannot be opened or a migration fails.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let memory = url.contains(":memory:");
-        let options = SqliteConnectOptions::from_str(url)?
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT)
-            // A write-ahead log lets readers go on while a call event is written; with it, NORMAL loses at most
-            // the last commits on power failure and never corrupts.
-            .journal_mode(if memory { SqliteJournalMode::Memory } else { SqliteJournalMode::Wal })
-            .synchronous(SqliteSynchronous::Normal);
-        // Every connection to ":memory:" is a database of its own, so there is only one, and it is never dropped.
-        let pool = SqlitePoolOptions::new()
-            .max_connections(if memory { 1 } else { CONNECTIONS })
-            .min_connections(u32::from(memory))
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options)
-            .await?;
-        let store = Self { pool };
+        let store = Self::connect(url).await?;
         store.migrate().await?;
         store.close_calls_in_flight().await?;
         Ok(store)
     }
 
+    /// The pool alone: the schema is taken as it is.
+    pub(super) async fn connect(url: &str) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let dialect = if url.starts_with("postgres") { Dialect::Postgres } else { Dialect::Sqlite };
+        let memory = url.contains(":memory:");
+        let url = match dialect {
+            Dialect::Sqlite if !memory && !url.contains('?') => format!("{url}?mode=rwc"),
+            Dialect::Sqlite | Dialect::Postgres => url.to_owned(),
+        };
+        // Every connection to ":memory:" is a database of its own, so there is only one, and it is never dropped.
+        let pool = AnyPoolOptions::new()
+            .max_connections(if memory { 1 } else { CONNECTIONS })
+            .min_connections(u32::from(memory))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if dialect == Dialect::Sqlite {
+                        sqlx::raw_sql(SQLITE_SETTINGS).execute(&mut *connection).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect(&url)
+            .await?;
+        Ok(Self {
+            pool,
+            dialect,
+            #[cfg(any(test, feature = "testing"))]
+            scratch: None,
+        })
+    }
+
     async fn migrate(&self) -> Result<(), StoreError> {
-        let migrator = Migrator::with_migrations(migrations());
+        let migrator = Migrator::with_migrations(migrations::all(self.dialect));
         let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
         match migrator.run(&self.pool).await {
             Ok(()) => Ok(()),
@@ -74,15 +92,4 @@ impl Store {
         .await?;
         Ok(())
     }
-}
-
-/// The schema, oldest first. A change is a new file here, never an edit of an old one.
-fn migrations() -> Vec<Migration> {
-    vec![Migration::new(
-        1,
-        "first slice".into(),
-        MigrationType::Simple,
-        include_str!("../../migrations/sqlite/0001_first_slice.sql").into_sql_str(),
-        false,
-    )]
 }

@@ -3,8 +3,8 @@
 use super::columns::Columns;
 use super::{Store, StoreError};
 use crate::ids::{TenantId, UserId};
+use crate::store::Row;
 use crate::vocabulary::TenantRole;
-use sqlx::sqlite::SqliteRow;
 
 /// One row of `users` with the addresses a resolver needs.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ macro_rules! select_users {
 }
 
 impl UserRow {
-    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         let list = |column| -> Result<Vec<String>, StoreError> {
             let joined = row.optional_text(column)?.unwrap_or_default();

@@ -6,6 +6,7 @@ use crate::live::event::{PublicEvent, Record};
 use crate::live::focus::{
     Command, Effect, Focus, FocusConfig, MeetingSpec, Output, PersonSpec, Refusal, Reply,
 };
+use crate::live::settings::MeetingSettings;
 use crate::vocabulary::{Access, CallState, Cause, MeetingKind, Role, UnixMillis};
 use bytes::Bytes;
 use media::sdp::{self, Codec, LocalDescription};
@@ -70,6 +71,7 @@ pub(crate) fn spec(kind: MeetingKind) -> MeetingSpec {
         kind,
         direct_join_role: Role::Attendee,
         owner: Some("u-hana".into()),
+        settings: MeetingSettings::default(),
     }
 }
 
