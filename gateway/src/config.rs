@@ -1,5 +1,6 @@
 //! The configuration file: TOML, every key known, every error naming the key and the mend.
 
+pub mod https;
 mod read;
 
 use conference::store::seed::Seed;
@@ -33,6 +34,9 @@ pub struct Config {
     /// What an empty database starts with.
     #[serde(default)]
     pub seed: Seed,
+    /// The folder of the file, which relative paths in it start from.
+    #[serde(skip)]
+    folder: PathBuf,
 }
 
 /// Section `[sip]`.
@@ -92,8 +96,12 @@ impl Default for Media {
 pub struct Api {
     /// TCP address of the HTTP listener.
     pub listen: SocketAddr,
-    /// How people reach the page; `http://` and the listening address if absent.
+    /// How people reach the page; the scheme, and the listening address or the first ACME domain, if absent.
     pub base_url: Option<String>,
+    /// A certificate from files.
+    pub tls: Option<https::Tls>,
+    /// A certificate by ACME.
+    pub acme: Option<https::Acme>,
 }
 
 /// Section `[store]`.
@@ -225,6 +233,7 @@ impl Config {
             self.wrong_media(),
             self.wrong_sip(),
             self.wrong_dialling(),
+            self.wrong_https(),
         ]
         .concat()
     }
@@ -282,6 +291,19 @@ impl Config {
         problems
     }
 
+    fn wrong_https(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.api.tls.is_some() && self.api.acme.is_some() {
+            let problem = "stands beside [api.tls]".to_owned();
+            problems.push(Problem::new("api.acme", problem, "Keep one of the two"));
+        }
+        if self.api.acme.as_ref().is_some_and(|acme| acme.domains.is_empty()) {
+            let mend = "Name this server, for example [\"meet.example.com\"]";
+            problems.push(Problem::new("api.acme.domains", "is empty".to_owned(), mend));
+        }
+        problems
+    }
+
     fn wrong_dialling(&self) -> Vec<Problem> {
         let ring = self.dialling.ring_timeout_s;
         if (5..=300).contains(&ring) {
@@ -293,10 +315,19 @@ impl Config {
 
     /// The start of every link, without a slash at its end.
     pub fn base_url(&self) -> String {
-        self.api
-            .base_url
-            .as_ref()
-            .map_or_else(|| format!("http://{}", self.api.listen), |url| url.trim_end_matches('/').to_owned())
+        if let Some(url) = &self.api.base_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        if let Some(domain) = self.api.acme.as_ref().and_then(|acme| acme.domains.first()) {
+            return format!("https://{domain}");
+        }
+        let scheme = if self.api.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.api.listen)
+    }
+
+    /// A path of the file: relative ones start at its folder.
+    pub fn beside(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
     }
 
     /// Number of media threads: what the file says, else one less than there are cores.

@@ -4,11 +4,14 @@ use crate::config::Config;
 use crate::edge::{self, OsEntropy, WallClock};
 use crate::error::StartError;
 use crate::focus_task::{FocusTask, Request};
+use crate::http_server::{self, Reloader, Security};
+use crate::limits;
 use crate::live::LiveHandle;
 use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
 use crate::ports::RtpPorts;
 use crate::recorder;
 use crate::sockets::Sockets;
+use axum_server::Handle;
 use conference::live::emergency;
 use conference::live::focus::{Focus, FocusConfig};
 use conference::live::number::{self, Home};
@@ -29,7 +32,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// Requests waiting for the focus task.
 const REQUESTS: usize = 1024;
@@ -48,18 +51,36 @@ const LAST_REQUESTS: Duration = Duration::from_secs(2);
 /// A [`StartError`] when it cannot start: nothing is left running then.
 pub async fn run(config: Config, data: &Path) -> Result<(), StartError> {
     let mut stop = StopSignal::new()?;
+    let mut reload = signal(SignalKind::hangup())?;
+    limits::check(&config)?;
+    let security = Security::new(&config, data).await?;
+    let reloader = security.reloader();
     let sockets = Sockets::bind(&config)?;
     let data = open_store(&config, data).await?;
     warm_up();
-    let mut gateway = Gateway::start(&config, sockets, data).await?;
+    let mut gateway = Gateway::start(&config, sockets, data, security).await?;
     announce(&config)?;
-    let outcome = tokio::select! {
-        () = stop.wait() => Ok(()),
-        part = gateway.broken() => Err(StartError::Broken(part)),
+    let outcome = loop {
+        tokio::select! {
+            () = stop.wait() => break Ok(()),
+            part = gateway.broken() => break Err(StartError::Broken(part)),
+            _ = reload.recv() => reread(reloader.as_ref()).await,
+        }
     };
     tracing::info!("stopping: calls are hung up, trunks de-registered");
     gateway.stop().await;
     outcome
+}
+
+/// SIGHUP: reads again what may change while calls run.
+async fn reread(certificate: Option<&Reloader>) {
+    match certificate {
+        None => tracing::info!("asked to reload: there is no certificate file to read again"),
+        Some(certificate) => match certificate.reload().await {
+            Ok(()) => tracing::info!("the certificate was read again"),
+            Err(error) => tracing::error!(%error, "the certificate stays the one it was"),
+        },
+    }
 }
 
 /// Reads the numbering plans of the world once, which takes tenths of a second: no Host's first CALL shall wait for it.
@@ -121,7 +142,7 @@ async fn open_store(config: &Config, data: &Path) -> Result<Data, StartError> {
 /// The running parts, in the order they are stopped.
 struct Gateway {
     api: tokio::task::JoinHandle<()>,
-    stop_api: watch::Sender<bool>,
+    stop_api: Handle<SocketAddr>,
     live: LiveHandle,
     focus: tokio::task::JoinHandle<()>,
     media: Vec<JoinHandle<()>>,
@@ -131,7 +152,12 @@ struct Gateway {
 }
 
 impl Gateway {
-    async fn start(config: &Config, sockets: Sockets, data: Data) -> Result<Self, StartError> {
+    async fn start(
+        config: &Config,
+        sockets: Sockets,
+        data: Data,
+        security: Security,
+    ) -> Result<Self, StartError> {
         let events = EventHub::new(edge::wall());
         let store = data.store.clone();
         let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS);
@@ -160,8 +186,9 @@ impl Gateway {
         let focus = tokio::spawn(task.run());
         let services = services(config, data, live.clone(), events).await?;
         live.listen().await;
-        let (stop_api, stopping) = watch::channel(false);
-        let api = tokio::spawn(serve(sockets.api, services, stopping));
+        let stop_api = Handle::new();
+        let app = api::router(services);
+        let api = tokio::spawn(http_server::serve(sockets.api, app, security, stop_api.clone()));
         Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, store })
     }
 
@@ -178,8 +205,8 @@ impl Gateway {
 
     async fn stop(self) {
         // The order matters: no new work, then goodbye to everybody, then the last records, then the database.
-        let _ = self.stop_api.send(true);
-        if !join("the HTTP server", self.api, LAST_REQUESTS).await {
+        self.stop_api.graceful_shutdown(Some(LAST_REQUESTS));
+        if !join("the HTTP server", self.api, 2 * LAST_REQUESTS).await {
             tracing::info!("requests were still running when the time to stop was up");
         }
         if tokio::time::timeout(GOODBYE, self.live.ask(Request::Shutdown)).await.is_err() {
@@ -279,23 +306,4 @@ async fn services(
     let services = Services::new(parts).await.map_err(StartError::services)?;
     services.provision_all().await.map_err(StartError::services)?;
     Ok(Arc::new(services))
-}
-
-async fn serve(
-    listener: std::net::TcpListener,
-    services: Arc<Services>,
-    mut stopping: watch::Receiver<bool>,
-) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "the HTTP listener cannot be used"),
-    };
-    let stopped = async move {
-        // An error means that the sender is gone, which is a stop too.
-        let _ = stopping.wait_for(|stop| *stop).await;
-    };
-    let app = api::router(services).into_make_service_with_connect_info::<SocketAddr>();
-    if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "the HTTP server ended");
-    }
 }

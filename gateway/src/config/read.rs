@@ -19,7 +19,8 @@ const FROM_FILE: &str = "file:";
 pub(super) fn read(path: &Path, text: &str) -> Result<Config, Vec<ConfigError>> {
     let text = with_secrets(path, text)?;
     match toml::from_str::<Config>(&text) {
-        Ok(config) => {
+        Ok(mut config) => {
+            path.parent().unwrap_or_else(|| Path::new("")).clone_into(&mut config.folder);
             let problems = config.problems();
             let mistakes: Vec<ConfigError> = problems.into_iter().map(|problem| problem.at(path)).collect();
             if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
