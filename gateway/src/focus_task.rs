@@ -193,10 +193,13 @@ impl FocusTask {
         loop {
             match self.user_agent.poll_output() {
                 ua::Output::Transmit(transmit) => {
-                    if let Err(error) = self.socket.try_send_to(&transmit.payload, transmit.destination) {
+                    if let Err(error) =
+                        self.socket.try_send_to(&transmit.payload, transmit.destination.remote)
+                    {
                         tracing::debug!(%error, "a SIP datagram was not sent; its transaction repeats it");
                     }
                 }
+                ua::Output::Connect(_) | ua::Output::Resolve(_) => {}
                 ua::Output::Event(event) => {
                     idle = false;
                     self.focus.handle_sip(Instant::now(), edge::wall(), event);

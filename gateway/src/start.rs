@@ -24,7 +24,7 @@ use sd_notify::NotifyState;
 use sip_core::message::Limits;
 use sip_core::registrar::RegistrarConfig;
 use sip_core::transaction::TimerValues;
-use sip_core::ua::{IpNetwork, UserAgent, UserAgentConfig};
+use sip_core::ua::{IpNetwork, Listener, Transport, UserAgent, UserAgentConfig};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{SocketAddr, UdpSocket};
@@ -305,8 +305,12 @@ fn user_agent_config(config: &Config) -> UserAgentConfig {
     let domains = config.seed.tenants.iter().map(|tenant| tenant.domain.clone()).collect();
     let trusted = config.sip.trusted_peers.iter().filter_map(|peer| peer.parse::<IpNetwork>().ok()).collect();
     UserAgentConfig {
-        local: config.sip.listen,
-        advertised,
+        listeners: vec![Listener {
+            transport: Transport::Udp,
+            local: config.sip.listen,
+            advertised,
+            public: false,
+        }],
         domains,
         product: concat!("Partyline/", env!("CARGO_PKG_VERSION")).to_owned(),
         timers: TimerValues::default(),
