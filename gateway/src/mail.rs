@@ -66,7 +66,8 @@ impl MailCarrier {
     async fn connect(&self) -> Result<AsyncSmtpConnection, Outcome> {
         let wrapped = self.tls.clone().filter(|_| self.config.tls == MailTls::Tls);
         let server = (self.config.server.as_str(), self.config.port());
-        let connection = AsyncSmtpConnection::connect_tokio1(server, Some(ANSWER), &self.hello, wrapped, None);
+        let connection =
+            AsyncSmtpConnection::connect_tokio1(server, Some(ANSWER), &self.hello, wrapped, None);
         let mut connection = connection.await.map_err(|error| unreachable("connect", &error))?;
         if let (MailTls::Starttls, Some(tls)) = (self.config.tls, &self.tls) {
             let secured = connection.starttls(tls.clone(), &self.hello).await;
@@ -117,12 +118,15 @@ impl MailCarrier {
             letter.to.address.parse().map_err(|_| unfit("This is not an address".to_owned()))?;
         let envelope = Envelope::new(Some(self.from.clone()), vec![to.clone()])
             .map_err(|error| unfit(format!("The mail cannot be addressed: {error}")))?;
-        let message = self.message(letter, to).map_err(|error| unfit(format!("The mail cannot be written: {error}")))?;
+        let message = self
+            .message(letter, to)
+            .map_err(|error| unfit(format!("The mail cannot be written: {error}")))?;
         Ok((envelope, message.formatted()))
     }
 
     fn message(&self, letter: &Letter, to: lettre::Address) -> Result<Message, SetupError> {
-        let from = Mailbox::new(Some(format!("{} via Partyline", plain(&letter.from_name))), self.from.clone());
+        let from =
+            Mailbox::new(Some(format!("{} via Partyline", plain(&letter.from_name))), self.from.clone());
         let mut builder = Message::builder()
             .message_id(Some(letter.message_id.clone()))
             .date(UNIX_EPOCH + Duration::from_millis(letter.date.0))
@@ -143,7 +147,8 @@ impl MailCarrier {
         let Some(calendar) = &letter.calendar else { return Ok(builder.multipart(texts)?) };
         // Calendar programs look at the alternative, people at the file (RFC 6047 section 2.4).
         let method = calendar.method.as_str();
-        let kind = |more: &str| ContentType::parse(&format!("text/calendar; charset=utf-8; method={method}{more}"));
+        let kind =
+            |more: &str| ContentType::parse(&format!("text/calendar; charset=utf-8; method={method}{more}"));
         let inline = SinglePart::builder().header(kind("")?).body(calendar.text.clone());
         let file = SinglePart::builder()
             .header(kind("; name=\"invite.ics\"")?)
@@ -162,7 +167,9 @@ impl MailCarrier {
 
 /// Names and titles are checked when they come in; a header gets one line of them even so.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
+        .collect()
 }
 
 fn tls(server: &str, ca: Option<&Path>) -> Result<TlsParameters, SetupError> {
@@ -198,7 +205,10 @@ fn unreachable(what: &str, error: &SmtpError) -> Outcome {
 
 /// Whatever the server says, it is not the recipient's fault.
 fn later(what: &str, error: &SmtpError) -> Outcome {
-    Outcome::Later { code: code(error), words: format!("The mail server does not take {what}: {}", words(error)) }
+    Outcome::Later {
+        code: code(error),
+        words: format!("The mail server does not take {what}: {}", words(error)),
+    }
 }
 
 /// 5yz is final, everything else is not (RFC 5321 section 4.2.1). A connection that breaks after the text may have

@@ -86,7 +86,10 @@ impl WebhookCarrier {
             return exchange(stream, &target, delivery).await;
         }
         let Ok(name) = ServerName::try_from(target.host.clone()) else {
-            return Outcome::Refused { code: None, words: "The host's name cannot be in a certificate".to_owned() };
+            return Outcome::Refused {
+                code: None,
+                words: "The host's name cannot be in a certificate".to_owned(),
+            };
         };
         match tokio::time::timeout(CONNECT, self.tls.connect(name, stream)).await {
             Ok(Ok(stream)) => exchange(stream, &target, delivery).await,
@@ -107,7 +110,9 @@ impl WebhookCarrier {
             Ok(Err(error)) => {
                 return Err(Outcome::Unreachable { words: format!("The name cannot be resolved: {error}") });
             }
-            Err(_) => return Err(Outcome::Unreachable { words: "The name cannot be resolved in time".to_owned() }),
+            Err(_) => {
+                return Err(Outcome::Unreachable { words: "The name cannot be resolved in time".to_owned() });
+            }
         };
         if addresses.iter().any(|address| !self.guard.permits(address.ip())) {
             let words = "The name leads to an address that is not on the public internet".to_owned();
@@ -172,7 +177,9 @@ async fn judged(response: Response<hyper::body::Incoming>) -> Outcome {
         StatusCode::GONE => {
             return Outcome::Refused { code, words: "The receiver says it is gone (410)".to_owned() };
         }
-        status if status.is_redirection() => format!("The receiver redirects ({status}), which is not followed"),
+        status if status.is_redirection() => {
+            format!("The receiver redirects ({status}), which is not followed")
+        }
         status => format!("The receiver answers {status}"),
     };
     Outcome::Later { code, words }
@@ -190,7 +197,9 @@ impl Carrier for WebhookCarrier {
         };
         match tokio::time::timeout(WHOLE, self.post(&delivery)).await {
             Ok(outcome) => outcome,
-            Err(_) => Outcome::Later { code: None, words: "The receiver took longer than 10 seconds".to_owned() },
+            Err(_) => {
+                Outcome::Later { code: None, words: "The receiver took longer than 10 seconds".to_owned() }
+            }
         }
     }
 }

@@ -26,7 +26,11 @@ fn carrier(allow: &str, plain_http: bool, names: &[&[&str]]) -> WebhookCarrier {
 }
 
 fn delivery(url: &str) -> Parcel {
-    Parcel::Webhook(Delivery { url: url.to_owned(), headers: vec![("partyline-event", "x.y".to_owned())], body: "{}".to_owned() })
+    Parcel::Webhook(Delivery {
+        url: url.to_owned(),
+        headers: vec![("partyline-event", "x.y".to_owned())],
+        body: "{}".to_owned(),
+    })
 }
 
 /// A receiver that counts connections and answers with `answer`.
@@ -50,7 +54,13 @@ async fn receiver(answer: &'static str) -> (u16, Arc<Mutex<usize>>) {
 async fn w4_a_name_that_leads_inside_is_not_connected_to() {
     let (port, count) = receiver("HTTP/1.1 204 Well\r\n\r\n").await;
     let url = format!("http://hooks.else.test:{port}/");
-    for inside in [&["127.0.0.1"][..], &["93.184.216.34", "127.0.0.1"], &["::ffff:127.0.0.1"], &["169.254.169.254"], &["::1"]] {
+    for inside in [
+        &["127.0.0.1"][..],
+        &["93.184.216.34", "127.0.0.1"],
+        &["::ffff:127.0.0.1"],
+        &["169.254.169.254"],
+        &["::1"],
+    ] {
         let outcome = carrier("", true, &[inside]).deliver(delivery(&url)).await;
         assert!(matches!(outcome, Outcome::Refused { .. }), "{inside:?}: {outcome:?}");
     }
@@ -75,7 +85,8 @@ async fn w4_rebinding_between_check_and_use_is_not_possible() {
 #[tokio::test]
 async fn w4_redirects_are_not_followed() {
     let (inner, visits) = receiver("HTTP/1.1 204 Well\r\n\r\n").await;
-    let answer = format!("HTTP/1.1 302 There\r\nLocation: http://127.0.0.1:{inner}/\r\nContent-Length: 0\r\n\r\n");
+    let answer =
+        format!("HTTP/1.1 302 There\r\nLocation: http://127.0.0.1:{inner}/\r\nContent-Length: 0\r\n\r\n");
     let (port, _) = receiver(Box::leak(answer.into_boxed_str())).await;
     let carrier = carrier("127.0.0.0/8", false, &[]);
     let outcome = carrier.deliver(delivery(&format!("http://127.0.0.1:{port}/"))).await;

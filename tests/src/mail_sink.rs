@@ -85,7 +85,10 @@ impl Taken {
         let parsed = parsed.ok_or_else(|| LabError::Other("this is no mail".to_owned()))?;
         let people = |list: Option<&mail_parser::Address<'_>>| {
             let one = |address: &mail_parser::Addr<'_>| {
-                (address.name().unwrap_or_default().to_owned(), address.address().unwrap_or_default().to_owned())
+                (
+                    address.name().unwrap_or_default().to_owned(),
+                    address.address().unwrap_or_default().to_owned(),
+                )
             };
             list.map(|list| list.iter().map(one).collect()).unwrap_or_default()
         };
@@ -236,7 +239,10 @@ impl MailSink {
                 return Ok(mails);
             }
             if Instant::now() > deadline {
-                return Err(LabError::Timeout(format!("{count} mails to {recipient}; there are {}", mails.len())));
+                return Err(LabError::Timeout(format!(
+                    "{count} mails to {recipient}; there are {}",
+                    mails.len()
+                )));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -301,7 +307,9 @@ impl Session {
     async fn command(&mut self, line: &str) -> Option<()> {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         match verb.to_ascii_uppercase().as_str() {
-            "EHLO" if self.credentials.is_some() => self.say("250-sink.lab.test\r\n250-8BITMIME\r\n250 AUTH PLAIN").await,
+            "EHLO" if self.credentials.is_some() => {
+                self.say("250-sink.lab.test\r\n250-8BITMIME\r\n250 AUTH PLAIN").await
+            }
             "EHLO" => self.say("250-sink.lab.test\r\n250 8BITMIME").await,
             "HELO" | "NOOP" => self.say("250 well").await,
             "AUTH" => self.log_in(rest).await,
@@ -388,7 +396,12 @@ impl Session {
         let mut bytes = Vec::new();
         loop {
             let mut line = Vec::new();
-            (&mut self.reader).take(LINE_MAX).read_until(b'\n', &mut line).await.ok().filter(|read| *read > 0)?;
+            (&mut self.reader)
+                .take(LINE_MAX)
+                .read_until(b'\n', &mut line)
+                .await
+                .ok()
+                .filter(|read| *read > 0)?;
             if line == b".\r\n" {
                 return Some(bytes);
             }

@@ -228,7 +228,9 @@ async fn answer(stream: &mut TcpStream, manner: Manner) -> std::io::Result<()> {
         Manner::EndlessHead => {
             stream.write_all(b"HTTP/1.1 200 OK\r\n").await?;
             loop {
-                stream.write_all(b"X-Filler: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n").await?;
+                stream
+                    .write_all(b"X-Filler: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n")
+                    .await?;
             }
         }
         Manner::HangUp => Ok(()),

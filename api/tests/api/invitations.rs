@@ -33,7 +33,8 @@ async fn create(client: &Client<'_>, people: Value) -> Value {
 }
 
 async fn invite(client: &Client<'_>, meeting: &str, targets: Value) -> Reply {
-    let reply = client.post(&format!("/v1/meetings/{meeting}/invitations"), json!({"targets": targets})).await;
+    let reply =
+        client.post(&format!("/v1/meetings/{meeting}/invitations"), json!({"targets": targets})).await;
     assert_eq!(reply.status, StatusCode::ACCEPTED, "{reply:?}");
     reply
 }
@@ -112,7 +113,8 @@ async fn a22_a45_the_link_in_the_mail_brings_that_person_in_with_that_role() {
     assert_eq!(joined.body["person"]["display_name"], "Ari Arlo");
     // The join information stands in the mail, with the number to dial.
     let info = hana.get(&format!("/v1/meetings/{id}/join-info")).await.body;
-    let number = info["text"].as_str().unwrap().lines().find(|line| line.starts_with("Meeting number")).unwrap();
+    let number =
+        info["text"].as_str().unwrap().lines().find(|line| line.starts_with("Meeting number")).unwrap();
     assert!(letters[0].text.contains(number), "{}", letters[0].text);
 }
 
@@ -152,14 +154,26 @@ async fn a24_i20_a_profile_has_several_addresses_one_of_them_for_invitations() {
     create(&hana, json!([{"user": id}])).await;
     assert_eq!(addresses(&mail(&app, &office).await), ["second@pia.test"]);
     for (change, status, field) in [
-        (json!({"invitation_address": "other@pia.test"}), StatusCode::UNPROCESSABLE_ENTITY, "invitation_address"),
+        (
+            json!({"invitation_address": "other@pia.test"}),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invitation_address",
+        ),
         (json!({"emails": ["x"]}), StatusCode::UNPROCESSABLE_ENTITY, "emails[0]"),
-        (json!({"emails": ["a@b.test", "2025550177@collaborate.center"]}), StatusCode::UNPROCESSABLE_ENTITY, "emails[1]"),
+        (
+            json!({"emails": ["a@b.test", "2025550177@collaborate.center"]}),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "emails[1]",
+        ),
         (json!({"emails": ["hana@acme.test"]}), StatusCode::CONFLICT, "emails[0]"),
     ] {
         pia.patch("/v1/me/profile", change).await.is_problem(status, Some(field));
     }
-    assert_eq!(pia.get("/v1/me/profile").await.body["invitation_address"], "second@pia.test", "nothing has changed");
+    assert_eq!(
+        pia.get("/v1/me/profile").await.body["invitation_address"],
+        "second@pia.test",
+        "nothing has changed"
+    );
 }
 
 #[tokio::test]
@@ -205,7 +219,8 @@ async fn a38_a42_a_phone_number_in_invite_is_pointed_to_call() {
         let row = &reply.body["invitations"][row];
         assert!(row["mend"].as_str().unwrap().contains("CALL"), "{row}");
     }
-    let people = hana.get(&format!("/v1/meetings/{id}/people")).await.body["people"].as_array().unwrap().len();
+    let people =
+        hana.get(&format!("/v1/meetings/{id}/people")).await.body["people"].as_array().unwrap().len();
     assert_eq!(people, 3, "Hana, Ari and the guest");
     assert_eq!(addresses(&mail(&app, &office).await), ["ari@acme.test", "guest@else.test"]);
 }
@@ -288,7 +303,10 @@ async fn i17_an_answer_by_link_shows_on_the_row_and_looking_answers_nothing() {
         assert_eq!(said.status, StatusCode::OK, "{said:?}");
         assert_eq!(row().await["rsvp"], state);
     }
-    anyone.request(Method::POST, &path, &[], None).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, Some("answer"));
+    anyone
+        .request(Method::POST, &path, &[], None)
+        .await
+        .is_problem(StatusCode::UNPROCESSABLE_ENTITY, Some("answer"));
     anyone.get(&path[..path.len() - 1]).await.is_problem(StatusCode::NOT_FOUND, None);
     let forged = format!("{}0?answer=accepted", &path[..path.len() - 1]);
     let forged = anyone.request(Method::POST, &forged, &[], None).await;
@@ -326,7 +344,10 @@ async fn i21_a_refusal_shows_on_the_row_and_resend_sends_one() {
     hana.get("/v1/outbox").await.is_problem(StatusCode::FORBIDDEN, None);
     let path = format!("/v1/meetings/{id}/people/{}/resend", failed["id"].as_str().unwrap());
     let resent = hana.post(&path, json!({})).await;
-    assert_eq!((resent.status, &resent.body["invitation"]["status"]), (StatusCode::ACCEPTED, &json!("queued")));
+    assert_eq!(
+        (resent.status, &resent.body["invitation"]["status"]),
+        (StatusCode::ACCEPTED, &json!("queued"))
+    );
     let letters = mail(&app, &office).await;
     assert_eq!(addresses(&letters), ["ari@acme.test"]);
     assert_eq!(row().await["invitation"]["status"], "sent");
@@ -367,8 +388,16 @@ async fn w5_i93_hostile_names_and_addresses_add_no_line() {
     let meeting = create(&hana, json!([])).await;
     let id = meeting["id"].as_str().unwrap();
     for address in [
-        "a@b.test\r\nBcc: c@d.test", "a@b.test,c@d.test", "a@b.test;c@d.test", "a@b.test\0", "\"a b\"@c.test", "<a@b.test>",
-        "a\u{2028}@b.test", "a@b\u{85}.test", "a b@c.test", "=?utf-8?q?a?= <a@b.test>",
+        "a@b.test\r\nBcc: c@d.test",
+        "a@b.test,c@d.test",
+        "a@b.test;c@d.test",
+        "a@b.test\0",
+        "\"a b\"@c.test",
+        "<a@b.test>",
+        "a\u{2028}@b.test",
+        "a@b\u{85}.test",
+        "a b@c.test",
+        "=?utf-8?q?a?= <a@b.test>",
     ] {
         let reply = invite(&hana, id, json!([{"email": address}])).await;
         assert_eq!(states(&reply), ["refused"], "{address:?}");

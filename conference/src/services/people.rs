@@ -159,7 +159,11 @@ impl Services {
         Ok(invitees)
     }
 
-    pub(super) async fn invitee(&self, inviter: &UserActor, person: &NewPerson) -> Result<Invitee, ServiceError> {
+    pub(super) async fn invitee(
+        &self,
+        inviter: &UserActor,
+        person: &NewPerson,
+    ) -> Result<Invitee, ServiceError> {
         let name = person.name.as_deref().map(|name| input::name("name", name)).transpose()?;
         let role = person.role.unwrap_or(Role::Attendee);
         let access = person.access.unwrap_or_default();

@@ -6,7 +6,7 @@
     reason = "tests stop at the first surprise"
 )]
 
-use super::outbox::{Carrier, Channel, Letter, Outcome, OutboxConfig, Parcel};
+use super::outbox::{Carrier, Channel, Letter, OutboxConfig, Outcome, Parcel};
 use super::webhooks::WebhookGuard;
 use super::{Clock, Entropy, EventHub, Live, Parts, Provision, Services, ServicesConfig, WebrtcAnswer};
 use crate::ids::{MeetingId, PersonId};
@@ -14,7 +14,7 @@ use crate::live::focus::{Command, MeetingSnapshot, PersonSpec, PersonView, Refus
 use crate::live::snapshot::{CallView, MeetingView};
 use crate::store::secrets::LinkKey;
 use crate::store::seed::Seed;
-use crate::store::{Store, Vault};
+use crate::store::{Image, Store, Vault};
 use crate::vocabulary::{CallState, LegKind, MeetingState, UnixMillis};
 use async_trait::async_trait;
 use media::worker::LegId;
@@ -258,6 +258,11 @@ impl Live for FakeLive {
             contact: format!("sip:{}@127.0.0.1:5090", aor.user),
             device: aor,
             source: ([127, 0, 0, 1], 5090).into(),
+            transport: sip_core::ua::Transport::Udp,
+            reachable: true,
+            instance: None,
+            reg_id: None,
+            path: Vec::new(),
             user_agent: "test phone".to_owned(),
             call_id: "1".to_owned(),
             cseq: 1,
@@ -316,7 +321,7 @@ impl Bench {
     /// A bench on a fresh database.
     pub async fn new() -> Self {
         // Passwords are slow to hash on purpose: once per process is enough.
-        static IMAGE: OnceCell<Vec<u8>> = OnceCell::const_new();
+        static IMAGE: OnceCell<Image> = OnceCell::const_new();
         let image = IMAGE.get_or_init(|| async {
             let store = Store::scratch().await.expect("a database in a temporary folder");
             apply(&store).await;
@@ -349,7 +354,10 @@ impl Bench {
             config: ServicesConfig {
                 base_url: "https://meet.acme.test".to_owned(),
                 outbox: OutboxConfig { mail: true, ..OutboxConfig::default() },
-                webhooks: WebhookGuard { allowed: "127.0.0.0/8".parse().into_iter().collect(), plain_http: false },
+                webhooks: WebhookGuard {
+                    allowed: "127.0.0.0/8".parse().into_iter().collect(),
+                    plain_http: false,
+                },
                 ..Default::default()
             },
         };
@@ -411,7 +419,13 @@ impl Bench {
             Channel::Webhook => "webhook",
         };
         // The clock stands still: what failed is not due again before it is moved.
-        while !self.store.due_parcels(word, self.clock.wall(), 1, 1).await.expect("a readable outbox").is_empty() {
+        while !self
+            .store
+            .due_parcels(word, self.clock.wall(), 1, 1)
+            .await
+            .expect("a readable outbox")
+            .is_empty()
+        {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let _ = stop.send(true);

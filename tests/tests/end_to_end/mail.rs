@@ -38,7 +38,8 @@ fn to_mail(address: &str, role: &str) -> PersonToInvite {
 pub(crate) async fn invitation(api: &Api, meeting: &str, name: &str) -> Value {
     let answer = api.send("GET", &format!("/v1/meetings/{meeting}"), &[], None).await.unwrap();
     let people = answer.body["people"].as_array().cloned().unwrap_or_default();
-    let row = people.into_iter().find(|row| row["display_name"].as_str().is_some_and(|shown| shown.contains(name)));
+    let row =
+        people.into_iter().find(|row| row["display_name"].as_str().is_some_and(|shown| shown.contains(name)));
     row.map_or(Value::Null, |row| row["invitation"].clone())
 }
 
@@ -119,7 +120,8 @@ async fn a21_f16_i94_a_mail_server_that_is_down_and_a_crash_lose_and_double_noth
             sent
         })
         .await;
-        let mut ids: Vec<String> = sink.taken().iter().map(|taken| taken.read().unwrap().message_id).collect();
+        let mut ids: Vec<String> =
+            sink.taken().iter().map(|taken| taken.read().unwrap().message_id).collect();
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), 5, "five people, five mails: {ids:?}");
@@ -140,10 +142,12 @@ async fn i21_f16_what_the_server_refuses_shows_on_the_row_and_is_sent_again_on_r
     on_stage_with(with_login, async |stage| {
         sink.answer("gone@else.test", 550, "5.1.1 no such user here");
         let (hana, _) = stage.login("hana").await?;
-        let meeting = hana.create_meeting("M1", "conference", &[to_mail("gone@else.test", "attendee")]).await?;
+        let meeting =
+            hana.create_meeting("M1", "conference", &[to_mail("gone@else.test", "attendee")]).await?;
         eventually("the refusal on the row", LONG, async || {
             let row = invitation(&hana, &meeting.id, "gone").await;
-            row["status"] == "failed" && row["error"].as_str().is_some_and(|words| words.contains("no such user here"))
+            row["status"] == "failed"
+                && row["error"].as_str().is_some_and(|words| words.contains("no such user here"))
         })
         .await;
         sink.answer("gone@else.test", 0, "");
@@ -162,7 +166,8 @@ async fn i21_f16_what_the_server_refuses_shows_on_the_row_and_is_sent_again_on_r
 async fn without_a_mail_server_the_row_says_so() {
     on_stage(async |stage| {
         let (hana, _) = stage.login("hana").await?;
-        let meeting = hana.create_meeting("M1", "conference", &[to_mail("guest@else.test", "attendee")]).await?;
+        let meeting =
+            hana.create_meeting("M1", "conference", &[to_mail("guest@else.test", "attendee")]).await?;
         let row = invitation(&hana, &meeting.id, "guest").await;
         assert_eq!(row["status"], "not_sent", "{row}");
         assert_eq!(row["error"], "No mail server is configured");

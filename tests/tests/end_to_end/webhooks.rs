@@ -51,7 +51,8 @@ async fn f15_events_come_signed_in_order_and_again_after_a_fault() {
         let (tia, _) = stage.login("tia").await?;
         let made = hook(&tia, &sink.url("/in"), &["meeting.*", "call.*", "person.*"]).await?;
         let secret = made["secret"].as_str().unwrap().to_owned();
-        let shown = tia.send("GET", &format!("/v1/webhooks/{}", made["id"].as_str().unwrap()), &[], None).await?;
+        let shown =
+            tia.send("GET", &format!("/v1/webhooks/{}", made["id"].as_str().unwrap()), &[], None).await?;
         assert_eq!(shown.body["secret"], Value::Null, "shown once");
         // Two faults at the start of the meeting.
         sink.behave("/in", Manner::Status(500));
@@ -116,8 +117,12 @@ async fn f15_hostile_receivers_slow_nobody_down() {
         assert!(slowest < Duration::from_secs(2), "the slowest good delivery took {slowest:?}");
         // What the hostile ones did is on record.
         let all = tia.send("GET", "/v1/outbox?state=queued", &[], None).await?;
-        let failing: Vec<&Value> =
-            all.body["deliveries"].as_array().unwrap().iter().filter(|row| row["error"].is_string()).collect();
+        let failing: Vec<&Value> = all.body["deliveries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|row| row["error"].is_string())
+            .collect();
         assert!(!failing.is_empty(), "{}", all.body);
         Ok(())
     })
@@ -128,11 +133,21 @@ async fn f15_hostile_receivers_slow_nobody_down() {
 async fn w4_webhooks_reach_nothing_inside() {
     on_stage(async |stage| {
         let (tia, _) = stage.login("tia").await?;
-        for url in ["http://127.0.0.1:8080/", "https://127.0.0.1/", "https://2130706433/", "https://[::ffff:10.0.0.1]/",
-            "https://169.254.169.254/latest/meta-data", "file:///etc/passwd"]
-        {
+        for url in [
+            "http://127.0.0.1:8080/",
+            "https://127.0.0.1/",
+            "https://2130706433/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://169.254.169.254/latest/meta-data",
+            "file:///etc/passwd",
+        ] {
             let answer = tia.send("POST", "/v1/webhooks", &[], Some(json!({"url": url}))).await?;
-            assert_eq!((answer.status, answer.body["field"].as_str()), (422, Some("url")), "{url}: {}", answer.body);
+            assert_eq!(
+                (answer.status, answer.body["field"].as_str()),
+                (422, Some("url")),
+                "{url}: {}",
+                answer.body
+            );
         }
         // A name that leads inside is taken, and refused when it is resolved.
         let made = hook(&tia, "https://localhost/", &[]).await?;
@@ -141,7 +156,8 @@ async fn w4_webhooks_reach_nothing_inside() {
         let refused = async || {
             let answer = tia.send("GET", &format!("/v1/webhooks/{id}/deliveries"), &[], None).await.unwrap();
             let row = &answer.body["deliveries"][0];
-            row["state"] == "failed" && row["error"].as_str().is_some_and(|words| words.contains("public internet"))
+            row["state"] == "failed"
+                && row["error"].as_str().is_some_and(|words| words.contains("public internet"))
         };
         crate::support::eventually("the refusal", LONG, refused).await;
         // Only admins may.

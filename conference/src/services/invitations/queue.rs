@@ -1,8 +1,8 @@
 //! Putting mails into the outbox, within the transaction of the act they tell of.
 
+use super::NO_ADDRESS;
 use super::calendar::When;
 use super::letters::{self, DigestEntry, Notice, Occasion};
-use super::NO_ADDRESS;
 use crate::ids::UserId;
 use crate::live::event::PublicEvent;
 use crate::services::Services;
@@ -111,7 +111,8 @@ impl Services {
         let known = Store::invitation_of(connection, &person.id).await?;
         let address = self.address_of(connection, &post.tenant, person).await?;
         let mut row = known.clone().unwrap_or_else(|| self.new_invitation(person, now));
-        let has_one = matches!(row.status, InvitationStatus::Queued | InvitationStatus::Sent) && known.is_some();
+        let has_one =
+            matches!(row.status, InvitationStatus::Queued | InvitationStatus::Sent) && known.is_some();
         let knows = has_one || row.status == InvitationStatus::Failed;
         match press {
             Press::Invite if has_one => return Ok(InviteState::AlreadyInvited),
@@ -298,7 +299,8 @@ impl Services {
     }
 
     fn sealed(&self, letter: &crate::services::outbox::Letter) -> Result<String, ServiceError> {
-        let text = serde_json::to_string(letter).map_err(|error| ServiceError::internal(error.to_string()))?;
+        let text =
+            serde_json::to_string(letter).map_err(|error| ServiceError::internal(error.to_string()))?;
         Ok(self.vault.seal(&text))
     }
 
@@ -328,7 +330,8 @@ impl Services {
             row.sequence += i64::from(row.status == InvitationStatus::Cancelled);
             row.address.clone_from(&address);
             row.error = address.is_none().then(|| NO_ADDRESS.to_owned());
-            row.status = if address.is_some() { InvitationStatus::Queued } else { InvitationStatus::NoAddress };
+            row.status =
+                if address.is_some() { InvitationStatus::Queued } else { InvitationStatus::NoAddress };
             row.queued_at = now;
             Store::put_invitation(connection, &row, now).await?;
             let event = invitation_event("invitation.queued", &row, row.status, None, now);
