@@ -14,6 +14,7 @@ pub mod logging;
 mod media_thread;
 mod ports;
 mod recorder;
+mod signalling;
 mod sockets;
 mod start;
 

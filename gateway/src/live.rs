@@ -132,10 +132,10 @@ impl Live for LiveHandle {
             Provision::Trunk(provisioned) => {
                 let ProvisionedTrunk { trunk, tenant } = *provisioned;
                 let id = trunk.id;
-                self.user_agent(ua::Command::PutTrunk(trunk)).await;
+                self.user_agent(ua::Command::PutTrunk(Box::new(trunk))).await;
                 self.tell(Command::PutTrunk { trunk: id, tenant }).await;
             }
-            Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(*binding)).await,
+            Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(binding)).await,
         }
     }
 }

@@ -80,7 +80,7 @@ pub enum Record {
     /// A device has registered or refreshed its registration.
     Binding {
         /// The binding as the registrar holds it.
-        binding: BindingInfo,
+        binding: Box<BindingInfo>,
         /// When.
         at: UnixMillis,
     },

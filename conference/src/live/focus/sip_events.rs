@@ -128,7 +128,7 @@ impl Focus {
 
     fn registered(&mut self, at: At, binding: BindingInfo) {
         let device = binding.device.clone();
-        self.effect(Effect::Record(Record::Binding { binding, at: at.wall }));
+        self.effect(Effect::Record(Record::Binding { binding: Box::new(binding), at: at.wall }));
         // A refresh is no news.
         if self.registered.insert(device.clone()) {
             self.publish_device(at, &device, "device.registered");
