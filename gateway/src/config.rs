@@ -32,6 +32,9 @@ pub struct Config {
     /// Times and destinations of dial-outs.
     #[serde(default)]
     pub dialling: Dialling,
+    /// How it stops.
+    #[serde(default)]
+    pub shutdown: Shutdown,
     /// What an empty database starts with.
     #[serde(default)]
     pub seed: Seed,
@@ -171,6 +174,14 @@ impl Default for Dialling {
     fn default() -> Self {
         Self { ring_timeout_s: 45 }
     }
+}
+
+/// Section `[shutdown]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Shutdown {
+    /// Seconds that running meetings may go on after SIGTERM, while no other begins; a second signal ends them.
+    pub drain_s: u64,
 }
 
 /// A key whose value parses but cannot work.

@@ -14,13 +14,14 @@ use crate::signalling::{ConnectionLimits, Signalling, StreamListener, UdpListene
 use crate::sockets::Sockets;
 use axum_server::Handle;
 use conference::live::emergency;
-use conference::live::focus::{Focus, FocusConfig};
+use conference::live::focus::{Command, Focus, FocusConfig};
 use conference::live::number::{self, Home};
 use conference::services::{EventHub, Parts, Services, ServicesConfig};
 use conference::store::records::RecordWriter;
 use conference::store::secrets::LinkKey;
 use conference::store::{Store, Vault};
 use media::worker::WorkerConfig;
+use sd_notify::NotifyState;
 use sip_core::message::Limits;
 use sip_core::registrar::RegistrarConfig;
 use sip_core::transaction::TimerValues;
@@ -43,6 +44,8 @@ const MEDIA_EVENTS: usize = 8192;
 const RECORDS: usize = 65_536;
 /// How long a stop waits for BYEs to be answered before it goes on without.
 const GOODBYE: Duration = Duration::from_secs(5);
+/// How often a draining gateway looks whether everybody has left.
+const DRAIN_POLL: Duration = Duration::from_millis(250);
 /// How long a stop waits for requests in flight.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
@@ -68,6 +71,13 @@ pub async fn run(config: Config, data: &Path) -> Result<(), StartError> {
             _ = reload.recv() => reread(reloader.as_ref()).await,
         }
     };
+    if outcome.is_ok() {
+        tokio::select! {
+            () = gateway.drain(Duration::from_secs(config.shutdown.drain_s)) => {}
+            () = stop.wait() => tracing::info!("told twice: the meetings that still run are ended"),
+        }
+    }
+    tell_system(&[NotifyState::Stopping]);
     tracing::info!("stopping: calls are hung up, trunks de-registered");
     gateway.stop().await;
     outcome
@@ -75,6 +85,9 @@ pub async fn run(config: Config, data: &Path) -> Result<(), StartError> {
 
 /// SIGHUP: reads again what may change while calls run.
 async fn reread(certificate: Option<&Reloader>) {
+    if let Ok(now) = NotifyState::monotonic_usec_now() {
+        tell_system(&[NotifyState::Reloading, now]);
+    }
     match certificate {
         None => tracing::info!("asked to reload: there is no certificate file to read again"),
         Some(certificate) => match certificate.reload().await {
@@ -82,6 +95,7 @@ async fn reread(certificate: Option<&Reloader>) {
             Err(error) => tracing::error!(%error, "the certificate stays the one it was"),
         },
     }
+    tell_system(&[NotifyState::Ready]);
 }
 
 /// Reads the numbering plans of the world once, which takes tenths of a second: no Host's first CALL shall wait for it.
@@ -95,9 +109,17 @@ fn warm_up() {
 /// The one line on standard output, for whoever waits for it.
 #[expect(clippy::print_stdout, reason = "the ready line is the program's output")]
 fn announce(config: &Config) -> Result<(), StartError> {
+    tell_system(&[NotifyState::Ready]);
     let (sip, api) = (config.sip.listen, config.base_url());
     println!("partyline ready sip={sip} api={api} pid={}", std::process::id());
     Ok(std::io::stdout().flush()?)
+}
+
+/// Tells systemd, where it started us (`Type=notify-reload`), how far we are.
+fn tell_system(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
 }
 
 /// SIGTERM and SIGINT, caught from the start on: whoever waits for the ready line may send one right behind it.
@@ -202,6 +224,23 @@ impl Gateway {
             _ = self.media_ended.recv() => "a media thread",
             _ = &mut self.recorder => "the recorder",
             _ = &mut self.api => "the HTTP server",
+        }
+    }
+
+    /// Lets running meetings go on until they are over or the time is up; no other begins meanwhile.
+    async fn drain(&self, limit: Duration) {
+        if limit.is_zero() {
+            return;
+        }
+        let _ = self.live.ask(|answer| Request::Command(Command::Drain, answer)).await;
+        let empty = async {
+            while self.live.ask(Request::Legs).await.is_some_and(|legs| legs > 0) {
+                tokio::time::sleep(DRAIN_POLL).await;
+            }
+        };
+        tracing::info!(?limit, "draining: running meetings may go on");
+        if tokio::time::timeout(limit, empty).await.is_err() {
+            tracing::info!("the time to drain is up");
         }
     }
 

@@ -8,10 +8,15 @@ use std::time::{Duration, Instant};
 
 use partyline_tests::error::{LabError, LabResult};
 use partyline_tests::gateway::{self, Gateway, Ports, TempFolder};
+use partyline_tests::participant::Participant;
+use partyline_tests::stage::StageConfig;
+use partyline_tests::voice::Voice;
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
+
+use crate::support::{LONG, on_stage_with};
 
 /// A configuration of the demonstration's on free ports with lines more in a section.
 fn configuration(ports: Ports, section: &str, lines: &str) -> String {
@@ -199,6 +204,33 @@ async fn check_config_explains_every_mistake_in_one_line() {
             .unwrap();
         assert!(run.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&run.stderr));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f3_sigterm_lets_a_running_meeting_end_by_itself_where_it_may() {
+    let drain = |mut config: StageConfig| {
+        config.configuration.push_str("\n[shutdown]\ndrain_s = 60\n");
+        Ok(config)
+    };
+    on_stage_with(drain, async |stage| {
+        let room = stage.room("hana", "conference", Voice::silent()).await?;
+        let other = room.api.create_meeting("Another one", "conference", &[]).await?;
+        let pid = stage.gateway()?.ready.pid;
+        let term = format!("kill -TERM {pid}");
+        assert!(Command::new("sh").arg("-c").arg(&term).status().await.is_ok_and(|status| status.success()));
+        let began = Instant::now();
+        while !stage.gateway()?.logs().iter().any(|line| line.contains("draining")) {
+            assert!(began.elapsed() < LONG, "it does not drain");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let refused = Participant::join(&room.api, &other.id, Voice::silent()).await;
+        assert!(refused.is_err(), "no other meeting begins");
+        room.api.meeting(&room.meeting.id).await?;
+        drop(room);
+        assert_eq!(stage.wait_end(Duration::from_secs(30)).await?, Some(0));
+        Ok(())
+    })
+    .await;
 }
 
 #[tokio::test]
