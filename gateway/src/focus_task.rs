@@ -8,9 +8,12 @@ use conference::ids::MeetingId;
 use conference::live::event::Record;
 use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, Reply};
 use conference::services::EventHub;
+use conference::services::trunks::{TrunkAnswer, TrunkHealth, TrunkState};
 use media::webrtc::AcceptedPeer;
 use media::worker::{self, LegId, RoomId};
-use sip_core::ua::{self, AddressOfRecord, BindingInfo, FlowInput, Transport, UserAgent};
+use sip_core::ua::{
+    self, AddressOfRecord, BindingInfo, FlowInput, Transport, TrunkId, TrunkStatus, UserAgent,
+};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -33,6 +36,8 @@ pub(crate) enum Request {
     Shard(MeetingId, oneshot::Sender<usize>),
     /// The registered contacts of a device.
     Bindings(AddressOfRecord, oneshot::Sender<Vec<BindingInfo>>),
+    /// How a trunk is.
+    TrunkStatus(TrunkId, oneshot::Sender<Option<TrunkState>>),
     /// A device or trunk was added, changed or removed.
     UserAgent(ua::Command),
     /// Everything in the database is known: read SIP from now on.
@@ -179,6 +184,10 @@ impl FocusTask {
             Request::Legs(answer) => {
                 let _ = answer.send(self.focus.counts().legs);
             }
+            Request::TrunkStatus(trunk, answer) => {
+                let status = self.user_agent.trunk_status(now, trunk);
+                let _ = answer.send(status.map(|status| trunk_state(now, &status)));
+            }
             Request::UserAgent(command) => self.user_agent.handle_command(now, command),
             Request::Listen => {
                 self.listening = true;
@@ -284,6 +293,32 @@ impl FocusTask {
 
     fn thread(&self, room: RoomId) -> Option<&MediaHandle> {
         self.media.get(self.shard(room))
+    }
+}
+
+/// A trunk's state in the words of the API.
+fn trunk_state(now: Instant, status: &TrunkStatus) -> TrunkState {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let last_answer = status.last_answer.map(|answer| TrunkAnswer {
+        status: answer.status,
+        latency_ms: millis(answer.after),
+        age_ms: millis(now.saturating_duration_since(answer.at)),
+    });
+    let state = match (status.answering, status.registered) {
+        (Some(false), _) | (_, Some(false)) => TrunkHealth::Down,
+        (Some(true), _) | (None, Some(true)) => TrunkHealth::Up,
+        (None, None) => TrunkHealth::Unknown,
+    };
+    let addresses = status.addresses.iter().map(|target| format!("{} {}", target.transport, target.address));
+    TrunkState {
+        state,
+        registered: status.registered,
+        answering: status.answering,
+        last_answer,
+        calls_in: status.incoming,
+        calls_out: status.outgoing,
+        addresses: addresses.collect(),
+        retry_after_s: status.not_before.map(|at| at.saturating_duration_since(now).as_secs()),
     }
 }
 

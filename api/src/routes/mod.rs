@@ -8,6 +8,7 @@ pub(crate) mod login;
 pub(crate) mod meetings;
 pub(crate) mod people;
 pub(crate) mod resolve;
+pub(crate) mod trunks;
 pub(crate) mod users;
 pub(crate) mod webrtc;
 
@@ -42,5 +43,9 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/calls/{call}/retry", post(calls::retry))
         .route("/v1/join/{token}", get(join::preview).post(join::join))
         .route("/v1/meetings/{meeting}/webrtc/offer", post(webrtc::offer))
+        .route("/v1/trunks", get(trunks::list).post(trunks::create))
+        .route("/v1/trunks/{trunk}", get(trunks::show).patch(trunks::change).delete(trunks::remove))
+        .route("/v1/trunks/{trunk}/status", get(trunks::status))
+        .route("/v1/trunks/{trunk}/probe", post(trunks::probe))
         .route("/v1/events", get(events::events))
 }

@@ -84,6 +84,15 @@ pub enum Record {
         /// When.
         at: UnixMillis,
     },
+    /// An address guessed passwords and gets no answer for a while.
+    Banned {
+        /// Which one.
+        address: std::net::IpAddr,
+        /// Until when.
+        until: UnixMillis,
+        /// When.
+        at: UnixMillis,
+    },
     /// A device is no longer registered.
     BindingGone {
         /// Which device.

@@ -10,6 +10,7 @@
 //! | [`join`] | how somebody comes in, by link or as themselves |
 //! | [`calls`] | CALL: placing, previewing, cancelling, calling again |
 //! | [`events`], [`watch`] | what happens, in order, for everybody who may know |
+//! | [`trunks`] | which ways to the telephone network there are, and how they are |
 //! | [`provision`] | what the running part is told at start |
 
 pub mod accounts;
@@ -31,6 +32,8 @@ pub mod resolve;
 pub mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod trunk_order;
+pub mod trunks;
 pub mod users;
 pub mod views;
 pub mod watch;

@@ -9,6 +9,7 @@
 //! media path waits for this module: what the running meetings report arrives through [`records::RecordWriter`].
 
 mod audit;
+mod bans;
 mod calls;
 mod columns;
 mod devices;
@@ -40,6 +41,7 @@ pub use scratch::Scratch;
 pub use vault::Vault;
 
 pub(crate) use audit::AuditEntry;
+pub(crate) use bans::BanRow;
 pub(crate) use calls::{CallRow, CallStep, NewCall};
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
