@@ -48,6 +48,7 @@ impl Focus {
         }
         let user = invite.request_user.trim_start_matches('+').to_ascii_lowercase();
         let id = self.addresses.get(&user).ok_or(404_u16)?.clone();
+        self.check_not_draining(&id).map_err(|_| 503_u16)?;
         self.check_leg_room(&id).map_err(|_| 503_u16)?;
         let entrant = match &invite.origin {
             Origin::Device(aor) => self.device_entrant(&id, aor)?,

@@ -14,6 +14,7 @@
 mod api;
 mod commands;
 mod dial;
+mod drain;
 mod incoming;
 mod legs;
 mod life;
@@ -97,6 +98,7 @@ pub struct Focus {
     closing: bool,
     /// Those who wait are being let in.
     opening: bool,
+    draining: bool,
 }
 
 impl Focus {
@@ -121,6 +123,7 @@ impl Focus {
             next_session: 1,
             closing: false,
             opening: false,
+            draining: false,
         }
     }
 
