@@ -28,6 +28,7 @@ mod pins;
 pub mod provision;
 mod reach;
 pub mod resolve;
+pub mod schedule;
 pub mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

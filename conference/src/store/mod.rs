@@ -43,7 +43,7 @@ pub(crate) use audit::AuditEntry;
 pub(crate) use calls::{CallRow, CallStep, NewCall};
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
-pub(crate) use meetings::MeetingRow;
+pub(crate) use meetings::{MeetingRow, PlanColumns};
 pub(crate) use numbers::CallerIdRow;
 pub(crate) use people::{Identity, PersonRow};
 pub(crate) use pool::{Connection, Transaction};
