@@ -34,6 +34,7 @@ pub mod profile;
 pub mod provision;
 mod reach;
 pub mod resolve;
+pub mod schedule;
 pub mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

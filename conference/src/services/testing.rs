@@ -284,6 +284,7 @@ impl Live for FakeLive {
                     state: MeetingState::Scheduled,
                     alias: spec.alias.clone(),
                     owner: spec.owner.clone(),
+                    locked: spec.settings.locked,
                 },
                 people: Vec::new(),
                 calls: Vec::new(),

@@ -51,7 +51,7 @@ pub(crate) use calls::{CallRow, CallStep, NewCall};
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
 pub(crate) use invitations::InvitationRow;
-pub(crate) use meetings::MeetingRow;
+pub(crate) use meetings::{MeetingRow, PlanColumns};
 pub(crate) use numbers::CallerIdRow;
 pub(crate) use outbox::{NewParcel, OutboxRow};
 pub(crate) use people::{Identity, PersonRow};
