@@ -39,7 +39,8 @@ impl Drop for Folder {
 async fn dump(store: &Store, scratch: &Scratch) -> Vec<u8> {
     let mut dump = Vec::new();
     let Some(folder) = scratch.folder() else {
-        let tables = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = 'public'";
+        let tables =
+            "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = 'public'";
         for table in sqlx::query(tables).fetch_all(&store.pool).await.unwrap() {
             let table: String = table.try_get(0).unwrap();
             let rows = sqlx::AssertSqlSafe(format!("SELECT CAST(t AS TEXT) FROM {table} t"));
