@@ -1,5 +1,6 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
+use crate::routes::{api_keys, enrol, multi_invites, sessions, user_requests, users_admin};
 use crate::routes::{calls, events, health, join, login, meetings, people, resolve, users, webrtc};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -16,6 +17,11 @@ use utoipa::{Modify, OpenApi};
     paths(
         login::login, login::logout, login::me,
         users::list, users::devices, resolve::resolve,
+        users_admin::create, users_admin::show, users_admin::change, users_admin::upload, users_admin::template,
+        users_admin::renew_enrolment, user_requests::create, user_requests::list, user_requests::decide,
+        enrol::preview, enrol::enrol, enrol::change_password,
+        api_keys::list, api_keys::create, api_keys::revoke,
+        sessions::list, multi_invites::create, multi_invites::show,
         meetings::create, meetings::list, meetings::show, meetings::join_info, meetings::start, meetings::end,
         people::list, people::add, people::change, people::remove, people::mute, people::unmute,
         calls::place, calls::check, calls::list, calls::show, calls::end, calls::retry,
@@ -46,7 +52,8 @@ struct Names;
 impl Modify for Names {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         for item in openapi.paths.paths.values_mut() {
-            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+            let operations =
+                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 let tag = operation.tags.as_ref().and_then(|tags| tags.first());
                 if let (Some(tag), Some(name)) = (tag, &operation.operation_id) {

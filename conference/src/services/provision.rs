@@ -4,7 +4,7 @@ use super::Services;
 use super::error::ServiceError;
 use crate::ids::{TenantId, UserId};
 use crate::live::focus::MeetingSpec;
-use crate::store::{DeviceRow, MeetingRow, RegistrationRow, TenantRow, TrunkRow};
+use crate::store::{DeviceRow, MeetingRow, RegistrationRow, TenantRow, TrunkRow, UserRow};
 use crate::vocabulary::{MeetingState, UnixMillis};
 use sip_core::ua::{
     AddressOfRecord, Credentials, DeviceAccount, StoredBinding, Trunk, TrunkId, TrunkRegistration,
@@ -23,6 +23,8 @@ pub enum Provision {
     Meeting(MeetingSpec),
     /// A device: its account for the user agent, its user for the focus.
     Device(Box<ProvisionedDevice>),
+    /// A device that may no longer register: its registration ends.
+    DeviceGone(AddressOfRecord),
     /// A trunk: its peer for the user agent, its tenant for the focus.
     Trunk(Box<ProvisionedTrunk>),
     /// A binding from before the restart: for the user agent.
@@ -98,12 +100,7 @@ impl Services {
         for device in self.store.devices(&tenant.id).await? {
             // A disabled user's devices may not register (I82).
             let Some(user) = users.iter().find(|user| user.id == device.user) else { continue };
-            let provisioned = ProvisionedDevice {
-                account: account(&device)?,
-                user: user.id.clone(),
-                tenant: tenant.id.clone(),
-                display_name: user.display_name.clone(),
-            };
+            let provisioned = self::device(&device, user)?;
             self.live.provision(Provision::Device(Box::new(provisioned))).await;
         }
         Ok(())
@@ -151,6 +148,16 @@ impl Services {
                 .map(|aor_user| TrunkRegistration { aor_user, expires: TRUNK_EXPIRES_SECONDS }),
         })
     }
+}
+
+/// A device with its user.
+pub(super) fn device(device: &DeviceRow, user: &UserRow) -> Result<ProvisionedDevice, ServiceError> {
+    Ok(ProvisionedDevice {
+        account: account(device)?,
+        user: user.id.clone(),
+        tenant: user.tenant.clone(),
+        display_name: user.display_name.clone(),
+    })
 }
 
 fn account(device: &DeviceRow) -> Result<DeviceAccount, ServiceError> {

@@ -29,7 +29,7 @@ pub(crate) struct MeetingRow {
 }
 
 impl MeetingRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
             id: MeetingId::new(row.text("id")?),

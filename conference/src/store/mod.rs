@@ -8,9 +8,13 @@
 //! values as parameters. Nothing here decides who may do what; that is the services' work. Neither the SIP nor the
 //! media path waits for this module: what the running meetings report arrives through [`records::RecordWriter`].
 
+mod accounts;
+mod api_keys;
 mod audit;
+mod bulk;
 mod calls;
 mod columns;
+mod dashboard;
 mod devices;
 mod error;
 mod idempotency;
@@ -29,6 +33,7 @@ mod sessions;
 mod settings;
 mod tenants;
 mod trunks;
+mod user_requests;
 mod users;
 pub mod vault;
 pub mod world;
@@ -36,8 +41,13 @@ pub mod world;
 pub use error::StoreError;
 pub use vault::Vault;
 
+pub(crate) use accounts::{NewAddress, UserSlice};
+pub(crate) use api_keys::ApiKeyRow;
 pub(crate) use audit::AuditEntry;
+pub(crate) use bulk::{BulkResultRow, BulkRow};
 pub(crate) use calls::{CallRow, CallStep, NewCall};
+pub(crate) use columns::word;
+pub(crate) use dashboard::SessionSlice;
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
 pub(crate) use meetings::MeetingRow;
@@ -47,6 +57,7 @@ pub(crate) use registrations::RegistrationRow;
 pub(crate) use sessions::SessionRow;
 pub(crate) use tenants::TenantRow;
 pub(crate) use trunks::TrunkRow;
+pub(crate) use user_requests::UserRequestRow;
 pub(crate) use users::UserRow;
 
 /// A connection, or a transaction on one.
