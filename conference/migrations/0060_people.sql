@@ -20,7 +20,6 @@ ALTER TABLE user_addresses ADD COLUMN verified_at INTEGER;
 
 ALTER TABLE meetings ADD COLUMN search TEXT;
 ALTER TABLE meetings ADD COLUMN search_of TEXT;
-CREATE INDEX meetings_in_order ON meetings (tenant_id, created_at, id);
 
 CREATE INDEX sessions_by_user ON sessions (tenant_id, user_id);
 

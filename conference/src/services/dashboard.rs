@@ -19,6 +19,8 @@ pub struct Session {
     pub id: MeetingId,
     /// Its title.
     pub title: String,
+    /// The place it stands for, such as a building site.
+    pub site: Option<String>,
     /// Nine digits.
     pub number: String,
     /// Its type.
@@ -40,7 +42,8 @@ pub struct Session {
 
 impl Services {
     /// The sessions the asker may reach: every one of the tenant for its admins (B11), their own and those they are
-    /// invited to for everybody else. `query` is a part of the title or of the owner's name (B12). Newest first.
+    /// invited to for everybody else. `query` is a part of the title, the site, the number or the owner's name (B12,
+    /// B17). Newest first.
     ///
     /// # Errors
     /// Forbidden for those who came by a link.
@@ -59,6 +62,7 @@ impl Services {
         let sessions = rows.into_iter().map(|row| Session {
             id: row.meeting.id,
             title: row.meeting.title,
+            site: row.meeting.site,
             number: row.meeting.number,
             kind: row.meeting.kind,
             state: row.meeting.state,

@@ -18,6 +18,7 @@
 pub mod accounts;
 pub mod actor;
 pub mod calls;
+mod changes;
 pub mod dashboard;
 mod error;
 pub mod events;
@@ -31,6 +32,7 @@ pub mod meetings;
 pub mod multi;
 pub mod page;
 pub mod people;
+mod pins;
 pub mod provision;
 mod reach;
 pub mod resolve;

@@ -12,7 +12,7 @@ use crate::live::focus::{Command, MeetingSnapshot, PersonSpec, PersonView, Refus
 use crate::live::snapshot::{CallView, MeetingView};
 use crate::store::secrets::LinkKey;
 use crate::store::seed::Seed;
-use crate::store::{Store, Vault};
+use crate::store::{Image, Store, Vault};
 use crate::vocabulary::{CallState, LegKind, MeetingState, UnixMillis};
 use async_trait::async_trait;
 use media::worker::LegId;
@@ -155,13 +155,11 @@ impl FakeState {
             id: spec.person.clone(),
             user: spec.user.clone(),
             display_name: spec.display_name.clone(),
-            number: None,
             role: spec.role,
             access: spec.access,
             present,
             leg_kind: present.then_some(LegKind::Webrtc),
-            muted_by_host: false,
-            muted_by_self: false,
+            ..PersonView::default()
         });
     }
 
@@ -320,7 +318,7 @@ impl Bench {
     /// A bench on a fresh database.
     pub async fn new() -> Self {
         // Passwords are slow to hash on purpose: once per process is enough.
-        static IMAGE: OnceCell<Vec<u8>> = OnceCell::const_new();
+        static IMAGE: OnceCell<Image> = OnceCell::const_new();
         let image = IMAGE.get_or_init(|| async {
             let store = Store::scratch().await.expect("a database in a temporary folder");
             apply(&store).await;

@@ -213,8 +213,8 @@ impl Store {
         for chunk in people.chunks(ROWS) {
             let sql = format!(
                 "INSERT INTO people (id, tenant_id, meeting_id, user_id, display_name, role, access, invited_by, \
-                 source, link_hash, created_at, updated_at, position) VALUES {}",
-                placeholders(chunk.len(), 13)
+                 source, link_hash, created_at, updated_at, position, pin, invited_role, invited_at) VALUES {}",
+                placeholders(chunk.len(), 16)
             );
             let mut query = sqlx::query(AssertSqlSafe(sql));
             for (row, link_hash) in chunk {
@@ -231,7 +231,10 @@ impl Store {
                     .bind(link_hash)
                     .bind(millis(row.created_at))
                     .bind(millis(row.created_at))
-                    .bind(position);
+                    .bind(position)
+                    .bind(row.pin.as_deref())
+                    .bind(row.invited_role.map(|role| word(&role)))
+                    .bind(row.invited_at.map(millis));
                 position += 1;
             }
             query.execute(&mut *connection).await?;

@@ -33,14 +33,14 @@ pub(crate) struct ListedMeeting {
 /// What a search looks at, as it stands in the rows.
 macro_rules! searched {
     () => {
-        "(m.title || ' ' || coalesce((SELECT o.display_name FROM users o WHERE o.id = m.owner_id), ''))"
+        "(m.title || ' ' || coalesce(m.site, '') || ' ' || m.number || ' ' || coalesce((SELECT o.display_name FROM users o WHERE o.id = m.owner_id), ''))"
     };
 }
 
 /// The condition of a [`SessionSlice`]; `$1` to `$3`.
 macro_rules! in_slice {
     () => {
-        "m.tenant_id = $1 AND ($2 = '' OR m.owner_id = $2 OR EXISTS (SELECT 1 FROM people p WHERE \
+        "m.tenant_id = $1 AND m.state <> 'draft' AND ($2 = '' OR m.owner_id = $2 OR EXISTS (SELECT 1 FROM people p WHERE \
          p.meeting_id = m.id AND p.user_id = $2 AND p.removed_at IS NULL)) \
          AND ($3 = '%%' OR m.search LIKE $3 ESCAPE '!')"
     };

@@ -7,6 +7,7 @@ use crate::live::event::PublicEvent;
 use crate::services::actor::UserActor;
 use crate::services::error::ServiceError;
 use crate::services::people::{Invitee, LIST_MAX};
+use crate::services::pins::TakenPins;
 use crate::store::secrets::token_hash;
 use crate::store::{
     AuditEntry, BulkResultRow, BulkRow, Connection, Identity, MeetingRow, PersonRow, Store, StoreError,
@@ -115,6 +116,8 @@ impl Services {
         session: &MeetingId,
     ) -> Result<(), ServiceError> {
         let meeting = self.store.meeting(&run.bulk.tenant, session).await?;
+        // A draft is known to nobody but its author.
+        let meeting = meeting.filter(|row| row.state != MeetingState::Draft);
         let mut tries = 0;
         let batch = loop {
             tries += 1;
@@ -147,10 +150,13 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         let mut batch = Batch::default();
         match meeting {
-            Some(meeting) => self.grant(&mut transaction, run, meeting, &mut batch).await?,
-            None => {
+            Some(meeting) if !meeting.state.is_closed() => {
+                self.grant(&mut transaction, run, meeting, &mut batch).await?;
+            }
+            over => {
+                let outcome = if over.is_some() { Outcome::SessionOver } else { Outcome::NoSuchSession };
                 for target in &run.order.targets {
-                    let outcome = target.user.as_ref().map(|_| Outcome::NoSuchSession);
+                    let outcome = target.user.as_ref().map(|_| outcome);
                     batch.push(session, target, None, outcome.unwrap_or_else(|| stranger(target)));
                 }
             }
@@ -185,7 +191,7 @@ impl Services {
         let listed = Store::people_of_meeting(connection, &meeting.id).await?;
         let known: BTreeMap<UserId, PersonRow> =
             listed.iter().filter_map(|row| Some((row.user()?.clone(), row.clone()))).collect();
-        let mut new = Vec::new();
+        let (mut new, taken_pins) = (Vec::new(), TakenPins::default());
         for target in &run.order.targets {
             let Some(user) = target.user.as_ref().and_then(|user| run.users.get(user)) else {
                 batch.push(&meeting.id, target, None, stranger(target));
@@ -207,6 +213,7 @@ impl Services {
                     row.display_name.clone_from(&invitee.display_name);
                     (row.role, row.access) = (invitee.role, invitee.access);
                     row.invited_by = Some(run.admin.user.clone());
+                    (row.invited_role, row.invited_at) = (Some(invitee.role), Some(self.now()));
                     Store::update_person(connection, &row, self.now()).await?;
                     batch.push(&meeting.id, target, Some(&row), Outcome::Granted);
                     batch.granted.push(row);
@@ -215,7 +222,8 @@ impl Services {
                     batch.push(&meeting.id, target, None, Outcome::SessionFull);
                 }
                 None => {
-                    let row = self.new_person(&run.admin, meeting, &invitee, "multi");
+                    let mut row = self.new_person(&run.admin, meeting, &invitee, "multi");
+                    row.pin = Some(self.new_person_pin(&listed, &taken_pins));
                     let hash = token_hash(&self.links.token(row.id.as_str()));
                     batch.push(&meeting.id, target, Some(&row), Outcome::Granted);
                     batch.granted.push(row.clone());

@@ -21,6 +21,8 @@ pub enum Outcome {
     NotRecognised,
     /// There is no such session, or none to be known of.
     NoSuchSession,
+    /// The session is over or was called off.
+    SessionOver,
     /// The list of the session is full.
     SessionFull,
 }
@@ -113,6 +115,7 @@ impl Outcome {
             }
             Self::NotRecognised => "This is neither a user nor an e-mail address nor a phone number",
             Self::NoSuchSession => "There is no such session",
+            Self::SessionOver => "This session is over",
             Self::SessionFull => "The list of this session is full",
         }
     }
