@@ -359,7 +359,7 @@ impl Store {
         Ok(())
     }
 
-    /// The meetings with somebody in them that a user is on the list of: the person they are there.
+    /// The meetings that may have somebody in them and that a user is on the list of: the person they are there.
     pub(crate) async fn running_meetings_of(
         &self,
         tenant: &TenantId,
@@ -367,7 +367,8 @@ impl Store {
     ) -> Result<Vec<(MeetingId, String)>, StoreError> {
         let rows = sqlx::query(
             "SELECT p.meeting_id, p.id FROM people p JOIN meetings m ON m.id = p.meeting_id \
-             WHERE p.tenant_id = $1 AND p.user_id = $2 AND m.state IN ('started', 'active')",
+             WHERE p.tenant_id = $1 AND p.user_id = $2 AND p.removed_at IS NULL \
+             AND m.state NOT IN ('draft', 'complete', 'cancelled')",
         )
         .bind(tenant.as_str())
         .bind(user.as_str())

@@ -127,9 +127,9 @@ fn read(file: &[u8]) -> Result<Vec<Row>, ServiceError> {
         return Err(wrong("The file is empty", "Fill in the template"));
     }
     let columns = Columns::of(&record)?;
-    let mut rows = Vec::new();
+    let (mut rows, mut lines) = (Vec::new(), Lines { file, at: 0, line: 1 });
     while reader.read_byte_record(&mut record).map_err(failed)? {
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = lines.of(record.position().map_or(0, csv::Position::byte));
         if record.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace)) {
             continue;
         }
@@ -143,6 +143,27 @@ fn read(file: &[u8]) -> Result<Vec<Row>, ServiceError> {
         rows.push(Row { line, mail, user: columns.user(&record) });
     }
     Ok(rows)
+}
+
+/// Counts the lines of the file. The reader takes the second sign of a line's end for the beginning of the next record.
+struct Lines<'a> {
+    file: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of the record that begins at `byte`; to be asked in order.
+    fn of(&mut self, byte: u64) -> u64 {
+        let rest = |at: usize| self.file.get(at..).unwrap_or_default();
+        let byte = usize::try_from(byte).unwrap_or(usize::MAX);
+        let begin = byte + rest(byte).iter().take_while(|sign| matches!(sign, b'\r' | b'\n')).count();
+        let passed = self.file.get(self.at..begin).unwrap_or_default();
+        let ends = passed.iter().filter(|sign| **sign == b'\n').count();
+        self.line += u64::try_from(ends).unwrap_or(0);
+        self.at = begin;
+        self.line
+    }
 }
 
 impl Columns {
