@@ -2,10 +2,11 @@
 
 use crate::AppState;
 use crate::problem::ApiError;
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use conference::services::Actor;
+use conference::services::keys::Scope;
 use std::net::{IpAddr, SocketAddr};
 
 /// The cookie a browser carries instead of the header.
@@ -23,8 +24,27 @@ impl FromRequestParts<AppState> for Caller {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let token =
             bearer(&parts.headers).or_else(|| cookie(&parts.headers)).ok_or_else(no_token)?.to_owned();
-        let actor = state.services.authenticate(&token).await?;
-        Ok(Self { actor, token })
+        let identified = state.services.identify(&token).await?;
+        let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        identified.require(scope(&parts.method, route))?;
+        Ok(Self { actor: identified.actor, token })
+    }
+}
+
+/// What a machine's key must allow for a route; none where no key will do: passwords and keys are people's own.
+pub(crate) fn scope(method: &Method, route: &str) -> Option<Scope> {
+    let resource = route.trim_start_matches("/v1/").split('/').next().unwrap_or_default();
+    match resource {
+        "api-keys" | "login" | "logout" | "enrol" | "oidc" => None,
+        "me" if method != Method::GET => None,
+        _ if method == Method::GET || method == Method::HEAD => Some(Scope::Read),
+        // Asking changes nothing.
+        "resolve" => Some(Scope::Read),
+        "calls" => Some(Scope::Calls),
+        "meetings" if route.contains("/calls") => Some(Scope::Calls),
+        "meetings" | "multi-invites" | "sessions" | "invitations" => Some(Scope::Meetings),
+        "users" | "user-requests" | "devices" => Some(Scope::Users),
+        _ => Some(Scope::Admin),
     }
 }
 

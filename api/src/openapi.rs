@@ -1,7 +1,9 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
-use crate::routes::{calls, events, health, join, login, meetings, people, resolve, users, webrtc};
-use crate::routes::{invitations, profile, webhooks};
+use crate::routes::{
+    api_keys, calls, enrol, events, health, invitations, join, login, meetings, multi_invites, people,
+    profile, resolve, sessions, trunks, user_requests, users, users_admin, webhooks, webrtc,
+};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -17,10 +19,16 @@ use utoipa::{Modify, OpenApi};
     paths(
         login::login, login::logout, login::me,
         users::list, users::devices, resolve::resolve,
+        users_admin::create, users_admin::show, users_admin::change, users_admin::upload, users_admin::template,
+        users_admin::renew_enrolment, user_requests::create, user_requests::list, user_requests::decide,
+        enrol::preview, enrol::enrol, enrol::change_password,
+        api_keys::list, api_keys::create, api_keys::revoke,
+        sessions::list, multi_invites::create, multi_invites::show,
         meetings::create, meetings::list, meetings::show, meetings::join_info, meetings::start, meetings::end,
         people::list, people::add, people::change, people::remove, people::mute, people::unmute,
         calls::place, calls::check, calls::list, calls::show, calls::end, calls::retry,
         join::preview, join::join, webrtc::offer, events::events,
+        trunks::list, trunks::create, trunks::show, trunks::change, trunks::remove, trunks::status, trunks::probe,
         health::alive, health::ready, health::openapi,
         profile::show, profile::change, profile::set_address,
         invitations::send, invitations::resend, invitations::show, invitations::answer,

@@ -16,6 +16,7 @@ mod media_thread;
 mod outbox;
 mod ports;
 mod recorder;
+mod signalling;
 mod sockets;
 mod start;
 mod webhook_sender;

@@ -4,6 +4,9 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`accounts`] | who is asking |
+//! | [`keys`] | which machine is asking, and what its key allows |
+//! | [`users_admin`] | administering users: adding, changing, disabling, enrolling, requests |
+//! | [`dashboard`], [`multi`] | every session of the tenant; inviting many users to many of them |
 //! | [`users`] | which colleagues and devices are there |
 //! | [`resolve`] | who is meant by a typed text |
 //! | [`meetings`], [`people`] | which meetings, and who is on their lists with which role |
@@ -12,31 +15,41 @@
 //! | [`invitations`], [`profile`] | who is mailed about a meeting, and where to |
 //! | [`outbox`], [`webhooks`] | what is sent out, and how it went |
 //! | [`events`], [`watch`] | what happens, in order, for everybody who may know |
+//! | [`trunks`] | which ways to the telephone network there are, and how they are |
 //! | [`provision`] | what the running part is told at start |
 
 pub mod accounts;
 pub mod actor;
 pub mod calls;
 mod changes;
+pub mod dashboard;
 mod error;
 pub mod events;
+mod idempotency;
 mod input;
 pub mod invitations;
 pub mod join;
+pub mod keys;
 mod live;
 mod locks;
 pub mod meetings;
+pub mod multi;
 pub mod outbox;
+pub mod page;
 pub mod people;
 mod pins;
 pub mod profile;
 pub mod provision;
 mod reach;
 pub mod resolve;
+pub mod schedule;
 pub mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod trunk_order;
+pub mod trunks;
 pub mod users;
+pub mod users_admin;
 pub mod views;
 pub mod watch;
 pub mod webhooks;
@@ -72,6 +85,8 @@ pub struct ServicesConfig {
     pub participant_lifetime: Duration,
     /// How many calls one Host may place within a minute.
     pub calls_per_minute: u32,
+    /// How many requests a second the API takes of one token; five times that from one address.
+    pub requests_per_second: u32,
     /// Countries beyond the tenant's own that may be called, as ISO 3166 codes.
     pub dial_countries: Vec<String>,
     /// How mails and webhook deliveries are sent.
@@ -88,6 +103,7 @@ impl Default for ServicesConfig {
             login_lifetime: Duration::from_secs(12 * 3600),
             participant_lifetime: Duration::from_secs(12 * 3600),
             calls_per_minute: 200,
+            requests_per_second: 500,
             dial_countries: Vec::new(),
             outbox: outbox::OutboxConfig::default(),
             webhooks: webhooks::WebhookGuard::default(),

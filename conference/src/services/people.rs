@@ -18,7 +18,7 @@ use crate::vocabulary::{Access, Role};
 use std::collections::BTreeSet;
 
 /// The most people on one meeting's list.
-const LIST_MAX: usize = 5_000;
+pub(super) const LIST_MAX: usize = 5_000;
 
 /// Somebody to be put on the list: exactly one of user, email and number.
 #[derive(Clone, Debug, Default)]

@@ -8,10 +8,15 @@
 //! values as parameters. Nothing here decides who may do what; that is the services' work. Neither the SIP nor the
 //! media path waits for this module: what the running meetings report arrives through [`records::RecordWriter`].
 
+mod accounts;
 mod addresses;
+mod api_keys;
 mod audit;
+mod bans;
+mod bulk;
 mod calls;
 mod columns;
+mod dashboard;
 mod devices;
 mod error;
 mod happenings;
@@ -34,6 +39,7 @@ mod sessions;
 mod settings;
 mod tenants;
 mod trunks;
+mod user_requests;
 mod users;
 pub mod vault;
 mod webhooks;
@@ -44,12 +50,18 @@ pub use error::StoreError;
 pub use scratch::Scratch;
 pub use vault::Vault;
 
+pub(crate) use accounts::UserSlice;
+pub(crate) use api_keys::ApiKeyRow;
 pub(crate) use audit::AuditEntry;
+pub(crate) use bans::BanRow;
+pub(crate) use bulk::{BulkResultRow, BulkRow};
 pub(crate) use calls::{CallRow, CallStep, NewCall};
+pub(crate) use columns::word;
+pub(crate) use dashboard::SessionSlice;
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
 pub(crate) use invitations::InvitationRow;
-pub(crate) use meetings::MeetingRow;
+pub(crate) use meetings::{MeetingRow, PlanColumns};
 pub(crate) use numbers::CallerIdRow;
 pub(crate) use outbox::{NewParcel, OutboxRow};
 pub(crate) use people::{Identity, PersonRow};
@@ -60,6 +72,7 @@ pub(crate) use scratch::Image;
 pub(crate) use sessions::SessionRow;
 pub(crate) use tenants::TenantRow;
 pub(crate) use trunks::TrunkRow;
+pub(crate) use user_requests::UserRequestRow;
 pub(crate) use users::UserRow;
 pub(crate) use webhooks::{OutgoingEvent, WebhookRow};
 

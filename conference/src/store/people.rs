@@ -47,7 +47,7 @@ pub(crate) struct PersonRow {
 }
 
 impl PersonRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         let identity =
             match (row.optional_text("user_id")?, row.optional_text("mail")?, row.optional_text("e164")?) {
@@ -149,6 +149,24 @@ impl Store {
         .bind(person.pin.as_deref())
         .execute(connection)
         .await?;
+        Ok(())
+    }
+
+    /// Writes a role that the running meeting has given.
+    pub(crate) async fn set_role(
+        &self,
+        meeting: &MeetingId,
+        person: &PersonId,
+        role: Role,
+        at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE people SET role = $1, updated_at = $2 WHERE meeting_id = $3 AND id = $4")
+            .bind(word(&role))
+            .bind(millis(at))
+            .bind(meeting.as_str())
+            .bind(person.as_str())
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
