@@ -147,13 +147,18 @@ struct Data {
     vault: Vault,
 }
 
-async fn open_store(config: &Config, data: &Path) -> Result<Data, StartError> {
+/// Makes the data folder if it is missing, and says where the database is.
+pub(crate) fn database_url(config: &Config, data: &Path) -> Result<String, StartError> {
     let unusable = |source| StartError::DataFolder { path: data.to_owned(), source };
     std::fs::create_dir_all(data).map_err(unusable)?;
-    let url = match config.store.url.strip_prefix("sqlite:") {
+    Ok(match config.store.url.strip_prefix("sqlite:") {
         Some(file) if file != ":memory:" => format!("sqlite:{}", data.join(file).display()),
         _ => config.store.url.clone(),
-    };
+    })
+}
+
+async fn open_store(config: &Config, data: &Path) -> Result<Data, StartError> {
+    let url = database_url(config, data)?;
     let store = Store::open(&url).await?;
     let links = LinkKey::load_or_create(&data.join("links.key"), &OsEntropy)?;
     config.seed.apply(&store, &OsEntropy, &links, edge::wall()).await?;
@@ -208,6 +213,7 @@ impl Gateway {
         let focus = tokio::spawn(task.run());
         let services = services(config, data, live.clone(), events).await?;
         live.listen().await;
+        services.resume_multi_invites().await.map_err(StartError::services)?;
         let stop_api = Handle::new();
         let app = api::router(services);
         let api = tokio::spawn(http_server::serve(sockets.api, app, security, stop_api.clone()));

@@ -24,6 +24,7 @@ mod races;
 mod refusals;
 mod roles;
 mod sipp;
+mod stranger;
 mod support;
 mod trunk;
 mod video;
