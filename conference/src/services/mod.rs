@@ -13,7 +13,10 @@
 //! | [`meetings`], [`people`] | which meetings, and who is on their lists with which role |
 //! | [`join`] | how somebody comes in, by link or as themselves |
 //! | [`calls`] | CALL: placing, previewing, cancelling, calling again |
+//! | [`invitations`], [`profile`] | who is mailed about a meeting, and where to |
+//! | [`outbox`], [`webhooks`] | what is sent out, and how it went |
 //! | [`events`], [`watch`] | what happens, in order, for everybody who may know |
+//! | [`trunks`] | which ways to the telephone network there are, and how they are |
 //! | [`provision`] | what the running part is told at start |
 
 pub mod accounts;
@@ -25,6 +28,7 @@ mod error;
 pub mod events;
 mod idempotency;
 mod input;
+pub mod invitations;
 pub mod join;
 pub mod keys;
 mod live;
@@ -32,19 +36,25 @@ mod locks;
 pub mod meetings;
 pub mod multi;
 pub mod oidc;
+pub mod outbox;
 pub mod page;
 pub mod people;
 mod pins;
+pub mod profile;
 pub mod provision;
 mod reach;
 pub mod resolve;
+pub mod schedule;
 pub mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod trunk_order;
+pub mod trunks;
 pub mod users;
 pub mod users_admin;
 pub mod views;
 pub mod watch;
+pub mod webhooks;
 
 pub use actor::{Actor, ParticipantActor, UserActor};
 pub use error::{ErrorKind, ServiceError};
@@ -81,6 +91,10 @@ pub struct ServicesConfig {
     pub requests_per_second: u32,
     /// Countries beyond the tenant's own that may be called, as ISO 3166 codes.
     pub dial_countries: Vec<String>,
+    /// How mails and webhook deliveries are sent.
+    pub outbox: outbox::OutboxConfig,
+    /// Where webhooks may go.
+    pub webhooks: webhooks::WebhookGuard,
 }
 
 impl Default for ServicesConfig {
@@ -93,6 +107,8 @@ impl Default for ServicesConfig {
             calls_per_minute: 200,
             requests_per_second: 500,
             dial_countries: Vec::new(),
+            outbox: outbox::OutboxConfig::default(),
+            webhooks: webhooks::WebhookGuard::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::actor::{Actor, UserActor};
 use super::error::ServiceError;
+use super::invitations::queue::is_phone_address;
 use super::meetings::{PEOPLE_MAX, conflict, walk_in};
 use super::reach::Reach;
 use super::views::Person;
@@ -86,17 +87,20 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         let mut rows = Vec::with_capacity(invitees.len());
         for invitee in &invitees {
-            rows.push(self.put_person(&mut transaction, user, &reach, invitee, "invite").await?);
+            let row = self.put_person(&mut transaction, user, &reach, invitee, "invite").await?;
+            rows.push(row);
         }
-        self.people_invited(&mut transaction, user, &reach.meeting, &rows).await?;
+        let told = self.people_invited(&mut transaction, user, &reach.meeting, &rows).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         for row in &rows {
             self.put_live_person(row).await;
             self.publish_person("person.added", row);
         }
+        self.tell(told);
+        let reach = self.reach(actor, meeting).await?;
         let snapshot = self.live.snapshot(meeting.clone()).await;
         let live = |id: &PersonId| snapshot.as_ref()?.people.iter().find(|person| person.id == *id);
-        Ok(rows.iter().map(|row| self.person_view(row, live(&row.id), true)).collect())
+        Ok(rows.iter().map(|row| self.listed_view(&reach, row, live(&row.id))).collect())
     }
 
     /// Adds somebody or, if they are on the list, gives them the new role, access and name.
@@ -115,8 +119,10 @@ impl Services {
             row.pin = Some(self.new_person_pin(&reach.people, &reach.taken_pins));
             let hash = token_hash(&self.links.token(row.id.as_str()));
             Store::insert_person(connection, &row, &hash).await?;
+            self.audit_invitation(connection, inviter, (None, &row), source).await?;
             return Ok(row);
         };
+        let before = row.clone();
         row.display_name.clone_from(&invitee.display_name);
         row.invited_by = Some(inviter.user.clone());
         row.invited_at = Some(self.now());
@@ -128,7 +134,60 @@ impl Services {
             row.invited_role = Some(invitee.role);
         }
         Store::update_person(connection, &row, self.now()).await?;
+        self.audit_invitation(connection, inviter, (Some(&before), &row), source).await?;
         Ok(row)
+    }
+
+    /// Who invited whom where, as what, by which path (I86).
+    async fn audit_invitation(
+        &self,
+        connection: &mut Connection,
+        inviter: &UserActor,
+        (before, after): (Option<&PersonRow>, &PersonRow),
+        source: &str,
+    ) -> Result<(), ServiceError> {
+        let facts = |row: &PersonRow| {
+            serde_json::json!({
+                "meeting": row.meeting, "user": row.user(), "role": row.role, "access": row.access,
+                "removed": row.removed_at.is_some(),
+            })
+        };
+        let entry = AuditEntry {
+            tenant: &after.tenant,
+            actor: Some(&inviter.user),
+            action: "person.added",
+            object: after.id.as_str(),
+            before: before.map(facts),
+            after: Some(facts(after)),
+            source,
+            at: self.now(),
+        };
+        Ok(Store::insert_audit(connection, &entry).await?)
+    }
+
+    /// Who gave which role, who reversed VIEW ONLY (I86).
+    async fn audit_change(
+        &self,
+        connection: &mut Connection,
+        actor: &Actor,
+        (before, after): (&PersonRow, &PersonRow),
+    ) -> Result<(), ServiceError> {
+        let facts = |row: &PersonRow| serde_json::json!({ "role": row.role, "access": row.access });
+        let entry = AuditEntry {
+            tenant: &after.tenant,
+            actor: actor.user().ok().map(|user| &user.user),
+            action: if before.access == after.access {
+                "person.role_changed"
+            } else {
+                "person.access_changed"
+            },
+            object: after.id.as_str(),
+            before: Some(facts(before)),
+            after: Some(facts(after)),
+            source: "api",
+            at: self.now(),
+        };
+        Ok(Store::insert_audit(connection, &entry).await?)
     }
 
     /// Checks who is meant; of somebody named twice the last entry counts (A15, A40).
@@ -155,7 +214,11 @@ impl Services {
         Ok(invitees)
     }
 
-    async fn invitee(&self, inviter: &UserActor, person: &NewPerson) -> Result<Invitee, ServiceError> {
+    pub(super) async fn invitee(
+        &self,
+        inviter: &UserActor,
+        person: &NewPerson,
+    ) -> Result<Invitee, ServiceError> {
         let name = person.name.as_deref().map(|name| input::name("name", name)).transpose()?;
         let role = person.role.unwrap_or(Role::Attendee);
         let access = person.access.unwrap_or_default();
@@ -195,6 +258,13 @@ impl Services {
         mail: &str,
     ) -> Result<(Identity, String), ServiceError> {
         let mail = input::mail("email", mail)?;
+        let tenant = self.store.tenant(&inviter.tenant).await?;
+        // A phone number in the clothes of an address is a phone number (B43).
+        if let Some((number, _)) = mail.split_once('@')
+            && tenant.is_some_and(|tenant| is_phone_address(&mail, &tenant))
+        {
+            return self.invited_number(inviter, number).await;
+        }
         let users = self.store.users(&inviter.tenant).await?;
         let owner = users.into_iter().find(|user| user.mail.as_deref() == Some(mail.as_str()));
         Ok(match owner {
@@ -236,18 +306,20 @@ impl Services {
                 conflict("The owner of the meeting stays Host").mend("Make somebody else Host as well")
             );
         }
+        let before = row.clone();
         row.role = role;
         row.access = change.access.unwrap_or(row.access);
         policy::check_standing(row.role, row.access)?;
         let mut transaction = self.store.begin().await?;
         Store::update_person(&mut transaction, &row, self.now()).await?;
+        self.audit_change(&mut transaction, actor, (&before, &row)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         for command in commands((&row.meeting, &row.id), change) {
             self.command_unless_absent(command).await?;
         }
         let snapshot = self.live.snapshot(meeting.clone()).await;
         let live = snapshot.as_ref().and_then(|snapshot| snapshot.people.iter().find(|p| p.id == row.id));
-        Ok(self.person_view(&row, live, reach.is_host()))
+        Ok(self.listed_view(&reach, &row, live))
     }
 
     /// Somebody who dialled in is on no list; what they may do lasts as long as their call.
@@ -339,11 +411,12 @@ impl Services {
             at: self.now(),
         };
         Store::insert_audit(&mut transaction, &entry).await?;
-        self.person_removed(&mut transaction, &reach.meeting, &row).await?;
+        let told = self.person_removed(&mut transaction, &reach.meeting, &row).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.store.delete_sessions_of_person(&row.tenant, person).await?;
         self.command_unless_absent(command).await?;
         self.publish_person("person.removed", &row);
+        self.tell(told);
         Ok(())
     }
 

@@ -240,7 +240,7 @@ impl Store {
     }
 
     /// Adds an address; the first one of its kind is where invitations go.
-    pub(crate) async fn insert_address(
+    pub(crate) async fn insert_address_of_new_user(
         connection: &mut Connection,
         (tenant, user): (&TenantId, &UserId),
         address: &NewAddress<'_>,

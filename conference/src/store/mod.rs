@@ -9,8 +9,10 @@
 //! media path waits for this module: what the running meetings report arrives through [`records::RecordWriter`].
 
 mod accounts;
+mod addresses;
 mod api_keys;
 mod audit;
+mod bans;
 mod bulk;
 mod calls;
 mod columns;
@@ -18,12 +20,15 @@ pub mod command;
 mod dashboard;
 mod devices;
 mod error;
+mod happenings;
 mod idempotency;
+mod invitations;
 mod meetings;
 mod migrations;
 mod numbers;
 mod oidc;
 mod open;
+pub(crate) mod outbox;
 mod people;
 mod pool;
 pub mod records;
@@ -39,6 +44,7 @@ mod trunks;
 mod user_requests;
 mod users;
 pub mod vault;
+mod webhooks;
 pub mod world;
 
 pub use error::StoreError;
@@ -49,15 +55,18 @@ pub use vault::Vault;
 pub(crate) use accounts::{NewAddress, UserSlice};
 pub(crate) use api_keys::ApiKeyRow;
 pub(crate) use audit::AuditEntry;
+pub(crate) use bans::BanRow;
 pub(crate) use bulk::{BulkResultRow, BulkRow};
 pub(crate) use calls::{CallRow, CallStep, NewCall};
 pub(crate) use columns::word;
 pub(crate) use dashboard::SessionSlice;
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
-pub(crate) use meetings::MeetingRow;
+pub(crate) use invitations::InvitationRow;
+pub(crate) use meetings::{MeetingRow, PlanColumns};
 pub(crate) use numbers::CallerIdRow;
 pub(crate) use oidc::OidcLoginRow;
+pub(crate) use outbox::{NewParcel, OutboxRow};
 pub(crate) use people::{Identity, PersonRow};
 pub(crate) use pool::{Connection, Transaction};
 pub(crate) use registrations::RegistrationRow;
@@ -68,6 +77,7 @@ pub(crate) use tenants::TenantRow;
 pub(crate) use trunks::TrunkRow;
 pub(crate) use user_requests::UserRequestRow;
 pub(crate) use users::UserRow;
+pub(crate) use webhooks::{OutgoingEvent, WebhookRow};
 
 /// One row of an answer; read it with [`columns::Columns`].
 pub(crate) type Row = sqlx::any::AnyRow;
@@ -79,6 +89,8 @@ use crate::times::Times;
 pub struct Store {
     pool: pool::Pool,
     dialect: Dialect,
+    /// Rung when something was put into the outbox.
+    outbox_bell: std::sync::Arc<tokio::sync::Notify>,
     #[cfg(any(test, feature = "testing"))]
     scratch: Option<Scratch>,
 }
