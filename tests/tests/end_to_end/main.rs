@@ -19,6 +19,7 @@ mod devices;
 mod dial_in;
 mod life;
 mod mail;
+mod oidc;
 mod operations;
 mod policy;
 mod races;

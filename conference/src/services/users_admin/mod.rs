@@ -257,7 +257,8 @@ impl Services {
         for (kind, _, value) in &addresses {
             if let Some(value) = value {
                 let address = NewAddress { id: &self.random_id('a'), kind, value };
-                Store::insert_address_of_new_user(connection, (&tenant, &row.id), &address, self.now()).await?;
+                Store::insert_address_of_new_user(connection, (&tenant, &row.id), &address, self.now())
+                    .await?;
             }
         }
         let after = json!({ "first": row.first, "last": row.last, "role": row.tenant_role });
