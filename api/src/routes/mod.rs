@@ -10,6 +10,7 @@ pub(crate) mod join;
 pub(crate) mod login;
 pub(crate) mod meetings;
 pub(crate) mod multi_invites;
+pub(crate) mod oidc;
 pub(crate) mod people;
 pub(crate) mod profile;
 pub(crate) mod resolve;
@@ -36,6 +37,9 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/me", get(login::me))
         .route("/v1/me/password", put(enrol::change_password))
         .route("/v1/enrol/{token}", get(enrol::preview).post(enrol::enrol))
+        .route("/v1/oidc", get(oidc::info))
+        .route("/v1/oidc/start", get(oidc::start))
+        .route("/v1/oidc/callback", get(oidc::callback))
         .route("/v1/users", get(users::list).post(users_admin::create))
         .route("/v1/users/template.csv", get(users_admin::template))
         .route("/v1/users/upload", post(users_admin::upload))

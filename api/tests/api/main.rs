@@ -19,6 +19,7 @@ mod login;
 mod matrix;
 mod meetings;
 mod multi;
+mod oidc;
 mod openapi;
 mod page;
 mod people;

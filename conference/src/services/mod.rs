@@ -4,6 +4,7 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`accounts`] | who is asking |
+//! | [`oidc`] | who somebody is, by the word of an identity provider |
 //! | [`keys`] | which machine is asking, and what its key allows |
 //! | [`users_admin`] | administering users: adding, changing, disabling, enrolling, requests |
 //! | [`dashboard`], [`multi`] | every session of the tenant; inviting many users to many of them |
@@ -34,6 +35,7 @@ mod live;
 mod locks;
 pub mod meetings;
 pub mod multi;
+pub mod oidc;
 pub mod outbox;
 pub mod page;
 pub mod people;
@@ -69,7 +71,7 @@ use crate::store::seed::TrunkPasswords;
 use crate::store::{Store, Vault};
 use crate::vocabulary::UnixMillis;
 use locks::MeetingLocks;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What an installation may set.
@@ -150,6 +152,7 @@ pub struct Services {
     pub vault: Vault,
     trunk_passwords: TrunkPasswords,
     passwords: accounts::Passwords,
+    oidc: OnceLock<oidc::Oidc>,
     locks: MeetingLocks,
 }
 
@@ -172,6 +175,7 @@ impl Services {
             vault,
             trunk_passwords,
             passwords,
+            oidc: OnceLock::new(),
             locks: MeetingLocks::default(),
         };
         services.check_link_key().await?;

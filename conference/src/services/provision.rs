@@ -246,6 +246,16 @@ impl Services {
     }
 }
 
+/// A device with its user.
+pub(super) fn device(device: &DeviceRow, user: &UserRow) -> Result<ProvisionedDevice, ServiceError> {
+    Ok(ProvisionedDevice {
+        account: account(device)?,
+        user: user.id.clone(),
+        tenant: user.tenant.clone(),
+        display_name: user.display_name.clone(),
+    })
+}
+
 fn transport_of(transport: TrunkTransport) -> Option<Transport> {
     match transport {
         TrunkTransport::Udp => Some(Transport::Udp),
@@ -278,16 +288,6 @@ fn numbers_of(format: TrunkNumberFormat, country: &str) -> NumberFormat {
             NumberFormat::National { country_code, national_prefix, international_prefix }
         }
     }
-}
-
-/// A device with its user.
-pub(super) fn device(device: &DeviceRow, user: &UserRow) -> Result<ProvisionedDevice, ServiceError> {
-    Ok(ProvisionedDevice {
-        account: account(device)?,
-        user: user.id.clone(),
-        tenant: user.tenant.clone(),
-        display_name: user.display_name.clone(),
-    })
 }
 
 fn account(device: &DeviceRow) -> Result<DeviceAccount, ServiceError> {

@@ -310,7 +310,6 @@ impl Services {
     }
 
     /// One mail for all the meetings a user was added to at once (B26). `people` are the user's rows in them.
-    #[allow(dead_code, reason = "called by what adds people to many meetings, and by the clock")]
     pub(crate) async fn queue_digest(
         &self,
         connection: &mut Connection,

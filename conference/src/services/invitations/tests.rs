@@ -46,7 +46,8 @@ impl Scene {
         ];
         let new = NewMeeting { title: "M1".to_owned(), kind: Default::default(), people };
         let meeting = self.bench.services.create_meeting(&self.actor(), new).await.unwrap();
-        self.change(&meeting.id, "start_at = 1800090000000, duration_minutes = 30, time_zone = 'Etc/UTC'").await
+        self.change(&meeting.id, "start_at = 1800090000000, duration_minutes = 30, time_zone = 'Etc/UTC'")
+            .await
     }
 
     /// Changes the row of a meeting.
@@ -174,20 +175,28 @@ async fn b26_three_sessions_are_one_mail() {
         let new = NewMeeting { title: title.to_owned(), kind: Default::default(), people: Vec::new() };
         let meeting = services.create_meeting(&scene.actor(), new).await.unwrap();
         let reach = services.reach(&scene.actor(), &meeting.id).await.unwrap();
-        let person = NewPerson { user: Some(uma.clone()), access: Some(Access::ViewOnly), ..NewPerson::default() };
+        let person =
+            NewPerson { user: Some(uma.clone()), access: Some(Access::ViewOnly), ..NewPerson::default() };
         let invitees = services.invitees(&scene.hana, &[person], "users").await.unwrap();
         let mut transaction = scene.bench.store.begin().await.unwrap();
-        let row = services.put_person(&mut transaction, &scene.hana, &reach, &invitees[0], "multi").await.unwrap();
+        let row =
+            services.put_person(&mut transaction, &scene.hana, &reach, &invitees[0], "multi").await.unwrap();
         transaction.commit().await.unwrap();
         sessions.push((reach.meeting.clone(), row));
     }
     let mut transaction = scene.bench.store.begin().await.unwrap();
-    let told = services.queue_digest(&mut transaction, &scene.hana, &tenant, &sessions, Access::ViewOnly).await.unwrap();
+    let told = services
+        .queue_digest(&mut transaction, &scene.hana, &tenant, &sessions, Access::ViewOnly)
+        .await
+        .unwrap();
     transaction.commit().await.unwrap();
     services.tell(told);
     let letters = scene.mail().await;
     assert_eq!(letters.len(), 1);
-    assert_eq!((letters[0].to.address.as_str(), letters[0].subject.as_str()), ("uma@acme.test", "Invitation to 3 meetings"));
+    assert_eq!(
+        (letters[0].to.address.as_str(), letters[0].subject.as_str()),
+        ("uma@acme.test", "Invitation to 3 meetings")
+    );
     for said in ["Monday", "Tuesday", "Wednesday", "VIEW ONLY", "you can ignore it"] {
         assert!(letters[0].text.contains(said), "{said}: {}", letters[0].text);
     }
