@@ -52,3 +52,4 @@ pub mod sipp;
 pub mod stage;
 pub mod tone;
 pub mod voice;
+pub mod ws_phone;

@@ -20,4 +20,5 @@ mod page;
 mod people;
 mod resolve;
 mod support;
+mod trunks;
 mod users;

@@ -25,5 +25,7 @@ mod refusals;
 mod roles;
 mod sipp;
 mod support;
+mod transports;
 mod trunk;
+mod trunks;
 mod video;
