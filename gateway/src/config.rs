@@ -2,7 +2,10 @@
 
 pub mod https;
 pub mod listener;
+mod mail;
 mod read;
+
+pub use mail::{Mail, MailTls, Webhooks};
 
 use conference::store::seed::Seed;
 use serde::Deserialize;
@@ -32,6 +35,11 @@ pub struct Config {
     /// Times and destinations of dial-outs.
     #[serde(default)]
     pub dialling: Dialling,
+    /// The server that takes our mail.
+    pub mail: Option<Mail>,
+    /// Where webhooks may go.
+    #[serde(default)]
+    pub webhooks: Webhooks,
     /// How it stops.
     #[serde(default)]
     pub shutdown: Shutdown,
@@ -271,6 +279,8 @@ impl Config {
             self.wrong_sip(),
             self.wrong_dialling(),
             self.wrong_https(),
+            self.mail.as_ref().map(Mail::problems).unwrap_or_default(),
+            self.webhooks.problems(),
         ]
         .concat()
     }

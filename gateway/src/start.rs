@@ -8,6 +8,7 @@ use crate::http_server::{self, Reloader, Security};
 use crate::limits;
 use crate::live::LiveHandle;
 use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
+use crate::outbox::{self, Outbox};
 use crate::ports::RtpPorts;
 use crate::recorder;
 use crate::signalling::{ConnectionLimits, Signalling, StreamListener, UdpListener, dns, tls};
@@ -171,6 +172,7 @@ struct Gateway {
     media: Vec<JoinHandle<()>>,
     media_ended: mpsc::UnboundedReceiver<usize>,
     recorder: tokio::task::JoinHandle<()>,
+    outbox: Outbox,
     store: Store,
 }
 
@@ -210,10 +212,11 @@ impl Gateway {
         let focus = tokio::spawn(task.run());
         let services = services(config, data, live.clone(), events).await?;
         live.listen().await;
+        let outbox = Outbox::start(config, &services)?;
         let stop_api = Handle::new();
         let app = api::router(services);
         let api = tokio::spawn(http_server::serve(sockets.api, app, security, stop_api.clone()));
-        Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, store })
+        Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, outbox, store })
     }
 
     /// Waits until a part ends that must not end, and names it. Running on without it would leave a process that
@@ -263,6 +266,7 @@ impl Gateway {
             }
         }
         join("the recorder", self.recorder, GOODBYE).await;
+        self.outbox.stop().await;
         self.store.close().await;
     }
 }
@@ -378,6 +382,8 @@ async fn services(
         config: ServicesConfig {
             base_url: config.base_url(),
             ring_timeout: config.ring_timeout(),
+            outbox: outbox::config(config),
+            webhooks: outbox::guard(config),
             ..ServicesConfig::default()
         },
     };

@@ -40,6 +40,12 @@ impl RecordWriter {
             Record::MeetingState { meeting, state, at } => {
                 self.store.set_meeting_state(meeting, *state, *at).await
             }
+            Record::MeetingLocked { meeting, locked, at } => {
+                self.store.set_meeting_locked(meeting, *locked, *at).await
+            }
+            Record::RoleChanged { meeting, person, role, at } => {
+                self.store.set_role(meeting, person, *role, *at).await
+            }
             Record::PersonJoined { meeting, person, leg_kind, at, .. } => {
                 self.store.insert_attendance(meeting, person.as_str(), "joined", Some(*leg_kind), *at).await
             }

@@ -18,7 +18,9 @@ mod drain;
 mod incoming;
 mod legs;
 mod life;
+mod lobby;
 mod media_events;
+mod moderation;
 mod publish;
 mod sip_events;
 
@@ -27,8 +29,9 @@ pub use api::*;
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::CallTimer;
 use crate::live::meeting::Meeting;
+use crate::live::participant::Participant;
 use crate::live::timers::Timers;
-use crate::vocabulary::{Role, UnixMillis};
+use crate::vocabulary::{Cause, Role, UnixMillis};
 use legs::Leg;
 use media::worker::{LegId, RoomId};
 use rand_chacha::ChaCha12Rng;
@@ -55,6 +58,10 @@ enum Timer {
     Empty(MeetingId),
     /// The last Host has left long ago: the meeting ends.
     NoHost(MeetingId),
+    /// Somebody has waited in the lobby long enough.
+    Lobby(LegId),
+    /// A phone has been in as long as the meeting allows (I59).
+    MaxCall(LegId),
 }
 
 /// Who a registered device belongs to.
@@ -90,6 +97,8 @@ pub struct Focus {
     next_session: u64,
     /// After [`Command::Shutdown`] nothing new is taken.
     closing: bool,
+    /// Those who wait are being let in.
+    opening: bool,
     draining: bool,
 }
 
@@ -115,6 +124,7 @@ impl Focus {
             next_room: 1,
             next_session: 1,
             closing: false,
+            opening: false,
             draining: false,
         }
     }
@@ -202,6 +212,8 @@ impl Focus {
         match timer {
             Timer::Call(call, timer) => self.drive_call(at, &call, crate::live::call::Input::Timer(timer)),
             Timer::Connect(leg) => self.drop_leg(at, leg),
+            Timer::Lobby(leg) => self.end_leg(at, leg, Cause::NoHost),
+            Timer::MaxCall(leg) => self.end_leg(at, leg, Cause::HungUp),
             Timer::Empty(meeting) | Timer::NoHost(meeting) => self.end_meeting(at, &meeting),
         }
     }
