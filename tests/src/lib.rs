@@ -54,5 +54,5 @@ pub mod sipp;
 pub mod stage;
 pub mod tone;
 pub mod voice;
-pub mod ws_phone;
 pub mod webhook_sink;
+pub mod ws_phone;
