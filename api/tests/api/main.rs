@@ -26,5 +26,6 @@ mod people;
 mod resolve;
 mod robust;
 mod support;
+mod trunks;
 mod users;
 mod users_admin;

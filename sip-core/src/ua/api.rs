@@ -123,6 +123,10 @@ pub struct DeviceAccount {
     pub ha1_md5: [u8; 16],
     /// The same, SHA-256.
     pub ha1_sha256: Option<[u8; 32]>,
+    /// H(user@domain:realm:password), MD5: for phones that give their whole address as digest user.
+    pub ha1_md5_full: Option<[u8; 16]>,
+    /// The same, SHA-256.
+    pub ha1_sha256_full: Option<[u8; 32]>,
 }
 
 impl std::fmt::Debug for DeviceAccount {

@@ -30,6 +30,8 @@ mod sipp;
 mod smtp_server;
 mod stranger;
 mod support;
+mod transports;
 mod trunk;
+mod trunks;
 mod video;
 mod webhooks;

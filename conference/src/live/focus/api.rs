@@ -7,6 +7,7 @@ pub use crate::live::meeting::MeetingSpec;
 pub use crate::live::participant::PersonSpec;
 pub use crate::live::refusal::{Refusal, RefusalKind};
 pub use crate::live::snapshot::{CallView, MeetingSnapshot, PersonView};
+use crate::vocabulary::trunk::TrunkSrtp;
 use crate::vocabulary::{Access, Role};
 use media::sdp::Codec;
 use media::worker::{LegId, RoomId};
@@ -110,6 +111,13 @@ pub enum Command {
         trunk: TrunkId,
         /// Its tenant.
         tenant: TenantId,
+    },
+    /// How the sound of a trunk's calls is to be described; see [`super::Focus::trunk_media`].
+    PutTrunkMedia {
+        /// The trunk.
+        trunk: TrunkId,
+        /// What it wants.
+        media: TrunkMedia,
     },
     /// A person was invited (again): role and access for when they come, by whatever way. Those who are in change
     /// at once.
@@ -290,4 +298,13 @@ pub struct Counts {
     pub present: usize,
     /// Deadlines.
     pub timers: usize,
+}
+
+/// How the sound of a trunk's calls is to be described.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrunkMedia {
+    /// Whether it is encrypted.
+    pub srtp: TrunkSrtp,
+    /// Names of the codecs offered, the best liked first; empty is all there are.
+    pub codecs: Vec<String>,
 }

@@ -31,6 +31,10 @@ impl Focus {
                 self.trunks.insert(trunk, tenant);
                 Ok(Reply::Done)
             }
+            Command::PutTrunkMedia { trunk, media } => {
+                self.trunk_media.insert(trunk, media);
+                Ok(Reply::Done)
+            }
             Command::PutPerson { meeting, person } => self.put_person(at, &meeting, person),
             Command::JoinWebrtc { meeting, person } => self.join_webrtc(at, &meeting, person),
             Command::Leave { meeting, person } => self.leave(at, &meeting, &person),

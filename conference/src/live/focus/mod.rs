@@ -85,6 +85,7 @@ pub struct Focus {
     devices: BTreeMap<AddressOfRecord, DeviceOwner>,
     registered: BTreeSet<AddressOfRecord>,
     trunks: BTreeMap<TrunkId, TenantId>,
+    trunk_media: BTreeMap<TrunkId, TrunkMedia>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
     /// The calls that are not over.
@@ -113,6 +114,7 @@ impl Focus {
             devices: BTreeMap::new(),
             registered: BTreeSet::new(),
             trunks: BTreeMap::new(),
+            trunk_media: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -178,6 +180,11 @@ impl Focus {
     /// A meeting as it is now.
     pub fn snapshot(&self, meeting: &MeetingId) -> Option<MeetingSnapshot> {
         self.meetings.get(meeting).map(Meeting::snapshot)
+    }
+
+    /// How the sound of a trunk's calls is to be described; `None` is as always.
+    pub fn trunk_media(&self, trunk: TrunkId) -> Option<&TrunkMedia> {
+        self.trunk_media.get(&trunk)
     }
 
     /// The mixer's room of a meeting, which never changes while the meeting is known.

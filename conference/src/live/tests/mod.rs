@@ -8,4 +8,5 @@ mod lobby;
 mod moderation;
 mod property;
 mod roles;
+mod trunks;
 mod whole_call;
