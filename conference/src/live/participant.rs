@@ -45,6 +45,10 @@ pub struct Participant {
     pub muted_by_self: bool,
     /// Removed by a Host: may not come back until invited again.
     pub removed: bool,
+    /// Their phone's connection was lost.
+    pub lost: bool,
+    /// Their device is being called again by itself.
+    pub reconnecting: bool,
     /// Known only by dialling in: the row goes when the person leaves.
     pub walk_in: bool,
     /// The legs in the meeting, at most one of each kind.
@@ -60,6 +64,8 @@ impl Participant {
             muted_by_host: false,
             muted_by_self: false,
             removed: false,
+            lost: false,
+            reconnecting: false,
             walk_in: false,
             legs: BTreeMap::new(),
         }
@@ -82,6 +88,8 @@ impl Participant {
 
     /// Puts a leg in the meeting and returns the one of the same kind that it replaces.
     pub fn attach(&mut self, kind: LegKind, leg: LegId) -> Option<LegId> {
+        self.lost = false;
+        self.reconnecting = false;
         self.legs.insert(kind, leg).filter(|old| *old != leg)
     }
 
@@ -113,6 +121,8 @@ impl Participant {
             muted_by_host: self.muted_by_host,
             muted_by_self: self.muted_by_self,
             may_speak: self.spec.may_speak,
+            lost: self.lost,
+            reconnecting: self.reconnecting,
         }
     }
 }

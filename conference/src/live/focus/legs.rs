@@ -1,5 +1,6 @@
 //! Legs: what carries a person, from the first port to the last effect.
 
+use super::seat::Pulse;
 use super::{At, Effect, Focus, Timer};
 use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::Input;
@@ -28,6 +29,8 @@ pub(super) struct Leg {
     pub(super) plan: LegPlan,
     /// The level last reported, in -dBov.
     pub(super) level: u8,
+    /// Whether it still speaks to us.
+    pub(super) pulse: Pulse,
 }
 
 /// What a leg is made of.
@@ -58,6 +61,8 @@ pub(super) struct SipLeg {
     pub(super) unproven: Option<Negotiated>,
     /// The caller has proved who they are by digest.
     pub(super) proved: bool,
+    /// Where the far end points to instead (3xx).
+    pub(super) contacts: Vec<String>,
     /// The description of a provisional answer, in case the final one has none.
     pub(super) early: Option<Bytes>,
     /// The answer to an incoming INVITE has been sent.
@@ -87,6 +92,7 @@ impl Leg {
             held: false,
             plan: LegPlan::default(),
             level: 127,
+            pulse: Pulse::default(),
         }
     }
 
@@ -248,6 +254,7 @@ impl Focus {
     pub(super) fn drop_leg(&mut self, at: At, leg: LegId) {
         let Some(entry) = self.legs.remove(&leg) else { return };
         self.timers.disarm(&Timer::Connect(leg));
+        self.timers.disarm(&Timer::Silence(leg));
         let mut known_to_worker = true;
         let mut port_asked = false;
         if let Some(sip) = entry.sip() {

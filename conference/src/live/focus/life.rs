@@ -45,6 +45,7 @@ impl Focus {
 
     /// Brings the meeting's state and its two graces in line with who is in.
     pub(super) fn settle(&mut self, at: At, id: &MeetingId) {
+        self.note_alone(at, id);
         let Some(meeting) = self.meetings.get(id) else { return };
         let (empty, has_host, state) = (meeting.present() == 0, meeting.has_host(), meeting.state);
         let running = matches!(state, MeetingState::Started | MeetingState::Active);
@@ -83,6 +84,7 @@ impl Focus {
         }
         self.timers.disarm(&Timer::Empty(id.clone()));
         self.timers.disarm(&Timer::NoHost(id.clone()));
+        self.timers.disarm(&Timer::Alone(id.clone()));
         if self.meetings.get(id).is_some_and(|meeting| meeting.state != MeetingState::Ended) {
             self.enter(at, id, MeetingState::Ended);
         }

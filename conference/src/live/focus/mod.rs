@@ -20,9 +20,12 @@ mod legs;
 mod life;
 mod media_events;
 mod publish;
+mod redirect;
+mod seat;
 mod sip_events;
 
 pub use api::*;
+pub use redirect::TenantDialling;
 
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::CallTimer;
@@ -55,6 +58,10 @@ enum Timer {
     Empty(MeetingId),
     /// The last Host has left long ago: the meeting ends.
     NoHost(MeetingId),
+    /// A leg that sends nothing must have answered by now.
+    Silence(LegId),
+    /// Somebody has been alone by phone for long enough.
+    Alone(MeetingId),
 }
 
 /// Who a registered device belongs to.
@@ -78,6 +85,7 @@ pub struct Focus {
     devices: BTreeMap<AddressOfRecord, DeviceOwner>,
     registered: BTreeSet<AddressOfRecord>,
     trunks: BTreeMap<TrunkId, TenantId>,
+    dialling: BTreeMap<TenantId, TenantDialling>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
     /// The calls that are not over.
@@ -104,6 +112,7 @@ impl Focus {
             devices: BTreeMap::new(),
             registered: BTreeSet::new(),
             trunks: BTreeMap::new(),
+            dialling: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -196,6 +205,8 @@ impl Focus {
             Timer::Call(call, timer) => self.drive_call(at, &call, crate::live::call::Input::Timer(timer)),
             Timer::Connect(leg) => self.drop_leg(at, leg),
             Timer::Empty(meeting) | Timer::NoHost(meeting) => self.end_meeting(at, &meeting),
+            Timer::Silence(leg) => self.silent_for_good(at, leg),
+            Timer::Alone(meeting) => self.hang_up_alone(at, &meeting),
         }
     }
 
