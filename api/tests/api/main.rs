@@ -10,6 +10,7 @@
 )]
 
 mod calls;
+mod dialling;
 mod events;
 mod input;
 mod join;
@@ -20,4 +21,5 @@ mod page;
 mod people;
 mod resolve;
 mod support;
+mod telephony;
 mod users;

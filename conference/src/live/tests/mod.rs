@@ -6,4 +6,5 @@ mod incoming;
 mod life;
 mod property;
 mod roles;
+mod seats;
 mod whole_call;
