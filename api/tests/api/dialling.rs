@@ -2,7 +2,6 @@
 
 use crate::support::{App, Client, Reply, person};
 use axum::http::{Method, StatusCode};
-use conference::ids::MeetingId;
 use conference::live::focus::{Command, DialSpec};
 use conference::services::testing::Bench;
 use conference::vocabulary::{CallPurpose, CallState, Cause};
@@ -57,20 +56,9 @@ async fn record(app: &App, call: &str, state: CallState, cause: Option<Cause>) {
         story: CallStory::default(),
     };
     RecordWriter::new(app.bench.store.clone()).write(&record).await.unwrap();
-    let wanted = state;
-    for meeting in app
-        .bench
-        .live
-        .state()
-        .commands
-        .iter()
-        .filter_map(|command| match command {
-            Command::Dial(spec) if spec.call.as_str() == call => Some(spec.meeting.clone()),
-            _ => None,
-        })
-        .collect::<Vec<MeetingId>>()
-    {
-        app.bench.live.set_calls(&meeting, wanted);
+    let meeting = dials(app).into_iter().find(|spec| spec.call.as_str() == call).map(|spec| spec.meeting);
+    if let Some(meeting) = meeting {
+        app.bench.live.set_calls(&meeting, state);
     }
 }
 
@@ -303,7 +291,7 @@ async fn i43_s8_a_thousand_tries_dial_no_more_than_the_limit_and_a_restart_forge
     let mut refused = 0;
     for round in 0..10 {
         let targets: Vec<Value> =
-            (0..100).map(|n| json!({"number": format!("+1202555{:04}", round * 100 + n)})).collect();
+            (0..100).map(|n| json!({"number": format!("+1312555{:04}", round * 100 + n)})).collect();
         for answer in call(&hana, &id, json!(targets)).await {
             if answer["state"] == "refused" {
                 refused += 1;
