@@ -18,7 +18,9 @@ mod drain;
 mod incoming;
 mod legs;
 mod life;
+mod lobby;
 mod media_events;
+mod moderation;
 mod publish;
 mod redirect;
 mod seat;
@@ -30,8 +32,9 @@ pub use redirect::TenantDialling;
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::CallTimer;
 use crate::live::meeting::Meeting;
+use crate::live::participant::Participant;
 use crate::live::timers::Timers;
-use crate::vocabulary::{Role, UnixMillis};
+use crate::vocabulary::{Cause, Role, UnixMillis};
 use legs::Leg;
 use media::worker::{LegId, RoomId};
 use rand_chacha::ChaCha12Rng;
@@ -62,6 +65,10 @@ enum Timer {
     Silence(LegId),
     /// Somebody has been alone by phone for long enough.
     Alone(MeetingId),
+    /// Somebody has waited in the lobby long enough.
+    Lobby(LegId),
+    /// A phone has been in as long as the meeting allows (I59).
+    MaxCall(LegId),
 }
 
 /// Who a registered device belongs to.
@@ -97,6 +104,8 @@ pub struct Focus {
     next_session: u64,
     /// After [`Command::Shutdown`] nothing new is taken.
     closing: bool,
+    /// Those who wait are being let in.
+    opening: bool,
     draining: bool,
 }
 
@@ -122,6 +131,7 @@ impl Focus {
             next_room: 1,
             next_session: 1,
             closing: false,
+            opening: false,
             draining: false,
         }
     }
@@ -204,6 +214,8 @@ impl Focus {
         match timer {
             Timer::Call(call, timer) => self.drive_call(at, &call, crate::live::call::Input::Timer(timer)),
             Timer::Connect(leg) => self.drop_leg(at, leg),
+            Timer::Lobby(leg) => self.end_leg(at, leg, Cause::NoHost),
+            Timer::MaxCall(leg) => self.end_leg(at, leg, Cause::HungUp),
             Timer::Empty(meeting) | Timer::NoHost(meeting) => self.end_meeting(at, &meeting),
             Timer::Silence(leg) => self.silent_for_good(at, leg),
             Timer::Alone(meeting) => self.hang_up_alone(at, &meeting),

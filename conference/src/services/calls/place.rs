@@ -16,7 +16,7 @@ use crate::store::{
     CallStep, Connection, NewCall, NewStory, PersonRow, Store, StoreError, StoredAnswer, from_word, word,
 };
 use crate::vocabulary::{CallPurpose, CallState, Cause};
-use sip_core::ua::{CallerIdentity, TrunkId};
+use sip_core::ua::CallerIdentity;
 use std::collections::BTreeSet;
 
 /// The longest idempotency key taken.
@@ -214,7 +214,7 @@ impl Services {
             }
         };
         let row = self.new_call(desk, &plan, person.as_ref(), retry_of);
-        Store::insert_call(connection, &row).await?;
+        self.store.insert_call(connection, &row).await?;
         if let (Some(again), None) = (plan.again, &plan.refusal) {
             let again = self.again_row(&row, again);
             Store::put_again(connection, &again, self.now()).await?;
@@ -306,7 +306,7 @@ impl Services {
             }
             // Answering is not consent: voicemail would come into the meeting (I50).
             Destination::Number(number) => {
-                let trunks = desk.trunks.iter().map(|trunk| TrunkId(trunk.id)).collect();
+                let trunks = desk.order.clone();
                 (DialTarget::Number { e164: number.e164.clone(), trunks }, true)
             }
         };
