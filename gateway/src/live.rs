@@ -156,6 +156,11 @@ impl Live for LiveHandle {
                 self.user_agent(ua::Command::Ban { address, duration }).await;
             }
             Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(binding)).await,
+            Provision::Dialling(tenant, rules) => self.tell(Command::PutDialling { tenant, rules }).await,
+            Provision::NoDevice(aor) => {
+                self.user_agent(ua::Command::RemoveDevice(aor.clone())).await;
+                self.tell(Command::DropDevice { aor }).await;
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use super::Services;
 use super::error::ServiceError;
 use super::pins;
 use crate::ids::{TenantId, UserId};
-use crate::live::focus::{MeetingSpec, PersonSpec};
+use crate::live::focus::{MeetingSpec, PersonSpec, TenantDialling};
 use crate::live::number::{self, Dialling};
 use crate::store::{
     DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, TenantRow, TrunkRow, UserRow, Vault,
@@ -44,6 +44,10 @@ pub enum Provision {
     ProbeTrunk(TrunkId),
     /// A binding from before the restart: for the user agent.
     Binding(Box<StoredBinding>),
+    /// A tenant's rules for calling out: for the focus.
+    Dialling(TenantId, Box<TenantDialling>),
+    /// A device that is no more, or must register again: for both.
+    NoDevice(AddressOfRecord),
     /// An address that gets no answer, from before the restart.
     Ban {
         /// Which one.
@@ -134,6 +138,7 @@ impl Services {
         let tenants = self.store.tenants().await?;
         for tenant in &tenants {
             self.provision_devices(tenant).await?;
+            self.provision_dialling(tenant).await?;
             for row in self.store.trunks(&tenant.id).await? {
                 self.live.provision(self.trunk_provision(tenant, &row)?).await;
             }
@@ -179,9 +184,25 @@ impl Services {
         for device in self.store.devices(&tenant.id).await? {
             // A disabled user's devices may not register (I82).
             let Some(user) = users.iter().find(|user| user.id == device.user) else { continue };
-            let provisioned = self::device(&device, user)?;
-            self.live.provision(Provision::Device(Box::new(provisioned))).await;
+            self.provision_device(&tenant.id, user, &device).await?;
         }
+        Ok(())
+    }
+
+    /// Tells the running part of one device.
+    pub(super) async fn provision_device(
+        &self,
+        tenant: &TenantId,
+        user: &UserRow,
+        device: &DeviceRow,
+    ) -> Result<(), ServiceError> {
+        let provisioned = ProvisionedDevice {
+            account: account(device)?,
+            user: user.id.clone(),
+            tenant: tenant.clone(),
+            display_name: user.display_name.clone(),
+        };
+        self.live.provision(Provision::Device(Box::new(provisioned))).await;
         Ok(())
     }
 
@@ -313,6 +334,7 @@ fn account(device: &DeviceRow) -> Result<DeviceAccount, ServiceError> {
         ha1_sha256: Some(ha1_sha256),
         ha1_md5_full,
         ha1_sha256_full,
+        agent_filter: device.ua_filter.clone(),
     })
 }
 

@@ -104,6 +104,7 @@ pub(crate) fn account(user: &str, domain: &str, password: &str) -> DeviceAccount
         ha1_sha256: None,
         ha1_md5_full: Some(full),
         ha1_sha256_full: None,
+        agent_filter: None,
     }
 }
 

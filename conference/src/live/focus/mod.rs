@@ -22,9 +22,12 @@ mod lobby;
 mod media_events;
 mod moderation;
 mod publish;
+mod redirect;
+mod seat;
 mod sip_events;
 
 pub use api::*;
+pub use redirect::TenantDialling;
 
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::CallTimer;
@@ -58,6 +61,10 @@ enum Timer {
     Empty(MeetingId),
     /// The last Host has left long ago: the meeting ends.
     NoHost(MeetingId),
+    /// A leg that sends nothing must have answered by now.
+    Silence(LegId),
+    /// Somebody has been alone by phone for long enough.
+    Alone(MeetingId),
     /// Somebody has waited in the lobby long enough.
     Lobby(LegId),
     /// A phone has been in as long as the meeting allows (I59).
@@ -86,6 +93,7 @@ pub struct Focus {
     registered: BTreeSet<AddressOfRecord>,
     trunks: BTreeMap<TrunkId, TenantId>,
     trunk_media: BTreeMap<TrunkId, TrunkMedia>,
+    dialling: BTreeMap<TenantId, TenantDialling>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
     /// The calls that are not over.
@@ -115,6 +123,7 @@ impl Focus {
             registered: BTreeSet::new(),
             trunks: BTreeMap::new(),
             trunk_media: BTreeMap::new(),
+            dialling: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -215,6 +224,8 @@ impl Focus {
             Timer::Lobby(leg) => self.end_leg(at, leg, Cause::NoHost),
             Timer::MaxCall(leg) => self.end_leg(at, leg, Cause::HungUp),
             Timer::Empty(meeting) | Timer::NoHost(meeting) => self.end_meeting(at, &meeting),
+            Timer::Silence(leg) => self.silent_for_good(at, leg),
+            Timer::Alone(meeting) => self.hang_up_alone(at, &meeting),
         }
     }
 
