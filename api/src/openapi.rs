@@ -1,6 +1,10 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
-use crate::routes::{calls, events, health, invitations, join, login, meetings, people, profile, resolve, trunks, users, webhooks, webrtc};
+use crate::routes::{api_keys, enrol, multi_invites, oidc, sessions, user_requests, users_admin};
+use crate::routes::{
+    calls, events, health, invitations, join, login, meetings, people, profile, resolve, trunks, users,
+    webhooks, webrtc,
+};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -16,6 +20,11 @@ use utoipa::{Modify, OpenApi};
     paths(
         login::login, login::logout, login::me,
         users::list, users::devices, resolve::resolve,
+        users_admin::create, users_admin::show, users_admin::change, users_admin::upload, users_admin::template,
+        users_admin::renew_enrolment, user_requests::create, user_requests::list, user_requests::decide,
+        enrol::preview, enrol::enrol, enrol::change_password, oidc::info, oidc::start, oidc::callback,
+        api_keys::list, api_keys::create, api_keys::revoke,
+        sessions::list, multi_invites::create, multi_invites::show,
         meetings::create, meetings::list, meetings::show, meetings::join_info, meetings::start, meetings::end,
         people::list, people::add, people::change, people::remove, people::mute, people::unmute,
         calls::place, calls::check, calls::list, calls::show, calls::end, calls::retry,

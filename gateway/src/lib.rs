@@ -3,6 +3,7 @@
 //! Everything that decides is pure and lives in `sip-core`, `media` and `conference`; the modules here are the thin
 //! drivers that read the world for it and carry out what it decided.
 
+pub mod commands;
 pub mod config;
 pub mod edge;
 mod error;
@@ -13,6 +14,7 @@ mod live;
 pub mod logging;
 mod mail;
 mod media_thread;
+mod oidc;
 mod outbox;
 mod ports;
 mod recorder;

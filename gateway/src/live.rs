@@ -137,6 +137,10 @@ impl Live for LiveHandle {
                 self.user_agent(ua::Command::PutDevice(account)).await;
                 self.tell(Command::PutDevice { aor, user, tenant, display_name, role_hint: None }).await;
             }
+            Provision::DeviceGone(device) => {
+                self.user_agent(ua::Command::RemoveDevice(device.clone())).await;
+                self.tell(Command::DropDevice { aor: device }).await;
+            }
             Provision::Trunk(provisioned) => {
                 let ProvisionedTrunk { trunk, probe, srtp, codecs, tenant } = *provisioned;
                 let id = trunk.id;

@@ -1,23 +1,30 @@
 //! Which path does what.
 
+pub(crate) mod api_keys;
 pub(crate) mod calls;
+pub(crate) mod enrol;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod invitations;
 pub(crate) mod join;
 pub(crate) mod login;
 pub(crate) mod meetings;
+pub(crate) mod multi_invites;
+pub(crate) mod oidc;
 pub(crate) mod people;
 pub(crate) mod profile;
 pub(crate) mod resolve;
+pub(crate) mod sessions;
 pub(crate) mod trunks;
+pub(crate) mod user_requests;
 pub(crate) mod users;
+pub(crate) mod users_admin;
 pub(crate) mod webhooks;
 pub(crate) mod webrtc;
 
 use crate::AppState;
 use axum::Router;
-use axum::routing::{get, patch, post, put};
+use axum::routing::{delete, get, patch, post, put};
 
 /// Every route but the page.
 pub(crate) fn router() -> Router<AppState> {
@@ -28,7 +35,23 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/login", post(login::login))
         .route("/v1/logout", post(login::logout))
         .route("/v1/me", get(login::me))
-        .route("/v1/users", get(users::list))
+        .route("/v1/me/password", put(enrol::change_password))
+        .route("/v1/enrol/{token}", get(enrol::preview).post(enrol::enrol))
+        .route("/v1/oidc", get(oidc::info))
+        .route("/v1/oidc/start", get(oidc::start))
+        .route("/v1/oidc/callback", get(oidc::callback))
+        .route("/v1/users", get(users::list).post(users_admin::create))
+        .route("/v1/users/template.csv", get(users_admin::template))
+        .route("/v1/users/upload", post(users_admin::upload))
+        .route("/v1/users/{user}", get(users_admin::show).patch(users_admin::change))
+        .route("/v1/users/{user}/enrol-link", post(users_admin::renew_enrolment))
+        .route("/v1/user-requests", get(user_requests::list).post(user_requests::create))
+        .route("/v1/user-requests/{request}", patch(user_requests::decide))
+        .route("/v1/api-keys", get(api_keys::list).post(api_keys::create))
+        .route("/v1/api-keys/{key}", delete(api_keys::revoke))
+        .route("/v1/sessions", get(sessions::list))
+        .route("/v1/multi-invites", post(multi_invites::create))
+        .route("/v1/multi-invites/{order}", get(multi_invites::show))
         .route("/v1/users/{user}/devices", get(users::devices))
         .route("/v1/resolve", post(resolve::resolve))
         .route("/v1/meetings", get(meetings::list).post(meetings::create))

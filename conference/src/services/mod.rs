@@ -4,6 +4,10 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`accounts`] | who is asking |
+//! | [`oidc`] | who somebody is, by the word of an identity provider |
+//! | [`keys`] | which machine is asking, and what its key allows |
+//! | [`users_admin`] | administering users: adding, changing, disabling, enrolling, requests |
+//! | [`dashboard`], [`multi`] | every session of the tenant; inviting many users to many of them |
 //! | [`users`] | which colleagues and devices are there |
 //! | [`resolve`] | who is meant by a typed text |
 //! | [`meetings`], [`people`] | which meetings, and who is on their lists with which role |
@@ -19,15 +23,21 @@ pub mod accounts;
 pub mod actor;
 pub mod calls;
 mod changes;
+pub mod dashboard;
 mod error;
 pub mod events;
+mod idempotency;
 mod input;
 pub mod invitations;
 pub mod join;
+pub mod keys;
 mod live;
 mod locks;
 pub mod meetings;
+pub mod multi;
+pub mod oidc;
 pub mod outbox;
+pub mod page;
 pub mod people;
 mod pins;
 pub mod profile;
@@ -41,6 +51,7 @@ pub mod testing;
 mod trunk_order;
 pub mod trunks;
 pub mod users;
+pub mod users_admin;
 pub mod views;
 pub mod watch;
 pub mod webhooks;
@@ -60,7 +71,7 @@ use crate::store::seed::TrunkPasswords;
 use crate::store::{Store, Vault};
 use crate::vocabulary::UnixMillis;
 use locks::MeetingLocks;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What an installation may set.
@@ -76,6 +87,8 @@ pub struct ServicesConfig {
     pub participant_lifetime: Duration,
     /// How many calls one Host may place within a minute.
     pub calls_per_minute: u32,
+    /// How many requests a second the API takes of one token; five times that from one address.
+    pub requests_per_second: u32,
     /// Countries beyond the tenant's own that may be called, as ISO 3166 codes.
     pub dial_countries: Vec<String>,
     /// How mails and webhook deliveries are sent.
@@ -92,6 +105,7 @@ impl Default for ServicesConfig {
             login_lifetime: Duration::from_secs(12 * 3600),
             participant_lifetime: Duration::from_secs(12 * 3600),
             calls_per_minute: 200,
+            requests_per_second: 500,
             dial_countries: Vec::new(),
             outbox: outbox::OutboxConfig::default(),
             webhooks: webhooks::WebhookGuard::default(),
@@ -138,6 +152,7 @@ pub struct Services {
     pub vault: Vault,
     trunk_passwords: TrunkPasswords,
     passwords: accounts::Passwords,
+    oidc: OnceLock<oidc::Oidc>,
     locks: MeetingLocks,
 }
 
@@ -160,6 +175,7 @@ impl Services {
             vault,
             trunk_passwords,
             passwords,
+            oidc: OnceLock::new(),
             locks: MeetingLocks::default(),
         };
         services.check_link_key().await?;

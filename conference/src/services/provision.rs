@@ -6,7 +6,9 @@ use super::pins;
 use crate::ids::{TenantId, UserId};
 use crate::live::focus::{MeetingSpec, PersonSpec};
 use crate::live::number::{self, Dialling};
-use crate::store::{DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, TenantRow, TrunkRow, Vault};
+use crate::store::{
+    DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, TenantRow, TrunkRow, UserRow, Vault,
+};
 use crate::vocabulary::trunk::{
     TrunkFromFormat, TrunkNumberFormat, TrunkPaiFormat, TrunkSettings, TrunkSrtp, TrunkTransport,
 };
@@ -32,6 +34,8 @@ pub enum Provision {
     Meeting(Box<MeetingSpec>),
     /// A device: its account for the user agent, its user for the focus.
     Device(Box<ProvisionedDevice>),
+    /// A device that may no longer register: its registration ends.
+    DeviceGone(AddressOfRecord),
     /// A trunk: its peer for the user agent, its tenant for the focus.
     Trunk(Box<ProvisionedTrunk>),
     /// A trunk is gone or not enabled: its calls go on, and nothing else.
@@ -175,12 +179,7 @@ impl Services {
         for device in self.store.devices(&tenant.id).await? {
             // A disabled user's devices may not register (I82).
             let Some(user) = users.iter().find(|user| user.id == device.user) else { continue };
-            let provisioned = ProvisionedDevice {
-                account: account(&device)?,
-                user: user.id.clone(),
-                tenant: tenant.id.clone(),
-                display_name: user.display_name.clone(),
-            };
+            let provisioned = self::device(&device, user)?;
             self.live.provision(Provision::Device(Box::new(provisioned))).await;
         }
         Ok(())
@@ -245,6 +244,16 @@ impl Services {
             ..Trunk::new(TrunkId(row.id), peer, row.host.clone())
         })
     }
+}
+
+/// A device with its user.
+pub(super) fn device(device: &DeviceRow, user: &UserRow) -> Result<ProvisionedDevice, ServiceError> {
+    Ok(ProvisionedDevice {
+        account: account(device)?,
+        user: user.id.clone(),
+        tenant: user.tenant.clone(),
+        display_name: user.display_name.clone(),
+    })
 }
 
 fn transport_of(transport: TrunkTransport) -> Option<Transport> {

@@ -8,11 +8,16 @@
 //! values as parameters. Nothing here decides who may do what; that is the services' work. Neither the SIP nor the
 //! media path waits for this module: what the running meetings report arrives through [`records::RecordWriter`].
 
+mod accounts;
 mod addresses;
+mod api_keys;
 mod audit;
 mod bans;
+mod bulk;
 mod calls;
 mod columns;
+pub mod command;
+mod dashboard;
 mod devices;
 mod error;
 mod happenings;
@@ -21,6 +26,7 @@ mod invitations;
 mod meetings;
 mod migrations;
 mod numbers;
+mod oidc;
 mod open;
 pub(crate) mod outbox;
 mod people;
@@ -35,6 +41,7 @@ mod sessions;
 mod settings;
 mod tenants;
 mod trunks;
+mod user_requests;
 mod users;
 pub mod vault;
 mod webhooks;
@@ -45,14 +52,20 @@ pub use error::StoreError;
 pub use scratch::Scratch;
 pub use vault::Vault;
 
+pub(crate) use accounts::UserSlice;
+pub(crate) use api_keys::ApiKeyRow;
 pub(crate) use audit::AuditEntry;
 pub(crate) use bans::BanRow;
+pub(crate) use bulk::{BulkResultRow, BulkRow};
 pub(crate) use calls::{CallRow, CallStep, NewCall};
+pub(crate) use columns::word;
+pub(crate) use dashboard::SessionSlice;
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
 pub(crate) use invitations::InvitationRow;
 pub(crate) use meetings::{MeetingRow, PlanColumns};
 pub(crate) use numbers::CallerIdRow;
+pub(crate) use oidc::OidcLoginRow;
 pub(crate) use outbox::{NewParcel, OutboxRow};
 pub(crate) use people::{Identity, PersonRow};
 pub(crate) use pool::{Connection, Transaction};
@@ -62,6 +75,7 @@ pub(crate) use scratch::Image;
 pub(crate) use sessions::SessionRow;
 pub(crate) use tenants::TenantRow;
 pub(crate) use trunks::TrunkRow;
+pub(crate) use user_requests::UserRequestRow;
 pub(crate) use users::UserRow;
 pub(crate) use webhooks::{OutgoingEvent, WebhookRow};
 
