@@ -97,6 +97,8 @@ pub struct Counts {
     pub sessions: usize,
     /// Bindings of devices.
     pub bindings: usize,
+    /// Connections that stand or are being made.
+    pub connections: usize,
 }
 
 /// Names a session; chosen by whoever creates it.
