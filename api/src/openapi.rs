@@ -2,6 +2,7 @@
 
 use crate::routes::{calls, events, health, join, login, meetings, people, resolve, users, webrtc};
 use crate::routes::{invitations, profile, webhooks};
+use crate::routes::{moderation, planning};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -17,7 +18,11 @@ use utoipa::{Modify, OpenApi};
     paths(
         login::login, login::logout, login::me,
         users::list, users::devices, resolve::resolve,
-        meetings::create, meetings::list, meetings::show, meetings::join_info, meetings::start, meetings::end,
+        meetings::show, meetings::join_info, meetings::start, meetings::end,
+        planning::create, planning::list, planning::change, planning::cancel, planning::publish,
+        planning::occurrences, planning::hand_over,
+        moderation::lock, moderation::unlock, moderation::mute_all, moderation::unmute_all,
+        moderation::admit_all, moderation::admit, moderation::deny,
         people::list, people::add, people::change, people::remove, people::mute, people::unmute,
         calls::place, calls::check, calls::list, calls::show, calls::end, calls::retry,
         join::preview, join::join, webrtc::offer, events::events,
@@ -51,7 +56,8 @@ struct Names;
 impl Modify for Names {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         for item in openapi.paths.paths.values_mut() {
-            let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
+            let operations =
+                [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 let tag = operation.tags.as_ref().and_then(|tags| tags.first());
                 if let (Some(tag), Some(name)) = (tag, &operation.operation_id) {

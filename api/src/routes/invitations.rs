@@ -147,7 +147,8 @@ fn page(view: &RsvpView, suggested: Option<Rsvp>, done: bool) -> String {
         ));
     }
     let said = view.rsvp.and_then(|rsvp| ANSWERS.iter().find(|(answer, ..)| *answer == rsvp));
-    let said = said.map(|(.., label)| format!("<p>Your answer{}: {label}.</p>\n", if done { " is noted" } else { "" }));
+    let said = said
+        .map(|(.., label)| format!("<p>Your answer{}: {label}.</p>\n", if done { " is noted" } else { "" }));
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>Invitation</title></head>\n<body>\n<h1>{}</h1>\n<p>{}, will you \

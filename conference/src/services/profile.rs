@@ -54,7 +54,11 @@ impl Services {
     ///
     /// # Errors
     /// Invalid, naming the field; conflict for an address that somebody else of the tenant has.
-    pub async fn change_profile(&self, actor: &Actor, change: &ProfileChange) -> Result<Profile, ServiceError> {
+    pub async fn change_profile(
+        &self,
+        actor: &Actor,
+        change: &ProfileChange,
+    ) -> Result<Profile, ServiceError> {
         let user = actor.user()?;
         self.change_profile_of(user, &user.user, change).await
     }
@@ -82,7 +86,9 @@ impl Services {
         }
         let change = ProfileChange { emails: Some(emails), invitation_address: Some(address) };
         self.change_profile_of(asker, user, &change).await.map_err(|error| match error.field.as_deref() {
-            Some("emails" | "invitation_address") => ServiceError { field: Some("address".to_owned()), ..error },
+            Some("emails" | "invitation_address") => {
+                ServiceError { field: Some("address".to_owned()), ..error }
+            }
             _ => error,
         })
     }
@@ -108,8 +114,11 @@ impl Services {
                 .unwrap_or_default(),
         };
         if !emails.is_empty() && !emails.contains(&marked) {
-            return Err(ServiceError::invalid("invitation_address", "This is none of the addresses of the profile")
-                .mend("Add it to emails first, or choose one of them"));
+            return Err(ServiceError::invalid(
+                "invitation_address",
+                "This is none of the addresses of the profile",
+            )
+            .mend("Add it to emails first, or choose one of them"));
         }
         let row = self.store.user(&asker.tenant, user).await?;
         let row = row.ok_or_else(|| ServiceError::not_found("user"))?;
@@ -117,7 +126,11 @@ impl Services {
         self.profile_of(asker, user).await
     }
 
-    async fn checked_emails(&self, asker: &UserActor, emails: &[String]) -> Result<Vec<String>, ServiceError> {
+    async fn checked_emails(
+        &self,
+        asker: &UserActor,
+        emails: &[String],
+    ) -> Result<Vec<String>, ServiceError> {
         input::length("emails", emails.len(), EMAILS_MAX)?;
         let tenant = self.store.tenant(&asker.tenant).await?;
         let tenant = tenant.ok_or_else(|| ServiceError::internal("a user without tenant"))?;
@@ -125,8 +138,11 @@ impl Services {
         for (index, text) in emails.iter().enumerate() {
             let address = input::mail(&format!("emails[{index}]"), text)?;
             if is_phone_address(&address, &tenant) {
-                return Err(ServiceError::invalid(format!("emails[{index}]"), "This is a phone number, which gets no mail")
-                    .mend("Write an e-mail address"));
+                return Err(ServiceError::invalid(
+                    format!("emails[{index}]"),
+                    "This is a phone number, which gets no mail",
+                )
+                .mend("Write an e-mail address"));
             }
             if !checked.contains(&address) {
                 checked.push(address);
@@ -147,7 +163,8 @@ impl Services {
         for gone in before.emails.iter().filter(|address| !emails.contains(address)) {
             Store::delete_address(&mut transaction, owner, ("mail", gone)).await?;
         }
-        for (index, new) in emails.iter().enumerate().filter(|(_, address)| !before.emails.contains(address)) {
+        for (index, new) in emails.iter().enumerate().filter(|(_, address)| !before.emails.contains(address))
+        {
             let id = self.random_id('a');
             // Each a millisecond younger than the one before: they are listed by age.
             let at = UnixMillis(now.0.saturating_add(u64::try_from(index).unwrap_or(0)));
@@ -167,7 +184,9 @@ impl Services {
             actor: Some(&asker.user),
             action: "user.addresses_changed",
             object: user.id.as_str(),
-            before: Some(serde_json::json!({ "emails": before.emails, "invitation_address": before.invitation_address })),
+            before: Some(
+                serde_json::json!({ "emails": before.emails, "invitation_address": before.invitation_address }),
+            ),
             after: Some(serde_json::json!({ "emails": emails, "invitation_address": marked })),
             source: "api",
             at: now,

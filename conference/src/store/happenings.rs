@@ -21,7 +21,8 @@ impl Store {
         .await?;
         let Some(row) = row else { return Ok(()) };
         let row = Columns(&row);
-        let (tenant, meeting) = (TenantId::new(row.text("tenant_id")?), MeetingId::new(row.text("meeting_id")?));
+        let (tenant, meeting) =
+            (TenantId::new(row.text("tenant_id")?), MeetingId::new(row.text("meeting_id")?));
         let words = step.cause.map_or_else(|| step.state.words(), Cause::words);
         let data = serde_json::json!({
             "call": step.call, "person": row.optional_text("person_id")?, "state": step.state, "cause": step.cause,
@@ -65,9 +66,7 @@ impl Store {
             .await?;
         let text = |column| row.as_ref().map(|row| Columns(row).text(column)).transpose();
         let (name, role) = (text("display_name")?, text("role")?);
-        let data = |_: &str| {
-            serde_json::json!({ "person": person, "display_name": name, "role": role, "leg_kind": leg_kind })
-        };
+        let data = |_: &str| serde_json::json!({ "person": person, "display_name": name, "role": role, "leg_kind": leg_kind });
         self.queue_of_meeting(connection, meeting, &format!("person.{what}"), at, data).await
     }
 

@@ -1,7 +1,7 @@
 //! The tenant's numbers, caller IDs and the do-not-call list.
 
 use super::columns::Columns;
-use super::{Store, StoreError};
+use super::{Connection, Store, StoreError};
 use crate::ids::{TenantId, UserId};
 use sqlx::Row as _;
 
@@ -15,6 +15,8 @@ pub(crate) struct CallerIdRow {
     /// Assigned to this user or to the tenant as a whole, and verified.
     pub(crate) owned: bool,
 }
+
+const DIAL_IN: &str = "SELECT e164 FROM numbers WHERE tenant_id = $1 AND purpose = 'dial_in' ORDER BY e164";
 
 impl Store {
     pub(crate) async fn caller_id(
@@ -40,6 +42,21 @@ impl Store {
             hidden: row.flag("hidden")?,
             owned: row.flag("owned")?,
         }))
+    }
+
+    /// The numbers people dial to come into a meeting of this tenant, in E.164.
+    pub(crate) async fn dial_in_numbers(&self, tenant: &TenantId) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(DIAL_IN).bind(tenant.as_str()).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Columns(row).text("e164")).collect()
+    }
+
+    /// The same within a transaction.
+    pub(crate) async fn dial_in_numbers_within(
+        connection: &mut Connection,
+        tenant: &TenantId,
+    ) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(DIAL_IN).bind(tenant.as_str()).fetch_all(connection).await?;
+        rows.iter().map(|row| Columns(row).text("e164")).collect()
     }
 
     /// Whether the number asked this tenant not to be called (I42).

@@ -209,13 +209,11 @@ impl Store {
 
     /// Marks a parcel as being sent: from here on it may have arrived.
     pub(crate) async fn take_parcel(&self, row: &OutboxRow, now: UnixMillis) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "UPDATE outbox SET taken_at = $1 WHERE position = $2 AND state = 'queued'",
-        )
-        .bind(millis(now))
-        .bind(row.position)
-        .execute(&self.pool)
-        .await?;
+        let done = sqlx::query("UPDATE outbox SET taken_at = $1 WHERE position = $2 AND state = 'queued'")
+            .bind(millis(now))
+            .bind(row.position)
+            .execute(&self.pool)
+            .await?;
         Ok(done.rows_affected() > 0)
     }
 
@@ -260,12 +258,11 @@ impl Store {
         connection: &mut Connection,
         destination: &str,
     ) -> Result<i64, StoreError> {
-        let row = sqlx::query(
-            "SELECT count(*) AS waiting FROM outbox WHERE destination = $1 AND state = 'queued'",
-        )
-        .bind(destination)
-        .fetch_one(connection)
-        .await?;
+        let row =
+            sqlx::query("SELECT count(*) AS waiting FROM outbox WHERE destination = $1 AND state = 'queued'")
+                .bind(destination)
+                .fetch_one(connection)
+                .await?;
         Columns(&row).integer("waiting")
     }
 

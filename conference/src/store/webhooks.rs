@@ -195,7 +195,11 @@ impl Store {
         Ok(())
     }
 
-    pub(crate) async fn webhook(&self, tenant: &TenantId, id: &str) -> Result<Option<WebhookRow>, StoreError> {
+    pub(crate) async fn webhook(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+    ) -> Result<Option<WebhookRow>, StoreError> {
         sqlx::query("SELECT * FROM webhooks WHERE tenant_id = $1 AND id = $2")
             .bind(tenant.as_str())
             .bind(id)

@@ -38,9 +38,31 @@ fn names(lines: &[String]) -> Vec<&str> {
 }
 
 const SHAPE: [&str; 25] = [
-    "BEGIN", "VERSION", "PRODID", "CALSCALE", "METHOD", "BEGIN", "UID", "SEQUENCE", "DTSTAMP", "DTSTART", "DTEND",
-    "SUMMARY", "DESCRIPTION", "LOCATION", "URL", "ORGANIZER", "ATTENDEE", "STATUS", "TRANSP", "BEGIN", "ACTION",
-    "DESCRIPTION", "TRIGGER", "END", "END",
+    "BEGIN",
+    "VERSION",
+    "PRODID",
+    "CALSCALE",
+    "METHOD",
+    "BEGIN",
+    "UID",
+    "SEQUENCE",
+    "DTSTAMP",
+    "DTSTART",
+    "DTEND",
+    "SUMMARY",
+    "DESCRIPTION",
+    "LOCATION",
+    "URL",
+    "ORGANIZER",
+    "ATTENDEE",
+    "STATUS",
+    "TRANSP",
+    "BEGIN",
+    "ACTION",
+    "DESCRIPTION",
+    "TRIGGER",
+    "END",
+    "END",
 ];
 
 #[test]

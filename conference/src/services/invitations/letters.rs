@@ -101,10 +101,14 @@ fn opening(notice: &Notice<'_>, title: &str) -> String {
     let who = one_line(&notice.sender.name);
     match notice.occasion {
         Occasion::Invitation => format!("{who} invites you to the meeting \"{title}\"."),
-        Occasion::Update => format!("{who} has changed the meeting \"{title}\". This replaces what you were told before."),
+        Occasion::Update => {
+            format!("{who} has changed the meeting \"{title}\". This replaces what you were told before.")
+        }
         Occasion::Cancellation => format!("The meeting \"{title}\" of {who} will not take place."),
         Occasion::Removal => {
-            format!("You are no longer invited to the meeting \"{title}\" of {who}. Your link does not work any more.")
+            format!(
+                "You are no longer invited to the meeting \"{title}\" of {who}. Your link does not work any more."
+            )
         }
         Occasion::Reminder => format!("The meeting \"{title}\" of {who} starts soon."),
     }
@@ -135,7 +139,9 @@ fn ignore(sender: &Correspondent) -> String {
         true => one_line(&sender.name),
         false => format!("{} ({})", one_line(&sender.name), one_line(&sender.address)),
     };
-    format!("{who} sent this with Partyline. If you did not expect it you can ignore it: nothing happens then.")
+    format!(
+        "{who} sent this with Partyline. If you did not expect it you can ignore it: nothing happens then."
+    )
 }
 
 fn attachment(notice: &Notice<'_>, when: &When, title: &str) -> Option<Attachment> {
@@ -254,7 +260,10 @@ impl Body {
     fn block(&mut self, text: &str) {
         let lines: Vec<String> = text.trim().lines().map(one_line).collect();
         let html = lines.iter().map(|line| escaped(line)).collect::<Vec<_>>().join("<br>\n");
-        self.paragraph(&lines.join("\n"), &format!("<p style=\"border-left:3px solid #ccc;padding-left:1em\">{html}</p>"));
+        self.paragraph(
+            &lines.join("\n"),
+            &format!("<p style=\"border-left:3px solid #ccc;padding-left:1em\">{html}</p>"),
+        );
     }
 }
 
@@ -283,12 +292,24 @@ pub(crate) fn escaped(text: &str) -> String {
 
 /// Whatever would end a line becomes a space (I93): a name must not begin a header or a line of its own.
 pub(crate) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
+        .collect()
 }
 
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -334,7 +355,8 @@ mod tests {
     }
 
     fn compose(occasion: Occasion, title: &str, when: Option<&When>) -> Letter {
-        let (sender, to) = (correspondent("Hana Hale", "hana@acme.test"), correspondent("Ari Arlo", "ari@acme.test"));
+        let (sender, to) =
+            (correspondent("Hana Hale", "hana@acme.test"), correspondent("Ari Arlo", "ari@acme.test"));
         notice(&Notice {
             occasion,
             id: "o1",
@@ -355,7 +377,12 @@ mod tests {
     }
 
     fn when() -> When {
-        When { start: UnixMillis(1_800_003_600_000), end: UnixMillis(1_800_007_200_000), rule: None, zone: None }
+        When {
+            start: UnixMillis(1_800_003_600_000),
+            end: UnixMillis(1_800_007_200_000),
+            rule: None,
+            zone: None,
+        }
     }
 
     #[test]
@@ -402,7 +429,8 @@ mod tests {
 
     #[test]
     fn w5_titles_are_one_line_and_no_markup() {
-        let letter = compose(Occasion::Invitation, "x\r\nBcc: evil@else.test\u{2028}<script>alert(1)</script>", None);
+        let letter =
+            compose(Occasion::Invitation, "x\r\nBcc: evil@else.test\u{2028}<script>alert(1)</script>", None);
         assert!(!letter.subject.chars().any(|c| c.is_control() || c == '\u{2028}'), "{:?}", letter.subject);
         assert!(!letter.text.contains("\nBcc:"));
         assert!(!letter.html.contains("<script>") && letter.html.contains("&lt;script&gt;"));

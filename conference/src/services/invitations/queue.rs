@@ -1,14 +1,15 @@
 //! Putting mails into the outbox, within the transaction of the act they tell of.
 
+use super::NO_ADDRESS;
 use super::calendar::When;
 use super::letters::{self, DigestEntry, Notice, Occasion};
-use super::NO_ADDRESS;
 use crate::ids::UserId;
 use crate::live::event::PublicEvent;
 use crate::services::Services;
 use crate::services::accounts::later;
 use crate::services::actor::UserActor;
 use crate::services::error::ServiceError;
+use crate::services::join_info::JoinFacts;
 use crate::services::outbox::Correspondent;
 use crate::services::outbox::settle::invitation_event;
 use crate::services::views::{InvitationStatus, InviteState};
@@ -28,6 +29,7 @@ pub(crate) struct Post {
     tenant: TenantRow,
     sender: Correspondent,
     when: Option<When>,
+    join: JoinFacts,
 }
 
 /// What is to be said when the transaction is through.
@@ -79,7 +81,8 @@ impl Services {
             }
             None => Correspondent { name: tenant.name.clone(), address: String::new() },
         };
-        Ok(Post { when: when(meeting), meeting: meeting.clone(), tenant, sender })
+        let join = self.join_facts(connection, meeting, &tenant).await?;
+        Ok(Post { when: when(meeting), join, meeting: meeting.clone(), tenant, sender })
     }
 
     /// Where a person's invitation goes at this moment: the profile's address of a user (A23, A24), the typed one of
@@ -111,7 +114,8 @@ impl Services {
         let known = Store::invitation_of(connection, &person.id).await?;
         let address = self.address_of(connection, &post.tenant, person).await?;
         let mut row = known.clone().unwrap_or_else(|| self.new_invitation(person, now));
-        let has_one = matches!(row.status, InvitationStatus::Queued | InvitationStatus::Sent) && known.is_some();
+        let has_one =
+            matches!(row.status, InvitationStatus::Queued | InvitationStatus::Sent) && known.is_some();
         let knows = has_one || row.status == InvitationStatus::Failed;
         match press {
             Press::Invite if has_one => return Ok(InviteState::AlreadyInvited),
@@ -298,13 +302,14 @@ impl Services {
     }
 
     fn sealed(&self, letter: &crate::services::outbox::Letter) -> Result<String, ServiceError> {
-        let text = serde_json::to_string(letter).map_err(|error| ServiceError::internal(error.to_string()))?;
+        let text =
+            serde_json::to_string(letter).map_err(|error| ServiceError::internal(error.to_string()))?;
         Ok(self.vault.seal(&text))
     }
 
     /// The join information with somebody's own link in it.
     fn details(&self, post: &Post, link: &str) -> String {
-        crate::services::meetings::join_text(&post.meeting, &post.tenant.domain, link)
+        post.join.text(&post.meeting, link)
     }
 
     /// One mail for all the meetings a user was added to at once (B26). `people` are the user's rows in them.
@@ -328,13 +333,14 @@ impl Services {
             row.sequence += i64::from(row.status == InvitationStatus::Cancelled);
             row.address.clone_from(&address);
             row.error = address.is_none().then(|| NO_ADDRESS.to_owned());
-            row.status = if address.is_some() { InvitationStatus::Queued } else { InvitationStatus::NoAddress };
+            row.status =
+                if address.is_some() { InvitationStatus::Queued } else { InvitationStatus::NoAddress };
             row.queued_at = now;
             Store::put_invitation(connection, &row, now).await?;
             let event = invitation_event("invitation.queued", &row, row.status, None, now);
             told.0.push(self.record_event(connection, event).await?);
             let link = self.link(person.id.as_str());
-            let details = crate::services::meetings::join_text(meeting, &tenant.domain, &link);
+            let details = self.join_facts(connection, meeting, tenant).await?.text(meeting, &link);
             entries.push(DigestEntry { title: meeting.title.clone(), when: when(meeting), link, details });
         }
         let Some(address) = address else { return Ok(told) };

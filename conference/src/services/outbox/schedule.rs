@@ -62,7 +62,9 @@ impl Outcome {
     /// What happened, for people to read.
     pub fn words(&self) -> Option<&str> {
         match self {
-            Self::Later { words, .. } | Self::Unreachable { words } | Self::Refused { words, .. } => Some(words),
+            Self::Later { words, .. } | Self::Unreachable { words } | Self::Refused { words, .. } => {
+                Some(words)
+            }
             Self::Delivered => None,
         }
     }
@@ -150,7 +152,8 @@ impl Dispatcher {
             return false;
         }
         let failing = |known: &Destination| known.failures > 0;
-        let running_failing: usize = self.destinations.values().filter(|d| failing(d)).map(|d| d.running).sum();
+        let running_failing: usize =
+            self.destinations.values().filter(|d| failing(d)).map(|d| d.running).sum();
         let known = self.destinations.entry(destination.to_owned()).or_default();
         if known.paused_until.is_some_and(|until| until > now) {
             return false;
@@ -181,7 +184,8 @@ impl Dispatcher {
             Outcome::Unreachable { .. } => {
                 known.failures = known.failures.saturating_add(1);
                 let wait = self.pause.wait(known.failures, jitter).as_millis();
-                known.paused_until = Some(UnixMillis(now.0.saturating_add(u64::try_from(wait).unwrap_or(u64::MAX))));
+                known.paused_until =
+                    Some(UnixMillis(now.0.saturating_add(u64::try_from(wait).unwrap_or(u64::MAX))));
             }
         }
         if known.running == 0 && known.failures == 0 {

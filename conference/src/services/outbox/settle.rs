@@ -46,7 +46,8 @@ impl Services {
             return Ok(Parcel::Mail(Box::new(letter)));
         }
         let hook = self.store.webhook(&row.tenant, &row.destination).await;
-        let hook = hook.map_err(|_| Outcome::Later { code: None, words: "The database did not answer".to_owned() })?;
+        let hook =
+            hook.map_err(|_| Outcome::Later { code: None, words: "The database did not answer".to_owned() })?;
         let hook = hook.filter(|hook| hook.enabled).ok_or_else(|| refused("The webhook was switched off"))?;
         let secret = self.vault.open(&hook.secret).ok_or_else(|| refused("The secret's key is gone"))?;
         let headers = webhooks::headers(row, &secret, self.now());
@@ -85,7 +86,8 @@ impl Services {
                 Verdict::Again(_) => (InvitationStatus::Queued, None),
                 Verdict::Dead => (InvitationStatus::Failed, Some("invitation.failed")),
             };
-            Store::set_invitation_status(&mut transaction, &invitation.id, status, words.as_deref(), now).await?;
+            Store::set_invitation_status(&mut transaction, &invitation.id, status, words.as_deref(), now)
+                .await?;
             if let Some(kind) = kind {
                 let told = invitation_event(kind, invitation, status, words.as_deref(), now);
                 event = Some(self.record_event(&mut transaction, told).await?);

@@ -69,7 +69,14 @@ impl Services {
         let (slots, _) = self.channel_config(channel);
         let pause = RetryPolicy { first: Duration::from_secs(1), longest: Duration::from_secs(60) };
         let dispatcher = Dispatcher::new(slots, pause);
-        let mut worker = Worker { services: self, channel, carrier, dispatcher, running: JoinSet::new(), tidy_at: UnixMillis(0) };
+        let mut worker = Worker {
+            services: self,
+            channel,
+            carrier,
+            dispatcher,
+            running: JoinSet::new(),
+            tidy_at: UnixMillis(0),
+        };
         while !*stopping.borrow() {
             let wait = worker.start_what_is_due(slots).await;
             tokio::select! {
@@ -82,7 +89,10 @@ impl Services {
         // Whatever is cut off here is still queued, and sent again with the same identifier.
         let rest = async { while worker.running.join_next().await.is_some() {} };
         if tokio::time::timeout(LAST_ATTEMPTS, rest).await.is_err() {
-            tracing::info!(channel = channel.as_str(), "attempts still running are made again after the next start");
+            tracing::info!(
+                channel = channel.as_str(),
+                "attempts still running are made again after the next start"
+            );
         }
     }
 

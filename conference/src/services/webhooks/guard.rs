@@ -221,11 +221,16 @@ mod tests {
     #[test]
     fn w4_public_addresses_and_names_are_taken() {
         let guard = WebhookGuard::default();
-        for text in ["https://8.8.8.8/", "https://[2606:4700::1111]/", "https://172.32.0.1/", "https://100.63.0.1/"] {
+        for text in
+            ["https://8.8.8.8/", "https://[2606:4700::1111]/", "https://172.32.0.1/", "https://100.63.0.1/"]
+        {
             assert!(guard.target(text).is_ok(), "{text}");
         }
         let target = guard.target("https://Hooks.Else.test:8443/in?x=1#part").unwrap();
-        assert_eq!((target.host.as_str(), target.port, target.path.as_str()), ("hooks.else.test", 8443, "/in?x=1"));
+        assert_eq!(
+            (target.host.as_str(), target.port, target.path.as_str()),
+            ("hooks.else.test", 8443, "/in?x=1")
+        );
         assert_eq!(target.authority, "hooks.else.test:8443");
         assert!(target.tls && target.address.is_none());
     }

@@ -8,8 +8,8 @@ use super::actor::{Actor, UserActor};
 use super::error::ServiceError;
 use super::views::{Outgoing, Webhook};
 use super::{Services, input};
-use crate::store::{AuditEntry, OutboxRow, OutgoingEvent, Store, StoreError, WebhookRow};
 use crate::store::secrets::random_token;
+use crate::store::{AuditEntry, OutboxRow, OutgoingEvent, Store, StoreError, WebhookRow};
 use crate::vocabulary::{TenantRole, UnixMillis};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -126,11 +126,13 @@ impl Services {
             dropped: 0,
             created_at: self.now(),
         };
-        let change = WebhookChange { url: Some(new.url.clone().unwrap_or_default()), renew_secret: true, ..new };
+        let change =
+            WebhookChange { url: Some(new.url.clone().unwrap_or_default()), renew_secret: true, ..new };
         let (row, secret) = self.changed_webhook(row, &change)?;
         let mut transaction = self.store.begin().await?;
         Store::insert_webhook(&mut transaction, &row).await?;
-        Store::insert_audit(&mut transaction, &self.audited(admin, "webhook.created", None, Some(&row))).await?;
+        Store::insert_audit(&mut transaction, &self.audited(admin, "webhook.created", None, Some(&row)))
+            .await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(row.view(secret))
     }
@@ -266,9 +268,7 @@ impl Services {
         before: Option<&WebhookRow>,
         after: Option<&'a WebhookRow>,
     ) -> AuditEntry<'a> {
-        let shown = |row: &WebhookRow| {
-            serde_json::json!({ "webhook": row.id, "url": row.url, "events": row.events, "enabled": row.enabled })
-        };
+        let shown = |row: &WebhookRow| serde_json::json!({ "webhook": row.id, "url": row.url, "events": row.events, "enabled": row.enabled });
         AuditEntry {
             tenant: &admin.tenant,
             actor: Some(&admin.user),
@@ -285,7 +285,9 @@ impl Services {
 /// `call.joined`, or `call.*`.
 fn is_kind(text: &str) -> bool {
     let word = |word: &str| {
-        !word.is_empty() && word.len() <= 40 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        !word.is_empty()
+            && word.len() <= 40
+            && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
     };
     text.split_once('.').is_some_and(|(group, kind)| word(group) && (kind == "*" || word(kind)))
 }
