@@ -1,7 +1,6 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
-use crate::routes::{calls, events, health, join, login, meetings, people, resolve, users, webrtc};
-use crate::routes::{invitations, profile, webhooks};
+use crate::routes::{calls, events, health, invitations, join, login, meetings, people, profile, resolve, trunks, users, webhooks, webrtc};
 use crate::routes::{moderation, planning};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -26,6 +25,7 @@ use utoipa::{Modify, OpenApi};
         people::list, people::add, people::change, people::remove, people::mute, people::unmute,
         calls::place, calls::check, calls::list, calls::show, calls::end, calls::retry,
         join::preview, join::join, webrtc::offer, events::events,
+        trunks::list, trunks::create, trunks::show, trunks::change, trunks::remove, trunks::status, trunks::probe,
         health::alive, health::ready, health::openapi,
         profile::show, profile::change, profile::set_address,
         invitations::send, invitations::resend, invitations::show, invitations::answer,

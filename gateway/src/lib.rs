@@ -11,11 +11,15 @@ mod http_server;
 mod limits;
 mod live;
 pub mod logging;
+mod mail;
 mod media_thread;
+mod outbox;
 mod ports;
 mod recorder;
+mod signalling;
 mod sockets;
 mod start;
+mod webhook_sender;
 
 pub use error::StartError;
 pub use start::run;

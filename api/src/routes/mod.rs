@@ -12,6 +12,7 @@ pub(crate) mod people;
 pub(crate) mod planning;
 pub(crate) mod profile;
 pub(crate) mod resolve;
+pub(crate) mod trunks;
 pub(crate) mod users;
 pub(crate) mod webhooks;
 pub(crate) mod webrtc;
@@ -57,6 +58,10 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/calls/{call}/retry", post(calls::retry))
         .route("/v1/join/{token}", get(join::preview).post(join::join))
         .route("/v1/meetings/{meeting}/webrtc/offer", post(webrtc::offer))
+        .route("/v1/trunks", get(trunks::list).post(trunks::create))
+        .route("/v1/trunks/{trunk}", get(trunks::show).patch(trunks::change).delete(trunks::remove))
+        .route("/v1/trunks/{trunk}/status", get(trunks::status))
+        .route("/v1/trunks/{trunk}/probe", post(trunks::probe))
         .route("/v1/events", get(events::events))
         .route("/v1/me/profile", get(profile::show).patch(profile::change))
         .route("/v1/users/{user}/invitation-address", put(profile::set_address))

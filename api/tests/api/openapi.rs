@@ -41,7 +41,7 @@ async fn d60_every_route_is_described() {
     let all = names.len();
     names.sort_unstable();
     names.dedup();
-    assert_eq!((names.len(), all), (31, 31), "operation names are unique");
+    assert_eq!(names.len(), all, "operation names are unique");
     let schemas: &Value = &served["components"]["schemas"];
     let roles = &schemas["Role"];
     assert!(roles.to_string().contains("presenter"), "{roles}");

@@ -12,6 +12,7 @@
 //! | [`invitations`], [`profile`] | who is mailed about a meeting, and where to |
 //! | [`outbox`], [`webhooks`] | what is sent out, and how it went |
 //! | [`events`], [`watch`] | what happens, in order, for everybody who may know |
+//! | [`trunks`] | which ways to the telephone network there are, and how they are |
 //! | [`provision`] | what the running part is told at start |
 
 pub mod accounts;
@@ -42,6 +43,8 @@ pub mod schedule;
 pub mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod trunk_order;
+pub mod trunks;
 pub mod users;
 pub mod views;
 pub mod watch;

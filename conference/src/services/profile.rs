@@ -35,9 +35,7 @@ impl Services {
     async fn profile_of(&self, asker: &UserActor, user: &UserId) -> Result<Profile, ServiceError> {
         let row = self.store.user(&asker.tenant, user).await?;
         let row = row.ok_or_else(|| ServiceError::not_found("user"))?;
-        let mut transaction = self.store.begin().await?;
-        let addresses = Store::addresses(&mut transaction, &row.tenant, &row.id).await?;
-        drop(transaction);
+        let addresses = self.store.addresses_of(&row.tenant, &row.id).await?;
         let of_kind = |kind: &str| {
             addresses.iter().filter(|row| row.kind == kind).map(|row| row.value.clone()).collect::<Vec<_>>()
         };

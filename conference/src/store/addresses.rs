@@ -5,6 +5,9 @@ use super::{Connection, Row, Store, StoreError};
 use crate::ids::{TenantId, UserId};
 use crate::vocabulary::UnixMillis;
 
+const ADDRESSES: &str =
+    "SELECT * FROM user_addresses WHERE tenant_id = $1 AND user_id = $2 ORDER BY created_at, id";
+
 /// One row of `user_addresses`.
 #[derive(Clone, Debug)]
 pub(crate) struct AddressRow {
@@ -27,18 +30,24 @@ impl AddressRow {
 
 impl Store {
     /// The addresses of a user, oldest first.
-    pub(crate) async fn addresses(
+    pub(crate) async fn addresses_of(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+    ) -> Result<Vec<AddressRow>, StoreError> {
+        let rows =
+            sqlx::query(ADDRESSES).bind(tenant.as_str()).bind(user.as_str()).fetch_all(&self.pool).await?;
+        rows.iter().map(AddressRow::read).collect()
+    }
+
+    /// The same within a transaction.
+    async fn addresses(
         connection: &mut Connection,
         tenant: &TenantId,
         user: &UserId,
     ) -> Result<Vec<AddressRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM user_addresses WHERE tenant_id = $1 AND user_id = $2 ORDER BY created_at, id",
-        )
-        .bind(tenant.as_str())
-        .bind(user.as_str())
-        .fetch_all(connection)
-        .await?;
+        let rows =
+            sqlx::query(ADDRESSES).bind(tenant.as_str()).bind(user.as_str()).fetch_all(connection).await?;
         rows.iter().map(AddressRow::read).collect()
     }
 

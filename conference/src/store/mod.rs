@@ -10,6 +10,7 @@
 
 mod addresses;
 mod audit;
+mod bans;
 mod calls;
 mod columns;
 mod devices;
@@ -46,6 +47,7 @@ pub use scratch::Scratch;
 pub use vault::Vault;
 
 pub(crate) use audit::AuditEntry;
+pub(crate) use bans::BanRow;
 pub(crate) use calls::{CallRow, CallStep, NewCall};
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
