@@ -100,6 +100,8 @@ impl FocusTask {
                 () = until(linger) => break,
             }
         }
+        self.focus.close_records();
+        self.drain_focus();
         for thread in &self.media {
             // A thread that has ended already needs no telling.
             let _ = thread.send(Input::Stop);

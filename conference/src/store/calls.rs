@@ -196,7 +196,16 @@ impl Store {
     /// Appends a step and brings the call up to it. A call that has ended stays as it ended.
     pub(crate) async fn record_call_step(&self, step: &CallStep<'_>) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        Self::insert_call_event(&mut transaction, step).await?;
+        Self::write_call_step(&mut transaction, step).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// The same within a transaction.
+    pub(super) async fn write_call_step(
+        connection: &mut Connection,
+        step: &CallStep<'_>,
+    ) -> Result<(), StoreError> {
+        Self::insert_call_event(connection, step).await?;
         sqlx::query(
             "UPDATE calls SET state = $1, cause = $2, sip_code = coalesce($3, sip_code), detail = $4, \
              updated_at = $5, \
@@ -212,9 +221,8 @@ impl Store {
         .bind(millis(step.at))
         .bind(i64::from(step.state.is_final()))
         .bind(step.call.as_str())
-        .execute(&mut *transaction)
+        .execute(connection)
         .await?;
-        transaction.commit().await?;
         Ok(())
     }
 

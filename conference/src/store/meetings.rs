@@ -5,7 +5,7 @@ use super::{Connection, Store, StoreError};
 use crate::ids::{MeetingId, TenantId, UserId};
 use crate::live::settings::MeetingSettings;
 use crate::store::Row;
-use crate::vocabulary::{LegKind, MeetingKind, MeetingState, Role, UnixMillis};
+use crate::vocabulary::{MeetingKind, MeetingState, Role, UnixMillis};
 use sqlx::Row as _;
 
 /// One row of `meetings`.
@@ -159,6 +159,18 @@ impl Store {
         state: MeetingState,
         at: UnixMillis,
     ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        Self::write_meeting_state(&mut transaction, meeting, state, at).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// The same within a transaction.
+    pub(super) async fn write_meeting_state(
+        connection: &mut Connection,
+        meeting: &MeetingId,
+        state: MeetingState,
+        at: UnixMillis,
+    ) -> Result<(), StoreError> {
         let word = word(&state);
         sqlx::query(
             "UPDATE meetings SET state = $1, updated_at = $2, \
@@ -168,29 +180,7 @@ impl Store {
         .bind(word)
         .bind(millis(at))
         .bind(meeting.as_str())
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// Somebody came or went: one line of the attendance record.
-    pub(crate) async fn insert_attendance(
-        &self,
-        meeting: &MeetingId,
-        person: &str,
-        what: &'static str,
-        leg_kind: Option<LegKind>,
-        at: UnixMillis,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO attendance (meeting_id, person_id, at, what, leg_kind) VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(meeting.as_str())
-        .bind(person)
-        .bind(millis(at))
-        .bind(what)
-        .bind(leg_kind.map(|kind| word(&kind)))
-        .execute(&self.pool)
+        .execute(connection)
         .await?;
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 const ALL: &[(i64, &str, &str)] = &[
     (1, "first slice", include_str!("../../migrations/0001_first_slice.sql")),
     (2, "foundation", include_str!("../../migrations/0002_foundation.sql")),
+    (10, "records", include_str!("../../migrations/0010_records.sql")),
 ];
 
 /// The migrations in the words of one database.

@@ -9,7 +9,9 @@
 //! media path waits for this module: what the running meetings report arrives through [`records::RecordWriter`].
 
 mod audit;
+mod attendance;
 mod calls;
+mod cdrs;
 mod columns;
 mod devices;
 mod error;
@@ -39,8 +41,10 @@ pub use error::StoreError;
 pub use scratch::Scratch;
 pub use vault::Vault;
 
-pub(crate) use audit::AuditEntry;
+pub(crate) use attendance::{AttendanceRow, InstanceRow};
+pub(crate) use audit::{AuditEntry, AuditFilter, AuditRow};
 pub(crate) use calls::{CallRow, CallStep, NewCall};
+pub(crate) use cdrs::CdrFilter;
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
 pub(crate) use meetings::MeetingRow;

@@ -36,7 +36,7 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let store = Self::connect(url).await?;
         store.prepare().await?;
-        store.close_calls_in_flight().await?;
+        store.close_what_a_crash_left().await?;
         Ok(store)
     }
 
@@ -103,19 +103,6 @@ impl Store {
             }
             Err(error) => Err(StoreError::Migration(error)),
         }
-    }
-
-    /// A call is made at most once: after a crash it is neither dialled again nor left open for ever. Whatever
-    /// was in flight when the process ended lost its media and its dialog with it, so one statement says so. The
-    /// trail in `call_events` ends where the process did; the call row carries the verdict.
-    async fn close_calls_in_flight(&self) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE calls SET state = 'ended', cause = 'lost', detail = 'the gateway was restarted', \
-             ended_at = updated_at WHERE state NOT IN ('ended', 'failed', 'refused', 'cancelled')",
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
     }
 }
 

@@ -164,6 +164,7 @@ async fn d35_records_become_the_trail_and_the_state_of_a_call() {
     );
     let joined = Record::PersonJoined {
         meeting: meeting.clone(),
+        instance: None,
         person: "p1".into(),
         user: None,
         display_name: "Kim".to_owned(),
@@ -173,7 +174,8 @@ async fn d35_records_become_the_trail_and_the_state_of_a_call() {
         at: UnixMillis(1),
     };
     writer.write(&joined).await.unwrap();
-    writer.write(&Record::PersonLeft { meeting, person: "p1".into(), at: UnixMillis(2) }).await.unwrap();
+    let left = Record::PersonLeft { meeting, instance: None, person: "p1".into(), at: UnixMillis(2) };
+    writer.write(&left).await.unwrap();
     let error =
         sqlx::query("UPDATE call_events SET state = 'joined'").execute(&bench.store.pool).await.unwrap_err();
     assert!(error.to_string().contains("append only"), "{error}");

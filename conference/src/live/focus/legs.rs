@@ -3,6 +3,7 @@
 use super::{At, Effect, Focus, Timer};
 use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::Input;
+use crate::live::leg_record::LegRecord;
 use crate::live::participant::PersonSpec;
 use crate::live::plan::{Standing, plan};
 use crate::vocabulary::{Cause, LegKind};
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use media::sdp::{Direction, LocalDescription, Negotiated};
 use media::worker::{Command as MediaCommand, LegId, LegPlan, RoomId};
 use rand_chacha::rand_core::Rng;
-use sip_core::ua::{Command as SipCommand, SessionId};
+use sip_core::ua::{Command as SipCommand, SessionId, TrunkId};
 use std::net::{IpAddr, SocketAddr};
 
 /// One leg.
@@ -28,6 +29,8 @@ pub(super) struct Leg {
     pub(super) plan: LegPlan,
     /// The level last reported, in -dBov.
     pub(super) level: u8,
+    /// What will be written down of it, once it has begun.
+    pub(super) record: Option<Box<LegRecord>>,
 }
 
 /// What a leg is made of.
@@ -46,6 +49,10 @@ pub(super) struct SipLeg {
     pub(super) call: Option<CallId>,
     /// Who calls in, until admitted.
     pub(super) caller: Option<Entrant>,
+    /// The Call-ID of a call that came in.
+    pub(super) call_id: Option<String>,
+    /// The trunk it came in by.
+    pub(super) trunk: Option<TrunkId>,
     /// A port was asked for.
     pub(super) port_asked: bool,
     /// Our side of the session description, once the port is bound. The media worker knows the leg from then on.
@@ -87,6 +94,7 @@ impl Leg {
             held: false,
             plan: LegPlan::default(),
             level: 127,
+            record: None,
         }
     }
 
@@ -128,6 +136,7 @@ impl Focus {
     pub(super) fn port_result(&mut self, at: At, leg: LegId, result: Result<SocketAddr, String>) {
         // RFC 8866 section 5.2 asks for a unique session id; 31 bits are what every phone can read.
         let session_id = self.rng.next_u64() >> 33;
+        self.leg_began(at, leg);
         let codecs = self.config.codecs.clone();
         let Some(room) = self.legs.get(&leg).map(|leg| leg.room) else { return };
         let Some(sip) = self.sip_leg_mut(leg).filter(|sip| sip.port_asked && sip.local.is_none()) else {
@@ -158,6 +167,9 @@ impl Focus {
     pub(super) fn set_remote(&mut self, leg: LegId, negotiated: Negotiated) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         entry.held = is_hold(negotiated.direction);
+        if let Some(record) = &mut entry.record {
+            record.codec = Some(format!("{:?}", negotiated.codec).to_lowercase());
+        }
         let (room, meeting, person) = (entry.room, entry.meeting.clone(), entry.person.clone());
         let admitted = entry.admitted;
         let symmetric_from = entry.sip().filter(|sip| sip.symmetric).and_then(|sip| sip.signalled_from);
@@ -186,10 +198,12 @@ impl Focus {
         if let Some(old) = replaced {
             self.end_leg(at, old, Cause::HungUp);
         }
+        self.leg_began(at, leg);
         if !was_present {
             self.person_joined(at, &id, &person, kind);
             self.settle(at, &id);
         }
+        self.leg_joined(at, leg);
     }
 
     /// Brings the mixer's plan for one person up to date.
@@ -230,6 +244,7 @@ impl Focus {
 
     /// Ends a leg from our side, whatever it is and however far it has come.
     pub(super) fn end_leg(&mut self, at: At, leg: LegId, cause: Cause) {
+        self.leg_ends_for(leg, cause);
         let Some(entry) = self.legs.get(&leg) else { return };
         let Some(sip) = entry.sip() else { return self.drop_leg(at, leg) };
         if let Some(call) = sip.call.clone() {
@@ -246,7 +261,8 @@ impl Focus {
 
     /// Gives everything of a leg back. The SIP session, if any, has been dealt with before.
     pub(super) fn drop_leg(&mut self, at: At, leg: LegId) {
-        let Some(entry) = self.legs.remove(&leg) else { return };
+        let Some(mut entry) = self.legs.remove(&leg) else { return };
+        let record = entry.record.take();
         self.timers.disarm(&Timer::Connect(leg));
         let mut known_to_worker = true;
         let mut port_asked = false;
@@ -263,6 +279,7 @@ impl Focus {
         if port_asked {
             self.effect(Effect::ClosePort { leg });
         }
+        self.leg_over(at, leg, record, known_to_worker);
         self.leg_left(at, leg, &entry);
     }
 

@@ -20,7 +20,8 @@ impl Focus {
             Event::WebrtcClosed { leg } => self.browser_gone(at, leg),
             Event::VideoSlots { leg, slots } => self.video_slots(at, leg, slots),
             // Keys that mean nothing stay with whoever pressed them.
-            Event::Digit { .. } | Event::MediaStarted { .. } | Event::Statistics { .. } => {}
+            Event::Digit { .. } | Event::MediaStarted { .. } => {}
+            Event::Statistics { leg, stats, is_final } => self.leg_statistics(leg, &stats, is_final),
         }
     }
 

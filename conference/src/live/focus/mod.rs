@@ -15,6 +15,8 @@ mod api;
 mod commands;
 mod dial;
 mod incoming;
+mod instances;
+mod leg_records;
 mod legs;
 mod life;
 mod media_events;
@@ -25,9 +27,10 @@ pub use api::*;
 
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::CallTimer;
+use crate::live::leg_record::LegRecord;
 use crate::live::meeting::Meeting;
 use crate::live::timers::Timers;
-use crate::vocabulary::{Role, UnixMillis};
+use crate::vocabulary::{Cause, Role, UnixMillis};
 use legs::Leg;
 use media::worker::{LegId, RoomId};
 use rand_chacha::ChaCha12Rng;
@@ -54,6 +57,8 @@ enum Timer {
     Empty(MeetingId),
     /// The last Host has left long ago: the meeting ends.
     NoHost(MeetingId),
+    /// The mixer has said all it will say of a leg that is gone.
+    Statistics(LegId),
 }
 
 /// Who a registered device belongs to.
@@ -79,6 +84,8 @@ pub struct Focus {
     trunks: BTreeMap<TrunkId, TenantId>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
+    /// Records of legs that are gone, until the mixer's last word on them.
+    leg_records: BTreeMap<LegId, Box<LegRecord>>,
     /// The calls that are not over.
     calls: BTreeMap<CallId, MeetingId>,
     timers: Timers<Timer>,
@@ -104,6 +111,7 @@ impl Focus {
             trunks: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            leg_records: BTreeMap::new(),
             calls: BTreeMap::new(),
             timers: Timers::default(),
             outbox: VecDeque::new(),
@@ -184,14 +192,19 @@ impl Focus {
             sessions: self.sessions.len(),
             calls: self.calls.len(),
             present: self.meetings.values().map(Meeting::present).sum(),
-            timers: self.timers.len(),
+            // Records that wait for the mixer's last word are no business of a meeting.
+            timers: self.timers.len().saturating_sub(self.leg_records.len()),
         }
     }
 
     fn fire(&mut self, at: At, timer: Timer) {
         match timer {
             Timer::Call(call, timer) => self.drive_call(at, &call, crate::live::call::Input::Timer(timer)),
-            Timer::Connect(leg) => self.drop_leg(at, leg),
+            Timer::Connect(leg) => {
+                self.leg_ends_for(leg, Cause::MediaFailed);
+                self.drop_leg(at, leg);
+            }
+            Timer::Statistics(leg) => self.close_leg_record(leg),
             Timer::Empty(meeting) | Timer::NoHost(meeting) => self.end_meeting(at, &meeting),
         }
     }

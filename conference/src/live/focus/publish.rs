@@ -48,6 +48,7 @@ impl Focus {
             sip_call_id: call.sip_call_id(),
         };
         self.effect(Effect::Record(record));
+        self.leg_record_of_call(at, meeting, id, state);
         self.publish(at, meeting, call_kind(state), data);
     }
 
