@@ -1,6 +1,6 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
-use crate::routes::{calls, events, health, join, login, meetings, people, resolve, users, webrtc};
+use crate::routes::{calls, events, health, join, login, meetings, people, records, resolve, users, webrtc};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -20,6 +20,8 @@ use utoipa::{Modify, OpenApi};
         people::list, people::add, people::change, people::remove, people::mute, people::unmute,
         calls::place, calls::check, calls::list, calls::show, calls::end, calls::retry,
         join::preview, join::join, webrtc::offer, events::events,
+        records::instances, records::attendance, records::attendance_table, records::attendees, records::cdrs,
+        records::cdr_table, records::audit, records::retention, records::set_retention, records::erase,
         health::alive, health::ready, health::openapi,
     ),
     modifiers(&Tokens, &Names),
@@ -46,7 +48,8 @@ struct Names;
 impl Modify for Names {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         for item in openapi.paths.paths.values_mut() {
-            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+            let operations =
+                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 let tag = operation.tags.as_ref().and_then(|tags| tags.first());
                 if let (Some(tag), Some(name)) = (tag, &operation.operation_id) {

@@ -7,6 +7,7 @@ pub(crate) mod join;
 pub(crate) mod login;
 pub(crate) mod meetings;
 pub(crate) mod people;
+pub(crate) mod records;
 pub(crate) mod resolve;
 pub(crate) mod users;
 pub(crate) mod webrtc;
@@ -38,6 +39,15 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/meetings/{meeting}/people/{person}/unmute", post(people::unmute))
         .route("/v1/meetings/{meeting}/calls", get(calls::list).post(calls::place))
         .route("/v1/meetings/{meeting}/calls/check", post(calls::check))
+        .route("/v1/meetings/{meeting}/instances", get(records::instances))
+        .route("/v1/meetings/{meeting}/attendance", get(records::attendance))
+        .route("/v1/meetings/{meeting}/attendance.csv", get(records::attendance_table))
+        .route("/v1/meetings/{meeting}/attendees.csv", get(records::attendees))
+        .route("/v1/cdrs", get(records::cdrs))
+        .route("/v1/cdrs.csv", get(records::cdr_table))
+        .route("/v1/audit", get(records::audit))
+        .route("/v1/retention", get(records::retention).put(records::set_retention))
+        .route("/v1/erasures", post(records::erase))
         .route("/v1/calls/{call}", get(calls::show).delete(calls::end))
         .route("/v1/calls/{call}/retry", post(calls::retry))
         .route("/v1/join/{token}", get(join::preview).post(join::join))

@@ -18,6 +18,7 @@ mod meetings;
 mod openapi;
 mod page;
 mod people;
+mod records;
 mod resolve;
 mod support;
 mod users;

@@ -1,8 +1,8 @@
 //! What leaves the running meetings for the event stream and for the database.
 
+use super::leg_record::{InstanceRecord, LegRecord};
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingState, Role, UnixMillis};
-use super::leg_record::{InstanceRecord, LegRecord};
 use serde::Serialize;
 use sip_core::ua::{AddressOfRecord, BindingInfo};
 

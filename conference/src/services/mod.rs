@@ -10,11 +10,15 @@
 //! | [`join`] | how somebody comes in, by link or as themselves |
 //! | [`calls`] | CALL: placing, previewing, cancelling, calling again |
 //! | [`events`], [`watch`] | what happens, in order, for everybody who may know |
+//! | [`records`], [`attendees`], [`retention`] | what is written down, as lists and tables, and for how long |
 //! | [`provision`] | what the running part is told at start |
 
 pub mod accounts;
 pub mod actor;
+mod attendance;
+pub mod attendees;
 pub mod calls;
+pub mod csv;
 mod error;
 pub mod events;
 mod input;
@@ -22,10 +26,14 @@ pub mod join;
 mod live;
 mod locks;
 pub mod meetings;
+pub mod page;
 pub mod people;
 pub mod provision;
 mod reach;
+pub mod record_views;
+pub mod records;
 pub mod resolve;
+pub mod retention;
 pub mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

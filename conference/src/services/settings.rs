@@ -1,5 +1,6 @@
 //! What a tenant has set, kept as JSON in its row: each subject has one section, every field has a default.
 
+use super::retention::RecordSettings;
 use super::{ServiceError, Services};
 use crate::ids::TenantId;
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,10 @@ use serde::{Deserialize, Serialize};
 /// The settings of one tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct TenantSettings {}
+pub struct TenantSettings {
+    /// How long records are kept.
+    pub records: RecordSettings,
+}
 
 impl Services {
     /// The settings of a tenant. What cannot be read counts as not set.

@@ -60,12 +60,30 @@ impl Store {
         record: &Record,
     ) -> Result<(), StoreError> {
         let line = match record {
-            Record::PersonJoined { meeting, instance, person, user, display_name, role, access, leg_kind, at } => {
+            Record::PersonJoined {
+                meeting,
+                instance,
+                person,
+                user,
+                display_name,
+                role,
+                access,
+                leg_kind,
+                at,
+            } => {
                 let who = (user.as_ref(), display_name, word(role), word(access), word(leg_kind));
                 (meeting, instance, person, "joined", Some(who), at)
             }
-            Record::PersonLeft { meeting, instance, person, at } => (meeting, instance, person, "left", None, at),
-            _ => return Ok(()),
+            Record::PersonLeft { meeting, instance, person, at } => {
+                (meeting, instance, person, "left", None, at)
+            }
+            Record::CallState { .. }
+            | Record::MeetingState { .. }
+            | Record::Instance(_)
+            | Record::LegUp(_)
+            | Record::LegOver(_)
+            | Record::Binding { .. }
+            | Record::BindingGone { .. } => return Ok(()),
         };
         let (meeting, instance, person, what, who, at) = line;
         sqlx::query(

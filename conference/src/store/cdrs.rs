@@ -153,7 +153,11 @@ impl Store {
     }
 
     /// A page of call records, newest first.
-    pub(crate) async fn cdrs(&self, tenant: &TenantId, filter: &CdrFilter) -> Result<Vec<LegRecord>, StoreError> {
+    pub(crate) async fn cdrs(
+        &self,
+        tenant: &TenantId,
+        filter: &CdrFilter,
+    ) -> Result<Vec<LegRecord>, StoreError> {
         let (after_at, after_id) = match &filter.after {
             Some((at, id)) => (*at, id.as_str()),
             None => (i64::MAX, ""),
@@ -185,7 +189,9 @@ impl Store {
     /// What a process that was killed left open is closed: calls, legs and meetings held ended when it was last known to be
     /// alive. Nothing of it is dialled again.
     pub(super) async fn close_what_a_crash_left(&self) -> Result<(), StoreError> {
-        let row = sqlx::query("SELECT coalesce(max(alive_at), 0) FROM record_writers").fetch_one(&self.pool).await?;
+        let row = sqlx::query("SELECT coalesce(max(alive_at), 0) FROM record_writers")
+            .fetch_one(&self.pool)
+            .await?;
         let alive: i64 = row.try_get(0)?;
         let mut transaction = self.begin().await?;
         close_legs(&mut transaction, alive).await?;
@@ -206,7 +212,8 @@ impl Store {
 }
 
 async fn close_legs(connection: &mut Connection, alive: i64) -> Result<(), StoreError> {
-    let rows = sqlx::query("SELECT id, record, at FROM open_legs ORDER BY id").fetch_all(&mut *connection).await?;
+    let rows =
+        sqlx::query("SELECT id, record, at FROM open_legs ORDER BY id").fetch_all(&mut *connection).await?;
     for row in rows {
         let row = Columns(&row);
         match serde_json::from_str::<LegRecord>(&row.text("record")?) {
@@ -221,10 +228,11 @@ async fn close_legs(connection: &mut Connection, alive: i64) -> Result<(), Store
 
 /// A leg whose call is over already, though its own record had not been written, ended with its call.
 async fn close_leg(connection: &mut Connection, mut leg: LegRecord, alive: i64) -> Result<(), StoreError> {
-    let ended = sqlx::query("SELECT ended_at, cause, sip_code FROM calls WHERE id = $1 AND ended_at IS NOT NULL")
-        .bind(leg.call.as_ref().map(CallId::as_str))
-        .fetch_optional(&mut *connection)
-        .await?;
+    let ended =
+        sqlx::query("SELECT ended_at, cause, sip_code FROM calls WHERE id = $1 AND ended_at IS NOT NULL")
+            .bind(leg.call.as_ref().map(CallId::as_str))
+            .fetch_optional(&mut *connection)
+            .await?;
     (leg.ended_at, leg.cause) = match ended.as_ref().map(Columns) {
         Some(call) => {
             leg.sip_code = small(call.optional_integer("sip_code")?).or(leg.sip_code);

@@ -8,12 +8,13 @@
 //! values as parameters. Nothing here decides who may do what; that is the services' work. Neither the SIP nor the
 //! media path waits for this module: what the running meetings report arrives through [`records::RecordWriter`].
 
-mod audit;
 mod attendance;
+mod audit;
 mod calls;
 mod cdrs;
 mod columns;
 mod devices;
+mod erase;
 mod error;
 mod idempotency;
 mod meetings;
@@ -42,10 +43,12 @@ pub use scratch::Scratch;
 pub use vault::Vault;
 
 pub(crate) use attendance::{AttendanceRow, InstanceRow};
-pub(crate) use audit::{AuditEntry, AuditFilter, AuditRow};
+pub(crate) use audit::{AuditEntry, AuditFilter};
 pub(crate) use calls::{CallRow, CallStep, NewCall};
 pub(crate) use cdrs::CdrFilter;
+pub(crate) use columns::word as word_of;
 pub(crate) use devices::DeviceRow;
+pub(crate) use erase::Whom;
 pub(crate) use idempotency::StoredAnswer;
 pub(crate) use meetings::MeetingRow;
 pub(crate) use numbers::CallerIdRow;
@@ -114,5 +117,7 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+mod record_tests;
 #[cfg(test)]
 mod tests;

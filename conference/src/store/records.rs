@@ -77,6 +77,12 @@ impl RecordWriter {
         Ok(())
     }
 
+    /// As if the answer to the last `records` had not come.
+    #[cfg(test)]
+    pub(super) fn forget_last(&mut self, records: usize) {
+        self.position -= i64::try_from(records).unwrap_or(0);
+    }
+
     async fn id(&mut self) -> Result<i64, StoreError> {
         if let Some(id) = self.id {
             return Ok(id);

@@ -1,7 +1,7 @@
 //! Tenants.
 
 use super::columns::Columns;
-use super::{Store, StoreError};
+use super::{Connection, Store, StoreError};
 use crate::ids::TenantId;
 use crate::store::Row;
 
@@ -47,6 +47,28 @@ impl Store {
             .fetch_optional(&self.pool)
             .await?;
         Ok(row.map(|row| Columns(&row).text("settings")).transpose()?.unwrap_or_default())
+    }
+
+    /// Writes one section of what the tenant has set; the others stay as they are.
+    pub(crate) async fn set_tenant_section(
+        connection: &mut Connection,
+        id: &TenantId,
+        section: &str,
+        value: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let row = sqlx::query("SELECT settings FROM tenants WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_one(&mut *connection)
+            .await?;
+        let mut settings: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&Columns(&row).text("settings")?).unwrap_or_default();
+        settings.insert(section.to_owned(), value.clone());
+        sqlx::query("UPDATE tenants SET settings = $1 WHERE id = $2")
+            .bind(serde_json::Value::Object(settings).to_string())
+            .bind(id.as_str())
+            .execute(connection)
+            .await?;
+        Ok(())
     }
 
     /// Every tenant: for provisioning at start.

@@ -82,6 +82,35 @@ impl Store {
             .transpose()
     }
 
+    /// One user, also a disabled one.
+    pub(crate) async fn any_user(
+        &self,
+        tenant: &TenantId,
+        id: &UserId,
+    ) -> Result<Option<UserRow>, StoreError> {
+        sqlx::query(select_users!("u.tenant_id = $1 AND u.id = $2"))
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?
+            .map(|row| UserRow::read(&row))
+            .transpose()
+    }
+
+    /// The name of a user, also of a disabled one.
+    pub(crate) async fn user_name(
+        &self,
+        tenant: &TenantId,
+        id: &UserId,
+    ) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT display_name FROM users WHERE tenant_id = $1 AND id = $2")
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| Columns(&row).text("display_name")).transpose()
+    }
+
     /// The user behind a login. Logins are unique over all tenants: the login form asks for no tenant.
     pub(crate) async fn user_by_login(&self, login: &str) -> Result<Option<UserRow>, StoreError> {
         sqlx::query(select_users!("u.login = $1"))

@@ -27,7 +27,8 @@ impl Focus {
         let Some(mut record) = self.legs.get(&leg).filter(|leg| leg.record.is_none()).and_then(|leg| {
             let meeting = self.meetings.get(&leg.meeting)?;
             let caller = leg.sip().and_then(|sip| sip.caller.as_ref());
-            let spec = caller.map(|caller| &caller.spec).or_else(|| Some(&meeting.people.get(&leg.person)?.spec))?;
+            let spec =
+                caller.map(|caller| &caller.spec).or_else(|| Some(&meeting.people.get(&leg.person)?.spec))?;
             Some(LegRecord {
                 id,
                 tenant: meeting.spec.tenant.clone(),
@@ -42,7 +43,7 @@ impl Focus {
                 kind: leg.kind(),
                 direction: CallDirection::In,
                 acting_host: None,
-                from: caller.and_then(|caller| caller.number.clone()),
+                from: caller.map(|caller| caller.number.clone().unwrap_or_else(|| spec.display_name.clone())),
                 to: Some(meeting.spec.number.clone()),
                 device: None,
                 trunk: leg.sip().and_then(|sip| sip.trunk).map(|trunk| trunk.0),
@@ -70,7 +71,8 @@ impl Focus {
     /// What only a dial-out has. Trunk and Call-ID are those of the attempt in hand.
     fn describe_call(&self, record: &mut LegRecord) {
         let Some(call) = record.call.as_ref() else { return };
-        let Some(call) = self.meetings.get(&record.meeting).and_then(|meeting| meeting.calls.get(call)) else {
+        let Some(call) = self.meetings.get(&record.meeting).and_then(|meeting| meeting.calls.get(call))
+        else {
             return;
         };
         let spec = call.spec();
@@ -89,15 +91,27 @@ impl Focus {
     }
 
     /// A dial-out has entered a state.
-    pub(super) fn leg_record_of_call(&mut self, at: At, meeting: &MeetingId, call: &CallId, state: CallState) {
-        let Some(entry) = self.meetings.get(meeting).and_then(|meeting| meeting.calls.get(call)) else { return };
+    pub(super) fn leg_record_of_call(
+        &mut self,
+        at: At,
+        meeting: &MeetingId,
+        call: &CallId,
+        state: CallState,
+    ) {
+        let Some(entry) = self.meetings.get(meeting).and_then(|meeting| meeting.calls.get(call)) else {
+            return;
+        };
         let (leg, cause, sip_code) = (entry.leg(), entry.cause(), entry.sip_code());
         let Some(mut record) = self.legs.get_mut(&leg).and_then(|leg| leg.record.take()) else { return };
         match state {
             CallState::Ringing => first(&mut record.ringing_at, at.wall),
-            CallState::Answered | CallState::Confirming | CallState::Joined => first(&mut record.answered_at, at.wall),
+            CallState::Answered | CallState::Confirming | CallState::Joined => {
+                first(&mut record.answered_at, at.wall)
+            }
             CallState::Queued | CallState::Dialling => {}
-            CallState::Ended | CallState::Failed | CallState::Refused | CallState::Cancelled => record.cause = cause,
+            CallState::Ended | CallState::Failed | CallState::Refused | CallState::Cancelled => {
+                record.cause = cause
+            }
         }
         record.sip_code = sip_code.or(record.sip_code);
         self.describe_call(&mut record);
@@ -128,7 +142,8 @@ impl Focus {
     /// The leg is gone. What the mixer had of it may still come.
     pub(super) fn leg_over(&mut self, at: At, leg: LegId, record: Option<Box<LegRecord>>, has_media: bool) {
         let Some(mut record) = record else { return };
-        let person = self.meetings.get(&record.meeting).and_then(|meeting| meeting.people.get(&record.person));
+        let person =
+            self.meetings.get(&record.meeting).and_then(|meeting| meeting.people.get(&record.person));
         if let Some(person) = person {
             (record.role, record.access) = (person.spec.role, person.spec.access);
         }

@@ -5,5 +5,6 @@ pub(crate) mod harness;
 mod incoming;
 mod life;
 mod property;
+mod records;
 mod roles;
 mod whole_call;
