@@ -22,6 +22,7 @@ pub mod leg_record;
 pub mod meeting;
 pub mod number;
 pub mod participant;
+pub mod pin;
 pub mod plan;
 pub mod policy;
 pub mod refusal;

@@ -2,12 +2,14 @@
 
 use super::Services;
 use super::error::ServiceError;
+use super::pins;
 use crate::ids::{TenantId, UserId};
-use crate::live::focus::MeetingSpec;
-use crate::store::{DeviceRow, MeetingRow, RegistrationRow, TenantRow, TrunkRow};
+use crate::live::focus::{MeetingSpec, PersonSpec};
+use crate::store::{DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, TenantRow, TrunkRow, Vault};
 use crate::vocabulary::{MeetingState, UnixMillis};
 use sip_core::ua::{
-    AddressOfRecord, Credentials, DeviceAccount, StoredBinding, Trunk, TrunkId, TrunkRegistration,
+    AddressOfRecord, Credentials, DeviceAccount, Peer, StoredBinding, Transport, Trunk, TrunkId,
+    TrunkRegistration,
 };
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ const TRUNK_EXPIRES_SECONDS: u32 = 600;
 #[derive(Clone, Debug)]
 pub enum Provision {
     /// A meeting: for the focus.
-    Meeting(MeetingSpec),
+    Meeting(Box<MeetingSpec>),
     /// A device: its account for the user agent, its user for the focus.
     Device(Box<ProvisionedDevice>),
     /// A trunk: its peer for the user agent, its tenant for the focus.
@@ -52,8 +54,8 @@ pub struct ProvisionedDevice {
 }
 
 impl MeetingRow {
-    /// What the running part needs to know.
-    pub(crate) fn spec(&self) -> MeetingSpec {
+    /// What the running part needs to know, the PINs opened.
+    pub(crate) fn spec(&self, vault: &Vault) -> MeetingSpec {
         MeetingSpec {
             meeting: self.id.clone(),
             tenant: self.tenant.clone(),
@@ -64,6 +66,32 @@ impl MeetingRow {
             direct_join_role: self.direct_join_role,
             owner: self.owner.clone(),
             settings: self.settings.clone(),
+            form: self.form,
+            closed: self.state.is_closed(),
+            guest_pin: pins::opened(vault, self.guest_pin.as_deref()),
+            host_pin: pins::opened(vault, self.host_pin.as_deref()),
+        }
+    }
+}
+
+impl PersonRow {
+    /// What the running part needs to know, the PIN opened.
+    pub(crate) fn spec(&self, vault: &Vault) -> PersonSpec {
+        let number = match &self.identity {
+            Identity::Number(number) => Some(number.clone()),
+            Identity::User(_) | Identity::Mail(_) | Identity::Guest => None,
+        };
+        PersonSpec {
+            person: self.id.clone(),
+            user: self.user().cloned(),
+            display_name: self.display_name.clone(),
+            role: self.role,
+            access: self.access,
+            pin: pins::opened(vault, self.pin.as_deref()),
+            number,
+            invited_as: self.invited_role,
+            invited_at: self.invited_at.unwrap_or_default(),
+            may_speak: self.may_speak,
         }
     }
 }
@@ -115,7 +143,7 @@ impl Services {
             if matches!(meeting.state, MeetingState::Started | MeetingState::Active) {
                 self.store.set_meeting_state(&meeting.id, MeetingState::Ended, self.now()).await?;
             }
-            self.live.provision(Provision::Meeting(meeting.spec())).await;
+            self.live.provision(Provision::Meeting(Box::new(meeting.spec(&self.vault)))).await;
             for person in self.store.people(&tenant.id, &meeting.id).await? {
                 if person.removed_at.is_none() {
                     self.put_live_person(&person).await;
@@ -141,14 +169,13 @@ impl Services {
             password: password.to_owned(),
         });
         let aor_user = row.auth_user.clone().filter(|_| row.register);
+        let peer: Peer = row.peer.parse().map_err(|_| wrong("peer"))?;
         Ok(Trunk {
-            id: TrunkId(row.id),
-            peer: row.peer.parse().map_err(|_| wrong("peer"))?,
-            host: row.host.clone(),
             sources,
             credentials,
             registration: aor_user
                 .map(|aor_user| TrunkRegistration { aor_user, expires: TRUNK_EXPIRES_SECONDS }),
+            ..Trunk::new(TrunkId(row.id), peer, row.host.clone())
         })
     }
 }
@@ -172,6 +199,10 @@ fn stored_binding(row: &RegistrationRow, now: UnixMillis) -> Option<StoredBindin
         device: AddressOfRecord { user: user.to_owned(), domain: domain.to_owned() },
         contact: row.contact.clone(),
         source: row.source.parse().ok()?,
+        transport: Transport::Udp,
+        instance: None,
+        reg_id: None,
+        path: Vec::new(),
         user_agent: row.user_agent.clone(),
         call_id: row.call_id.clone(),
         cseq: row.cseq,

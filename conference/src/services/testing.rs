@@ -155,13 +155,11 @@ impl FakeState {
             id: spec.person.clone(),
             user: spec.user.clone(),
             display_name: spec.display_name.clone(),
-            number: None,
             role: spec.role,
             access: spec.access,
             present,
             leg_kind: present.then_some(LegKind::Webrtc),
-            muted_by_host: false,
-            muted_by_self: false,
+            ..PersonView::default()
         });
     }
 
@@ -258,6 +256,11 @@ impl Live for FakeLive {
             contact: format!("sip:{}@127.0.0.1:5090", aor.user),
             device: aor,
             source: ([127, 0, 0, 1], 5090).into(),
+            transport: sip_core::ua::Transport::Udp,
+            reachable: true,
+            instance: None,
+            reg_id: None,
+            path: Vec::new(),
             user_agent: "test phone".to_owned(),
             call_id: "1".to_owned(),
             cseq: 1,

@@ -40,11 +40,13 @@ impl Focus {
         let Some(instance) = meeting.instance.as_mut() else { return };
         match state {
             MeetingState::Active if instance.active_at.is_none() => instance.active_at = Some(at.wall),
-            MeetingState::Ended => instance.ended_at = Some(at.wall),
-            MeetingState::Scheduled | MeetingState::Started | MeetingState::Active => return,
+            MeetingState::Ended | MeetingState::Complete | MeetingState::Cancelled => {
+                instance.ended_at = Some(at.wall);
+            }
+            MeetingState::Draft | MeetingState::Scheduled | MeetingState::Started | MeetingState::Active => return,
         }
         let record = Record::Instance(Box::new(instance.clone()));
-        if state == MeetingState::Ended {
+        if instance.ended_at.is_some() {
             meeting.instance = None;
         }
         self.effect(Effect::Record(record));

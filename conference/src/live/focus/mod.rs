@@ -14,6 +14,7 @@
 mod api;
 mod commands;
 mod dial;
+mod drain;
 mod incoming;
 mod instances;
 mod leg_records;
@@ -95,6 +96,7 @@ pub struct Focus {
     next_session: u64,
     /// After [`Command::Shutdown`] nothing new is taken.
     closing: bool,
+    draining: bool,
 }
 
 impl Focus {
@@ -119,6 +121,7 @@ impl Focus {
             next_room: 1,
             next_session: 1,
             closing: false,
+            draining: false,
         }
     }
 
