@@ -29,6 +29,7 @@
 mod auth;
 mod frame;
 mod guard;
+mod http_metrics;
 mod json;
 mod openapi;
 mod page;
@@ -40,6 +41,7 @@ pub use openapi::document;
 
 use conference::services::Services;
 use guard::LoginGuard;
+use http_metrics::HttpMetrics;
 use presence::Presence;
 use std::sync::Arc;
 
@@ -52,6 +54,7 @@ struct AppState {
     services: Arc<Services>,
     guard: Arc<LoginGuard>,
     presence: Presence,
+    metrics: Arc<HttpMetrics>,
 }
 
 /// The whole HTTP side: `/v1`, health checks, and the page for everything else.
@@ -62,6 +65,7 @@ pub fn router(services: Arc<Services>) -> axum::Router {
     let state = AppState {
         presence: Presence::new(Arc::clone(&services)),
         guard: Arc::new(LoginGuard::default()),
+        metrics: Arc::default(),
         services,
     };
     routes::router()

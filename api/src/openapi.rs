@@ -1,6 +1,8 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
-use crate::routes::{calls, events, health, join, login, meetings, people, records, resolve, users, webrtc};
+use crate::routes::{
+    calls, events, health, join, login, meetings, metrics, people, records, resolve, users, webrtc,
+};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -22,7 +24,7 @@ use utoipa::{Modify, OpenApi};
         join::preview, join::join, webrtc::offer, events::events,
         records::instances, records::attendance, records::attendance_table, records::attendees, records::cdrs,
         records::cdr_table, records::audit, records::retention, records::set_retention, records::erase,
-        health::alive, health::ready, health::openapi,
+        metrics::metrics, health::alive, health::ready, health::openapi,
     ),
     modifiers(&Tokens, &Names),
     security(("bearer" = []), ("cookie" = []))

@@ -2,7 +2,9 @@
 
 use crate::edge;
 use crate::media_thread::{Input, MediaHandle};
+use crate::metrics::{Metrics, Now};
 use crate::ports::RtpPorts;
+use crate::story;
 use conference::ids::MeetingId;
 use conference::live::event::Record;
 use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, Reply};
@@ -12,6 +14,7 @@ use media::worker::{self, LegId, RoomId};
 use sip_core::ua::{self, AddressOfRecord, BindingInfo, Datagram, UserAgent};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
@@ -36,6 +39,8 @@ pub(crate) enum Request {
     Bindings(AddressOfRecord, oneshot::Sender<Vec<BindingInfo>>),
     /// A device or trunk was added, changed or removed.
     UserAgent(ua::Command),
+    /// What is so at this moment, for the metrics.
+    Metrics(oneshot::Sender<Now>),
     /// Everything in the database is known: read SIP from now on.
     Listen,
     /// How many legs there are.
@@ -58,6 +63,8 @@ pub(crate) struct FocusTask {
     pub(crate) ports: RtpPorts,
     /// Public events go here.
     pub(crate) events: EventHub,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
     /// Records go here, in order.
     pub(crate) records: mpsc::Sender<Record>,
     /// Requests from API and start-up.
@@ -164,8 +171,20 @@ impl FocusTask {
                 let _ = answer.send(self.focus.counts().legs);
             }
             Request::UserAgent(command) => self.user_agent.handle_command(now, command),
+            Request::Metrics(answer) => {
+                let _ = answer.send(self.now());
+            }
             Request::Listen => self.listening = true,
             Request::Shutdown(_) => {}
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            meetings: self.focus.counts(),
+            signalling: self.user_agent.counts(),
+            records_waiting: self.records.max_capacity().saturating_sub(self.records.capacity()),
+            media_events_waiting: self.media_events.len(),
         }
     }
 
@@ -204,6 +223,7 @@ impl FocusTask {
                 ua::Output::Connect(_) | ua::Output::Resolve(_) => {}
                 ua::Output::Event(event) => {
                     idle = false;
+                    self.metrics.signalling(&event);
                     self.focus.handle_sip(Instant::now(), edge::wall(), event);
                 }
                 ua::Output::Timeout(deadline) => return (deadline, idle),
@@ -220,7 +240,10 @@ impl FocusTask {
             Effect::AttachPeer { leg, room } => self.attach_peer(leg, room),
             Effect::Publish(event) => drop(self.events.publish(event)),
             Effect::Record(record) => {
+                self.metrics.record(&record);
+                story::tell(&record);
                 if self.records.try_send(record).is_err() {
+                    self.metrics.record_lost();
                     tracing::error!("the database is too far behind: a record is lost");
                 }
             }

@@ -12,10 +12,12 @@ mod limits;
 mod live;
 pub mod logging;
 mod media_thread;
+mod metrics;
 mod ports;
 mod recorder;
 mod sockets;
 mod start;
+mod story;
 
 pub use error::StartError;
 pub use start::run;

@@ -8,6 +8,7 @@ use crate::http_server::{self, Reloader, Security};
 use crate::limits;
 use crate::live::LiveHandle;
 use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
+use crate::metrics::Metrics;
 use crate::ports::RtpPorts;
 use crate::recorder;
 use crate::sockets::Sockets;
@@ -87,6 +88,7 @@ async fn reread(certificate: Option<&Reloader>) {
     if let Ok(now) = NotifyState::monotonic_usec_now() {
         tell_system(&[NotifyState::Reloading, now]);
     }
+    crate::logging::reread();
     match certificate {
         None => tracing::info!("asked to reload: there is no certificate file to read again"),
         Some(certificate) => match certificate.reload().await {
@@ -184,13 +186,14 @@ impl Gateway {
         let store = data.store.clone();
         let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS);
         let (ended, media_ended) = mpsc::unbounded_channel();
-        let (handles, media) = start_media(config, sockets.webrtc, &media_sender, &ended)?;
+        let metrics = Arc::<Metrics>::default();
+        let (handles, media) = start_media(config, sockets.webrtc, &media_sender, &ended, &metrics)?;
         let (request_sender, requests) = mpsc::channel(REQUESTS);
         let (records, record_queue) = mpsc::channel(RECORDS);
         let recorder = tokio::spawn(recorder::run(RecordWriter::new(store.clone()), record_queue));
         let told = |handle: &MediaHandle| SocketAddr::new(config.webrtc_advertised(), handle.webrtc.port());
         let webrtc = handles.iter().map(told).collect();
-        let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256);
+        let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256, Arc::clone(&metrics));
         let task = FocusTask {
             focus: Focus::new(FocusConfig::default(), edge::seed()?),
             user_agent: UserAgent::new(user_agent_config(config), edge::seed()?),
@@ -198,6 +201,7 @@ impl Gateway {
             media: handles,
             ports: RtpPorts::new(config.rtp_address(), config.rtp_advertised(), config.media.rtp_ports),
             events: events.clone(),
+            metrics,
             records,
             requests,
             media_events,
@@ -283,6 +287,7 @@ fn start_media(
     sockets: Vec<UdpSocket>,
     events: &mpsc::Sender<media::worker::Event>,
     ended: &mpsc::UnboundedSender<usize>,
+    metrics: &Metrics,
 ) -> Result<(Vec<MediaHandle>, Vec<JoinHandle<()>>), StartError> {
     let (mut handles, mut threads) = (Vec::new(), Vec::new());
     for (index, webrtc) in sockets.into_iter().enumerate() {
@@ -292,6 +297,7 @@ fn start_media(
             core: config.media.cores.get(index).copied(),
             worker: WorkerConfig::default(),
             seed: edge::seed()?,
+            metrics: metrics.thread(),
         };
         let (handle, join) = media_thread::start(thread, events.clone(), ended.clone())?;
         handles.push(handle);
@@ -339,6 +345,7 @@ async fn services(
         config: ServicesConfig {
             base_url: config.base_url(),
             ring_timeout: config.ring_timeout(),
+            metrics_from: config.api.metrics_from.iter().filter_map(|network| network.parse().ok()).collect(),
             ..ServicesConfig::default()
         },
     };

@@ -16,6 +16,7 @@
 //! | [`api`] | the REST and event client |
 //! | [`gateway`] | starts and stops the program under test |
 //! | [`sipp`], [`baresip`], [`browser`] | foreign peers |
+//! | [`postgres`] | a private PostgreSQL |
 //! | [`report`] | tables |
 //! | [`stage`], [`delay`] | a whole house to test in, and mouth-to-ear measurement |
 //! | [`demo`] | the guided demonstration |
@@ -44,6 +45,7 @@ pub mod g711;
 pub mod gateway;
 pub mod participant;
 pub mod phone;
+pub mod postgres;
 pub mod report;
 pub mod rtp_leg;
 pub mod shared;

@@ -6,6 +6,7 @@ pub(crate) mod health;
 pub(crate) mod join;
 pub(crate) mod login;
 pub(crate) mod meetings;
+pub(crate) mod metrics;
 pub(crate) mod people;
 pub(crate) mod records;
 pub(crate) mod resolve;
@@ -21,6 +22,7 @@ pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/v1/openapi.json", get(health::openapi))
         .route("/v1/login", post(login::login))
         .route("/v1/logout", post(login::logout))

@@ -27,6 +27,11 @@ pub trait Live: Send + Sync + 'static {
     /// The bindings of a device; empty when it is not registered.
     async fn bindings(&self, aor: AddressOfRecord) -> Vec<BindingInfo>;
 
+    /// What it counts, in the Prometheus text format.
+    async fn metrics(&self) -> String {
+        String::new()
+    }
+
     /// Tells the running part of something that is new or has changed.
     async fn provision(&self, change: Provision);
 }

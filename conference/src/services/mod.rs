@@ -58,6 +58,8 @@ use crate::store::seed::TrunkPasswords;
 use crate::store::{Store, Vault};
 use crate::vocabulary::UnixMillis;
 use locks::MeetingLocks;
+use sip_core::ua::IpNetwork;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,6 +76,8 @@ pub struct ServicesConfig {
     pub participant_lifetime: Duration,
     /// How many calls one Host may place within a minute.
     pub calls_per_minute: u32,
+    /// Networks beside this machine itself from which `/metrics` may be read.
+    pub metrics_from: Vec<IpNetwork>,
     /// Countries beyond the tenant's own that may be called, as ISO 3166 codes.
     pub dial_countries: Vec<String>,
 }
@@ -86,6 +90,7 @@ impl Default for ServicesConfig {
             login_lifetime: Duration::from_secs(12 * 3600),
             participant_lifetime: Duration::from_secs(12 * 3600),
             calls_per_minute: 200,
+            metrics_from: Vec::new(),
             dial_countries: Vec::new(),
         }
     }
@@ -167,6 +172,11 @@ impl Services {
     /// A random request or row identifier.
     pub fn random_id(&self, prefix: char) -> String {
         random_id(self.entropy.as_ref(), prefix)
+    }
+
+    /// Whether the numbers of this process may be read from this address.
+    pub fn may_read_metrics(&self, address: IpAddr) -> bool {
+        address.is_loopback() || self.config.metrics_from.iter().any(|network| network.contains(address))
     }
 
     fn publish(&self, event: PublicEvent) {

@@ -43,7 +43,9 @@ impl Focus {
             MeetingState::Ended | MeetingState::Complete | MeetingState::Cancelled => {
                 instance.ended_at = Some(at.wall);
             }
-            MeetingState::Draft | MeetingState::Scheduled | MeetingState::Started | MeetingState::Active => return,
+            MeetingState::Draft | MeetingState::Scheduled | MeetingState::Started | MeetingState::Active => {
+                return;
+            }
         }
         let record = Record::Instance(Box::new(instance.clone()));
         if instance.ended_at.is_some() {

@@ -190,6 +190,8 @@ impl Services {
             self.publish_refused(call);
             return Ok(false);
         };
+        // From the request to the call: later lines name the call and its Call-ID.
+        tracing::info!(call.id = %call.row.id, meeting.id = %call.row.meeting, sip.call_id = call.row.sip_call_id, "dialling");
         let Err(refusal) = self.live.command(Command::Dial(Box::new(spec))).await else { return Ok(false) };
         self.refuse(call, &refusal).await?;
         Ok(true)
