@@ -1,7 +1,8 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
 use crate::routes::{
-    calls, events, health, join, login, meetings, metrics, people, records, resolve, users, webrtc,
+    calls, events, health, invitations, join, login, meetings, metrics, people, profile, records, resolve,
+    trunks, users, webhooks, webrtc,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -24,7 +25,13 @@ use utoipa::{Modify, OpenApi};
         join::preview, join::join, webrtc::offer, events::events,
         records::instances, records::attendance, records::attendance_table, records::attendees, records::cdrs,
         records::cdr_table, records::audit, records::retention, records::set_retention, records::erase,
-        metrics::metrics, health::alive, health::ready, health::openapi,
+        metrics::metrics,
+        trunks::list, trunks::create, trunks::show, trunks::change, trunks::remove, trunks::status, trunks::probe,
+        health::alive, health::ready, health::openapi,
+        profile::show, profile::change, profile::set_address,
+        invitations::send, invitations::resend, invitations::show, invitations::answer,
+        webhooks::list, webhooks::create, webhooks::show, webhooks::change, webhooks::delete, webhooks::test,
+        webhooks::deliveries, webhooks::outbox, webhooks::retry,
     ),
     modifiers(&Tokens, &Names),
     security(("bearer" = []), ("cookie" = []))
@@ -51,7 +58,7 @@ impl Modify for Names {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         for item in openapi.paths.paths.values_mut() {
             let operations =
-                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+                [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 let tag = operation.tags.as_ref().and_then(|tags| tags.first());
                 if let (Some(tag), Some(name)) = (tag, &operation.operation_id) {

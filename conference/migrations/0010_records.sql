@@ -16,7 +16,9 @@ CREATE TABLE meeting_instances (
     started_at INTEGER NOT NULL,
     active_at  INTEGER,
     ended_at   INTEGER,
-    peak       INTEGER NOT NULL DEFAULT 0
+    peak       INTEGER NOT NULL DEFAULT 0,
+    -- Its end was found at the next start: the process had died.
+    lost       INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX meeting_instances_by_meeting ON meeting_instances (meeting_id, started_at);
 CREATE INDEX meeting_instances_open ON meeting_instances (started_at) WHERE ended_at IS NULL;
@@ -80,11 +82,8 @@ ALTER TABLE attendance ADD COLUMN access TEXT;
 CREATE INDEX attendance_by_instance ON attendance (instance_id, id);
 
 -- Lists in pages, newest first.
-CREATE INDEX meetings_by_time ON meetings (tenant_id, created_at, id);
-CREATE INDEX meetings_of_owner_by_time ON meetings (tenant_id, owner_id, created_at, id);
-CREATE INDEX people_of_user ON people (user_id, meeting_id) WHERE user_id IS NOT NULL;
 CREATE INDEX people_of_meeting ON people (meeting_id, created_at, position);
 CREATE INDEX users_by_name ON users (tenant_id, display_name, id);
 CREATE INDEX numbers_by_user ON numbers (user_id);
-CREATE INDEX calls_by_time ON calls (tenant_id, created_at);
-CREATE INDEX calls_by_host ON calls (tenant_id, acting_host_id, created_at);
+CREATE INDEX calls_of_tenant_by_time ON calls (tenant_id, created_at);
+CREATE INDEX calls_of_host_by_time ON calls (tenant_id, acting_host_id, created_at);

@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use conference::ids::MeetingId;
 use conference::live::focus::{Command, MeetingSnapshot, PersonSpec, Refusal, RefusalKind, Reply};
 use conference::services::provision::{ProvisionedDevice, ProvisionedTrunk};
+use conference::services::trunks::TrunkState;
 use conference::services::{Live, Provision, WebrtcAnswer};
 use conference::vocabulary::Cause;
 use media::webrtc::{AcceptedPeer, PeerConfig, PeerError, accept_offer};
-use sip_core::ua::{self, AddressOfRecord, BindingInfo};
+use sip_core::ua::{self, AddressOfRecord, BindingInfo, TrunkId};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -131,6 +132,10 @@ impl Live for LiveHandle {
         self.metrics.render(now)
     }
 
+    async fn trunk_state(&self, trunk: TrunkId) -> Option<TrunkState> {
+        self.ask(|answer| Request::TrunkStatus(trunk, answer)).await.flatten()
+    }
+
     async fn provision(&self, change: Provision) {
         match change {
             Provision::Meeting(spec) => self.tell(Command::PutMeeting(*spec)).await,
@@ -143,12 +148,18 @@ impl Live for LiveHandle {
                 self.tell(Command::PutDevice { aor, user, tenant, display_name, role_hint: None }).await;
             }
             Provision::Trunk(provisioned) => {
-                let ProvisionedTrunk { trunk, tenant } = *provisioned;
+                let ProvisionedTrunk { trunk, probe, tenant, .. } = *provisioned;
                 let id = trunk.id;
-                self.user_agent(ua::Command::PutTrunk(trunk)).await;
+                self.user_agent(ua::Command::PutTrunk(Box::new(trunk))).await;
+                self.user_agent(ua::Command::ProbeTrunk { trunk: id, every: probe }).await;
                 self.tell(Command::PutTrunk { trunk: id, tenant }).await;
             }
-            Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(*binding)).await,
+            Provision::TrunkGone(trunk) => self.user_agent(ua::Command::RemoveTrunk(trunk)).await,
+            Provision::ProbeTrunk(trunk) => self.user_agent(ua::Command::ProbeNow(trunk)).await,
+            Provision::Ban { address, duration } => {
+                self.user_agent(ua::Command::Ban { address, duration }).await;
+            }
+            Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(binding)).await,
         }
     }
 }

@@ -25,7 +25,11 @@ pub fn start(log: &Log, file: &Path) -> Result<(), StartError> {
     let (filter, handle) = reload::Layer::new(filter(&log.filter).map_err(StartError::LogFilter)?);
     let masked = log.mask;
     let writer = move || Line { masked };
-    tracing_subscriber::registry().with(filter).with(fmt::layer().with_writer(writer)).init();
+    // Colours would stand between the words that are masked.
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(fmt::layer().with_ansi(false).with_writer(writer))
+        .init();
     let _ = FILTER.set((handle, file.to_owned()));
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::csv;
 use super::error::ServiceError;
 use super::records::iso;
 use crate::ids::{MeetingId, PersonId};
-use crate::store::{Identity, PersonRow, UserRow, word_of};
+use crate::store::{Identity, InvitationRow, PersonRow, UserRow, word_of};
 use std::collections::BTreeMap;
 
 /// The columns of A76.
@@ -58,7 +58,7 @@ impl Services {
         let people: Vec<&PersonRow> = reach.listed().collect();
         let inviters = people.iter().filter_map(|person| person.invited_by.as_ref());
         let names = self.names(actor.tenant(), inviters).await?;
-        let invitations = self.invitation_states(meeting).await?;
+        let invitations = self.invitation_states(actor, meeting).await?;
         let mut text = String::new();
         csv::row(&mut text, COLUMNS);
         for person in &people {
@@ -75,12 +75,17 @@ impl Services {
     }
 
     /// What became of the invitations of a meeting's people; those without one are absent.
-    #[expect(clippy::unused_async, reason = "the invitations' table is read here as soon as there is one")]
     async fn invitation_states(
         &self,
-        _meeting: &MeetingId,
+        actor: &Actor,
+        meeting: &MeetingId,
     ) -> Result<BTreeMap<PersonId, InvitationState>, ServiceError> {
-        Ok(BTreeMap::new())
+        let rows = self.store.invitations(actor.tenant(), meeting).await?;
+        let state = |row: InvitationRow| {
+            let response = row.rsvp.as_ref().map_or_else(|| "none".to_owned(), word_of);
+            (row.person, InvitationState { status: word_of(&row.status).replace('_', " "), response })
+        };
+        Ok(rows.into_iter().map(state).collect())
     }
 }
 

@@ -255,6 +255,8 @@ pub struct Erased {
     pub cdrs: u64,
     /// Lines of attendance.
     pub attendance: u64,
+    /// Invitations, mails and webhook deliveries.
+    pub mails: u64,
     /// Lines of the audit log in which they were named.
     pub audit: u64,
 }

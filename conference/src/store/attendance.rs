@@ -15,6 +15,8 @@ pub(crate) struct InstanceRow {
     pub(crate) active_at: Option<UnixMillis>,
     pub(crate) ended_at: Option<UnixMillis>,
     pub(crate) peak: i64,
+    /// The process died while it ran.
+    pub(crate) lost: bool,
 }
 
 /// Somebody came or went.
@@ -55,7 +57,9 @@ impl Store {
     }
 
     /// Somebody came or went: one line.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "other records are no attendance")]
     pub(super) async fn insert_attendance(
+        &self,
         connection: &mut Connection,
         record: &Record,
     ) -> Result<(), StoreError> {
@@ -77,13 +81,7 @@ impl Store {
             Record::PersonLeft { meeting, instance, person, at } => {
                 (meeting, instance, person, "left", None, at)
             }
-            Record::CallState { .. }
-            | Record::MeetingState { .. }
-            | Record::Instance(_)
-            | Record::LegUp(_)
-            | Record::LegOver(_)
-            | Record::Binding { .. }
-            | Record::BindingGone { .. } => return Ok(()),
+            _ => return Ok(()),
         };
         let (meeting, instance, person, what, who, at) = line;
         sqlx::query(
@@ -100,9 +98,13 @@ impl Store {
         .bind(who.as_ref().map(|who| who.1.as_str()))
         .bind(who.as_ref().map(|who| who.2.as_str()))
         .bind(who.as_ref().map(|who| who.3.as_str()))
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-        Ok(())
+        let leg_kind = match record {
+            Record::PersonJoined { leg_kind, .. } => Some(*leg_kind),
+            _ => None,
+        };
+        self.queue_attendance_event(connection, meeting, (person.as_str(), what, leg_kind), *at).await
     }
 
     /// The times a meeting was held, newest first.
@@ -133,6 +135,7 @@ impl Store {
                 active_at: row.optional_time("active_at")?,
                 ended_at: row.optional_time("ended_at")?,
                 peak: row.integer("peak")?,
+                lost: row.flag("lost")?,
             })
         };
         rows.iter().map(read).collect()

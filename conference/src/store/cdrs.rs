@@ -195,9 +195,10 @@ impl Store {
         let alive: i64 = row.try_get(0)?;
         let mut transaction = self.begin().await?;
         close_legs(&mut transaction, alive).await?;
-        close_calls(&mut transaction, alive).await?;
+        let lost = close_calls(&mut transaction, alive).await?;
+        self.queue_lost_calls(&mut transaction, &lost).await?;
         sqlx::query(
-            "UPDATE meeting_instances SET ended_at = CASE WHEN started_at > $1 THEN started_at ELSE $1 END \
+            "UPDATE meeting_instances SET lost = 1, ended_at = CASE WHEN started_at > $1 THEN started_at ELSE $1 END \
              WHERE ended_at IS NULL",
         )
         .bind(alive)
@@ -245,7 +246,10 @@ async fn close_leg(connection: &mut Connection, mut leg: LegRecord, alive: i64) 
 
 /// Calls in flight have lost their media and their dialogs. One that had not come as far as a leg gets its record from its
 /// row: the INVITE may have left.
-async fn close_calls(connection: &mut Connection, alive: i64) -> Result<(), StoreError> {
+async fn close_calls(
+    connection: &mut Connection,
+    alive: i64,
+) -> Result<Vec<(CallId, UnixMillis)>, StoreError> {
     sqlx::query(
         "INSERT INTO cdrs (id, tenant_id, meeting_id, call_id, person_id, user_id, display_name, role, access, leg_kind, \
          direction, acting_host_id, from_text, to_text, device, sip_call_id, started_at, answered_at, ended_at, cause, \
@@ -259,13 +263,14 @@ async fn close_calls(connection: &mut Connection, alive: i64) -> Result<(), Stor
     .bind(alive)
     .execute(&mut *connection)
     .await?;
-    sqlx::query(
+    let lost = sqlx::query(
         "UPDATE calls SET state = 'ended', cause = 'lost', detail = 'the gateway was restarted', \
          ended_at = CASE WHEN updated_at > $1 THEN updated_at ELSE $1 END \
-         WHERE state NOT IN ('ended', 'failed', 'refused', 'cancelled')",
+         WHERE state NOT IN ('ended', 'failed', 'refused', 'cancelled') RETURNING id, ended_at",
     )
     .bind(alive)
-    .execute(connection)
+    .fetch_all(connection)
     .await?;
-    Ok(())
+    let call = |row| Ok((CallId::new(Columns(row).text("id")?), Columns(row).time("ended_at")?));
+    lost.iter().map(call).collect()
 }

@@ -182,6 +182,10 @@ async fn erase_rows(
             &mut erased.attendance,
         ),
         (
+            "UPDATE invitations SET address = NULL, error = NULL WHERE tenant_id = $1 AND person_id = $2 AND $3 <> ''",
+            &mut erased.mails,
+        ),
+        (
             "UPDATE audit SET before_value = NULL, after_value = '{\"erased\":true}' WHERE tenant_id = $1 AND object = $2 \
              AND $3 <> ''",
             &mut erased.audit,
@@ -232,6 +236,19 @@ async fn erase_mentions(
         .bind(&within)
         .execute(&mut *connection)
         .await?;
+    // What waits to be sent is not sent, and of what was sent nothing stays.
+    let mails = sqlx::query(
+        "UPDATE outbox SET recipient = $3, payload = '', error = NULL, \
+         state = CASE WHEN state = 'queued' THEN 'superseded' ELSE state END \
+         WHERE tenant_id = $1 AND (recipient = $2 OR payload LIKE $4 ESCAPE '!')",
+    )
+    .bind(tenant.as_str())
+    .bind(text)
+    .bind(NOBODY)
+    .bind(&within)
+    .execute(&mut *connection)
+    .await?;
+    erased.mails += mails.rows_affected();
     let changed = sqlx::query(
         "UPDATE audit SET before_value = NULL, after_value = '{\"erased\":true}' WHERE tenant_id = $1 \
          AND (before_value LIKE $2 ESCAPE '!' OR after_value LIKE $2 ESCAPE '!')",

@@ -221,18 +221,24 @@ impl Store {
         at: UnixMillis,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        Self::write_meeting_state(&mut transaction, meeting, state, at).await?;
+        self.write_meeting_state(&mut transaction, meeting, state, at).await?;
         Ok(transaction.commit().await?)
     }
 
     /// The same within a transaction.
     pub(super) async fn write_meeting_state(
+        &self,
         connection: &mut Connection,
         meeting: &MeetingId,
         state: MeetingState,
         at: UnixMillis,
     ) -> Result<(), StoreError> {
         let word = word(&state);
+        let changed = sqlx::query("SELECT 1 FROM meetings WHERE id = $1 AND state <> $2")
+            .bind(meeting.as_str())
+            .bind(&word)
+            .fetch_optional(&mut *connection)
+            .await?;
         sqlx::query(
             "UPDATE meetings SET state = $1, updated_at = $2, \
              started_at = CASE WHEN $1 IN ('started', 'active') THEN coalesce(started_at, $2) ELSE started_at END, \
@@ -241,8 +247,35 @@ impl Store {
         .bind(word)
         .bind(millis(at))
         .bind(meeting.as_str())
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+        if changed.is_some() {
+            self.queue_meeting_event(connection, meeting, state, at).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the lock into the meeting's settings.
+    pub(super) async fn set_meeting_locked(
+        connection: &mut Connection,
+        meeting: &MeetingId,
+        locked: bool,
+        at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let row = sqlx::query("SELECT settings FROM meetings WHERE id = $1")
+            .bind(meeting.as_str())
+            .fetch_optional(&mut *connection)
+            .await?;
+        let Some(row) = row else { return Ok(()) };
+        let mut settings: MeetingSettings =
+            serde_json::from_str(&Columns(&row).text("settings")?).unwrap_or_default();
+        settings.locked = locked;
+        sqlx::query("UPDATE meetings SET settings = $1, updated_at = $2 WHERE id = $3")
+            .bind(serde_json::to_string(&settings).unwrap_or_default())
+            .bind(millis(at))
+            .bind(meeting.as_str())
+            .execute(connection)
+            .await?;
         Ok(())
     }
 

@@ -72,6 +72,7 @@ impl Store {
         Ok(Self {
             pool: Pool::new(pool, dialect),
             dialect,
+            outbox_bell: std::sync::Arc::default(),
             #[cfg(any(test, feature = "testing"))]
             scratch: None,
         })

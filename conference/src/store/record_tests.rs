@@ -313,3 +313,39 @@ async fn i89_an_erased_person_leaves_no_name_address_or_number() {
     }
     assert_eq!(count(&bench.store, "SELECT count(*) FROM audit WHERE action = 'person.erased'").await, 2);
 }
+
+#[tokio::test]
+async fn i95_after_a_restart_the_meeting_shows_its_earlier_calls_until_it_is_ended() {
+    let scratch = Scratch::new().await.unwrap();
+    let bench = Bench::on(Store::open(&scratch.url()).await.unwrap()).await;
+    let (_, meeting, call) = meeting(&bench).await;
+    let tenant = tenant(&bench).await;
+    let instance = |id: &str, at: u64, ended: Option<u64>| {
+        Record::Instance(Box::new(InstanceRecord {
+            id: id.to_owned(),
+            tenant: tenant.clone(),
+            meeting: meeting.clone(),
+            started_at: UnixMillis(START + at),
+            active_at: None,
+            ended_at: ended.map(|at| UnixMillis(START + at)),
+            peak: 1,
+        }))
+    };
+    let mut writer = RecordWriter::new(bench.store.clone());
+    writer.write_all(&[instance("i1", 0, None), joined(&call)]).await.unwrap();
+    let again = Bench::on(Store::open(&scratch.url()).await.unwrap()).await;
+    let hana = login(&again, "hana").await;
+    let calls = again.services.watch(&hana, &meeting).await.unwrap().calls;
+    assert_eq!(calls.len(), 1);
+    assert_eq!(
+        (&calls[0]["id"], &calls[0]["state"], &calls[0]["cause"]),
+        (&call.as_str().into(), &"ended".into(), &"lost".into())
+    );
+    assert_eq!(
+        (&calls[0]["number"], &calls[0]["display_name"]),
+        (&"+12025550177".into(), &"Tom Teller".into())
+    );
+    let mut writer = RecordWriter::new(again.store.clone());
+    writer.write(&instance("i2", 500, Some(900))).await.unwrap();
+    assert!(again.services.watch(&hana, &meeting).await.unwrap().calls.is_empty(), "ended properly since");
+}

@@ -2,7 +2,7 @@
 
 use super::columns::millis;
 use super::registrations::RegistrationRow;
-use super::{CallStep, Connection, Store, StoreError};
+use super::{BanRow, CallStep, Connection, Store, StoreError};
 use crate::live::event::Record;
 use crate::vocabulary::UnixMillis;
 use sip_core::ua::BindingInfo;
@@ -50,7 +50,7 @@ impl RecordWriter {
             .await?;
         if moved.rows_affected() == 1 {
             for record in records {
-                write(&mut transaction, id, record).await?;
+                write(&self.store, &mut transaction, id, record).await?;
             }
             transaction.commit().await?;
         } else if !is_at(&mut transaction, id, next).await? {
@@ -105,7 +105,12 @@ async fn is_at(connection: &mut Connection, id: i64, position: i64) -> Result<bo
     Ok(row.is_some())
 }
 
-async fn write(connection: &mut Connection, writer: i64, record: &Record) -> Result<(), StoreError> {
+async fn write(
+    store: &Store,
+    connection: &mut Connection,
+    writer: i64,
+    record: &Record,
+) -> Result<(), StoreError> {
     match record {
         Record::CallState { call, state, cause, sip_code, detail, at, sip_call_id: _ } => {
             let step = CallStep {
@@ -116,13 +121,23 @@ async fn write(connection: &mut Connection, writer: i64, record: &Record) -> Res
                 detail: detail.as_deref(),
                 at: *at,
             };
-            Store::write_call_step(connection, &step).await
+            store.write_call_step(connection, &step).await
         }
         Record::MeetingState { meeting, state, at } => {
-            Store::write_meeting_state(connection, meeting, *state, *at).await
+            store.write_meeting_state(connection, meeting, *state, *at).await
+        }
+        Record::MeetingLocked { meeting, locked, at } => {
+            Store::set_meeting_locked(connection, meeting, *locked, *at).await
+        }
+        Record::RoleChanged { meeting, person, role, at } => {
+            Store::set_role(connection, meeting, person, *role, *at).await
+        }
+        Record::Banned { address, until, at } => {
+            let ban = BanRow { address: address.to_string(), until: *until };
+            Store::put_ban(connection, &ban, *at).await
         }
         Record::PersonJoined { .. } | Record::PersonLeft { .. } => {
-            Store::insert_attendance(connection, record).await
+            store.insert_attendance(connection, record).await
         }
         Record::Binding { binding, at } => {
             Store::put_registration(connection, &registration(binding, *at), *at).await
@@ -144,6 +159,10 @@ fn registration(binding: &BindingInfo, at: UnixMillis) -> RegistrationRow {
         aor: binding.device.to_string(),
         contact: binding.contact.clone(),
         source: binding.source.to_string(),
+        transport: binding.transport.to_string(),
+        instance: binding.instance.clone(),
+        reg_id: binding.reg_id,
+        path: binding.path.join("\n"),
         user_agent: binding.user_agent.replace('\0', "\u{fffd}"),
         call_id: binding.call_id.clone(),
         cseq: binding.cseq,

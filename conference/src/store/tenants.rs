@@ -40,6 +40,19 @@ impl Store {
             .transpose()
     }
 
+    /// The same within a transaction.
+    pub(crate) async fn tenant_within(
+        connection: &mut Connection,
+        id: &TenantId,
+    ) -> Result<Option<TenantRow>, StoreError> {
+        sqlx::query("SELECT * FROM tenants WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(connection)
+            .await?
+            .map(|row| TenantRow::read(&row))
+            .transpose()
+    }
+
     /// What the tenant has set, as JSON.
     pub(crate) async fn tenant_settings(&self, id: &TenantId) -> Result<String, StoreError> {
         let row = sqlx::query("SELECT settings FROM tenants WHERE id = $1")

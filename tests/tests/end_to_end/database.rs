@@ -51,7 +51,8 @@ async fn an_outage(
     uma.wait_incoming(0, LONG).await?;
     tokio::time::sleep(OUTAGE.saturating_sub(from.elapsed())).await;
     let (lasted, heard) = (from.elapsed(), room.host.ear().heard_between(from, Instant::now()));
-    let uma_was = heard.iter().find(|heard| heard.hz == tone::UMA).map(|heard| heard.duration).unwrap_or_default();
+    let uma_was =
+        heard.iter().find(|heard| heard.hz == tone::UMA).map(|heard| heard.duration).unwrap_or_default();
     assert!(uma_was * 100 >= lasted * 95, "Uma was heard for {uma_was:?} of {lasted:?}");
     end().await?;
     eventually("a write to be taken again", LONG, async || matches!(write(&room.api).await, Ok((201, ..))))

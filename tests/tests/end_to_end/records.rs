@@ -86,7 +86,44 @@ async fn the_main_flows(stage: &mut Stage) -> LabResult<()> {
             && list.body.to_string().contains("kim@else.test"),
         "{list:?}"
     );
+    the_log_tells_the_story_of(stage, &room.api, &number)?;
+    the_metrics_show_it(&room.api).await?;
     a_crash_closes_every_leg(stage, room, &uma).await
+}
+
+/// One id finds the request, the Call-ID, the states and the leg; and no line of the whole run holds a number, an address or
+/// a secret.
+fn the_log_tells_the_story_of(stage: &Stage, api: &Api, call: &str) -> LabResult<()> {
+    let logs = stage.gateway()?.logs();
+    let story: Vec<&String> = logs.iter().filter(|line| line.contains(call)).collect();
+    for word in ["request.id=", "sip.call_id=", "state=\"ringing\"", "leg up", "leg over", "media.received="]
+    {
+        assert!(story.iter().any(|line| line.contains(word)), "{word} in {story:#?}");
+    }
+    let token = api.token().unwrap_or_default();
+    for secret in ["2025550177", "2025550100", "kim@else.test", "hana-demo", "103a-secret-demo", token] {
+        let shown: Vec<&String> = logs.iter().filter(|line| line.contains(secret)).collect();
+        assert!(shown.is_empty(), "{secret} in {shown:#?}");
+    }
+    Ok(())
+}
+
+async fn the_metrics_show_it(api: &Api) -> LabResult<()> {
+    let text = api.send("GET", "/metrics", &[], None).await?.body.as_str().unwrap_or_default().to_owned();
+    let value = |series: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse::<f64>().ok());
+        line.unwrap_or_else(|| panic!("{series} in {text}"))
+    };
+    assert!(value("partyline_call_states_total{state=\"joined\",cause=\"\"}") >= 2.0);
+    assert!(value("partyline_call_states_total{state=\"failed\",cause=\"busy\"}") >= 1.0);
+    assert!(value("partyline_registrations") >= 1.0 && value("partyline_legs") >= 1.0);
+    assert!(value("partyline_rtp_packets_received_total") > 20.0);
+    assert!(value("partyline_media_tick_seconds_count{thread=\"0\"}") > 50.0);
+    assert!(value("partyline_database_statement_seconds_count") > 10.0);
+    assert!(text.contains("route=\"/v1/meetings/{meeting}/calls\",status=\"2xx\""), "{text}");
+    let proxied = api.send("GET", "/metrics", &[("x-forwarded-for", "192.0.2.1")], None).await?;
+    assert_eq!(proxied.status, 404);
+    Ok(())
 }
 
 /// kill -9 while a phone is in and another one rings: each leg has one record, ended within five seconds of the crash.
@@ -130,12 +167,12 @@ fn now_ms() -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d64_f1_asks17_asks32_the_main_flows_and_their_records_on_sqlite() {
+async fn d64_d66_d67_f1_w10_asks17_asks19_asks32_the_main_flows_and_their_records_on_sqlite() {
     on_stage(async |stage| the_main_flows(stage).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d63_d64_f1_the_main_flows_and_their_records_on_postgresql() {
+async fn d63_d64_d66_d67_f1_w10_the_main_flows_and_their_records_on_postgresql() {
     let cluster = Cluster::start().await.unwrap_or_else(|error| panic!("{error}"));
     let url = cluster.database("partyline").await.unwrap_or_else(|error| panic!("{error}"));
     let on_it = |config: StageConfig| config.set("url", &format!("\"{url}\""));

@@ -22,6 +22,8 @@ pub struct FocusConfig {
     pub empty_grace: Duration,
     /// How long a meeting goes on after its last Host has left.
     pub no_host_grace: Duration,
+    /// How long somebody may wait in the lobby: no phone bill runs on for ever.
+    pub lobby_timeout: Duration,
     /// How long a browser may take until its media connection stands.
     pub connect_timeout: Duration,
     /// The bounds on what one meeting may hold.
@@ -47,6 +49,7 @@ impl Default for FocusConfig {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             empty_grace: Duration::from_secs(30),
             no_host_grace: Duration::from_secs(600),
+            lobby_timeout: Duration::from_secs(1800),
             connect_timeout: Duration::from_secs(30),
             limits: FocusLimits::default(),
         }
@@ -170,6 +173,36 @@ pub enum Command {
         by: MutedBy,
         /// Muted or not.
         muted: bool,
+    },
+    /// Let an Attendee of a presentation speak, or no longer.
+    SetSpeaking {
+        /// Where.
+        meeting: MeetingId,
+        /// Whom.
+        person: PersonId,
+        /// Whether they may.
+        may_speak: bool,
+    },
+    /// Mute everybody but the Hosts, or take that back.
+    MuteAll {
+        /// Where.
+        meeting: MeetingId,
+        /// Muted or not.
+        muted: bool,
+    },
+    /// Let somebody in who waits in the lobby.
+    LetIn {
+        /// Where.
+        meeting: MeetingId,
+        /// Whom; everybody when missing.
+        person: Option<PersonId>,
+    },
+    /// Send somebody away who waits in the lobby.
+    SendAway {
+        /// From where.
+        meeting: MeetingId,
+        /// Whom.
+        person: PersonId,
     },
     /// Remove a person: legs end, ringing calls to them too, and they may not come back until invited again.
     Remove {

@@ -2,10 +2,11 @@
 
 use super::commands::check_roster;
 use super::legs::{Carrier, Leg, SipLeg};
-use super::{At, DialSpec, DialTarget, Focus, Refusal, RefusalKind, Reply, Timer};
+use super::{At, DialSpec, DialTarget, Focus, Refusal, RefusalKind, Reply, Timer, lobby};
 use crate::ids::{CallId, MeetingId, TenantId};
 use crate::live::call::{Action, Call, CallTimer, Input};
 use crate::live::event::{PublicEvent, Record};
+use crate::live::meeting::Meeting;
 use crate::live::number;
 use crate::live::policy;
 use crate::vocabulary::{CallState, Cause};
@@ -67,6 +68,7 @@ impl Focus {
         let meeting = self.meeting(&spec.meeting)?;
         self.check_tenant(spec, &meeting.spec.tenant)?;
         policy::check_host_present(meeting.has_host())?;
+        self.check_callee(meeting, spec)?;
         if meeting.person_of_user(&spec.acting_host).is_some_and(|row| {
             row.is_present()
                 && !policy::may(policy::Action::Invite, meeting.spec.kind, row.spec.role, row.spec.access)
@@ -93,6 +95,22 @@ impl Focus {
                 .mend("Wait until some of the calls are over"));
         }
         self.check_leg_room(&spec.meeting)
+    }
+
+    /// Whoever was removed is not called either until invited again (I74), and there must be a place for them.
+    fn check_callee(&self, meeting: &Meeting, spec: &DialSpec) -> Result<(), Refusal> {
+        if meeting.spec.closed {
+            return Err(Refusal::call(RefusalKind::Conflict, Cause::MeetingEnded));
+        }
+        if meeting.people.get(&spec.person.person).is_some_and(|row| row.removed) {
+            return Err(Refusal::new(RefusalKind::Forbidden, "this person was removed from the meeting")
+                .mend("Invite them again first"));
+        }
+        lobby::check_places(meeting, meeting.live_calls().filter(|call| !self.is_joined(call)).count() + 1)
+    }
+
+    fn is_joined(&self, call: &Call) -> bool {
+        self.legs.get(&call.leg()).is_some_and(|leg| leg.admitted)
     }
 
     /// Nothing crosses from one tenant to another: not the meeting, not the device, not the trunk.

@@ -20,7 +20,9 @@ mod instances;
 mod leg_records;
 mod legs;
 mod life;
+mod lobby;
 mod media_events;
+mod moderation;
 mod publish;
 mod sip_events;
 
@@ -30,6 +32,7 @@ use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::CallTimer;
 use crate::live::leg_record::LegRecord;
 use crate::live::meeting::Meeting;
+use crate::live::participant::Participant;
 use crate::live::timers::Timers;
 use crate::vocabulary::{Cause, Role, UnixMillis};
 use legs::Leg;
@@ -60,6 +63,10 @@ enum Timer {
     NoHost(MeetingId),
     /// The mixer has said all it will say of a leg that is gone.
     Statistics(LegId),
+    /// Somebody has waited in the lobby long enough.
+    Lobby(LegId),
+    /// A phone has been in as long as the meeting allows (I59).
+    MaxCall(LegId),
 }
 
 /// Who a registered device belongs to.
@@ -96,6 +103,8 @@ pub struct Focus {
     next_session: u64,
     /// After [`Command::Shutdown`] nothing new is taken.
     closing: bool,
+    /// Those who wait are being let in.
+    opening: bool,
     draining: bool,
 }
 
@@ -121,6 +130,7 @@ impl Focus {
             next_room: 1,
             next_session: 1,
             closing: false,
+            opening: false,
             draining: false,
         }
     }
@@ -208,6 +218,8 @@ impl Focus {
                 self.drop_leg(at, leg);
             }
             Timer::Statistics(leg) => self.close_leg_record(leg),
+            Timer::Lobby(leg) => self.end_leg(at, leg, Cause::NoHost),
+            Timer::MaxCall(leg) => self.end_leg(at, leg, Cause::HungUp),
             Timer::Empty(meeting) | Timer::NoHost(meeting) => self.end_meeting(at, &meeting),
         }
     }

@@ -4,8 +4,9 @@ use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::{DialSpec, DialTarget, RING_TIMEOUT};
 use crate::live::event::{PublicEvent, Record};
 use crate::live::focus::{
-    Command, Effect, Focus, FocusConfig, MeetingSpec, Output, PersonSpec, Refusal, Reply,
+    Command, Effect, Focus, FocusConfig, MeetingSpec, Output, PersonSpec, PersonView, Refusal, Reply,
 };
+use crate::live::settings::MeetingSettings;
 use crate::vocabulary::{CallState, Cause, MeetingKind, Role, UnixMillis};
 use bytes::Bytes;
 use media::sdp::{self, Codec, LocalDescription};
@@ -25,6 +26,8 @@ pub(crate) const WALL: u64 = 1_800_000_000_000;
 /// The focus, its clock, and what its effects have done to the world.
 pub(crate) struct Stage {
     pub(crate) focus: Focus,
+    /// The meeting as it was put last.
+    pub(crate) spec: MeetingSpec,
     base: Instant,
     pub(crate) now: Instant,
     next_timeout: Option<Instant>,
@@ -148,6 +151,7 @@ impl Stage {
         let base = Instant::now();
         let mut stage = Self {
             focus: Focus::new(config, SEED),
+            spec: spec(kind),
             base,
             now: base,
             next_timeout: None,
@@ -169,8 +173,16 @@ impl Stage {
             records: Vec::new(),
             log: Vec::new(),
         };
-        stage.ok(Command::PutMeeting(spec(kind)));
+        stage.ok(Command::PutMeeting(stage.spec.clone()));
         stage
+    }
+
+    /// Changes the meeting's settings.
+    pub(crate) fn set(&mut self, change: impl FnOnce(&mut MeetingSettings)) {
+        let mut spec = self.spec.clone();
+        change(&mut spec.settings);
+        self.spec = spec.clone();
+        self.ok(Command::PutMeeting(spec));
     }
 
     /// The same with Hana in it, as Host, by browser.
@@ -199,7 +211,11 @@ impl Stage {
     }
 
     pub(crate) fn join(&mut self, name: &str, role: Role) -> LegId {
-        let command = Command::JoinWebrtc { meeting: meeting_id(), person: person(name, role) };
+        self.join_as(person(name, role))
+    }
+
+    pub(crate) fn join_as(&mut self, person: PersonSpec) -> LegId {
+        let command = Command::JoinWebrtc { meeting: meeting_id(), person };
         let Reply::Leg(leg) = self.ok(command) else { panic!("no leg") };
         self.media(media::worker::Event::WebrtcConnected { leg });
         leg
@@ -295,6 +311,17 @@ impl Stage {
             self.drain();
         }
         self.now = end;
+    }
+
+    /// A person's row as the API would see it.
+    pub(crate) fn row(&self, person: &str) -> PersonView {
+        let people = self.focus.snapshot(&meeting_id()).unwrap().people;
+        people.into_iter().find(|row| row.id.as_str() == person).unwrap()
+    }
+
+    /// The newest leg at the worker.
+    pub(crate) fn last_leg(&self) -> LegId {
+        *self.worker_legs.iter().next_back().unwrap()
     }
 
     pub(crate) fn last_session(&self) -> SessionId {
