@@ -208,6 +208,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use conference::live::event::CallStory;
     use conference::vocabulary::UnixMillis;
 
     #[test]
@@ -221,6 +222,7 @@ mod tests {
             detail: None,
             at: UnixMillis(0),
             sip_call_id: String::new(),
+            story: CallStory::default(),
         };
         metrics.record(&step(CallState::Ringing, None));
         metrics.record(&step(CallState::Failed, Some(Cause::Busy)));

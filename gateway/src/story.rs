@@ -8,7 +8,7 @@ use conference::live::leg_record::LegRecord;
 /// One line for what was handed to the recorder. Numbers are masked where lines are written.
 pub(crate) fn tell(record: &Record) {
     match record {
-        Record::CallState { call, state, cause, sip_code, detail, sip_call_id, at: _ } => tracing::info!(
+        Record::CallState { call, state, cause, sip_code, detail, sip_call_id, .. } => tracing::info!(
             call.id = %call,
             sip.call_id = %sip_call_id,
             state = state.as_str(),

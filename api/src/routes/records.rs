@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use conference::ids::{CallId, MeetingId, PersonId, UserId};
-use conference::services::page::Page;
+use conference::services::cursor::Page;
 use conference::services::record_views::{Attendance, AuditLog, Cdrs, Erased, Instances, Retention};
 use conference::services::records::{AuditQuery, CdrQuery};
 use conference::services::retention::Erasure;

@@ -4,6 +4,10 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`accounts`] | who is asking |
+//! | [`oidc`] | who somebody is, by the word of an identity provider |
+//! | [`keys`] | which machine is asking, and what its key allows |
+//! | [`users_admin`] | administering users: adding, changing, disabling, enrolling, requests |
+//! | [`dashboard`], [`multi`] | every session of the tenant; inviting many users to many of them |
 //! | [`users`] | which colleagues and devices are there |
 //! | [`resolve`] | who is meant by a typed text |
 //! | [`meetings`], [`people`] | which meetings, and who is on their lists with which role |
@@ -23,19 +27,28 @@ pub mod attendees;
 pub mod calls;
 mod changes;
 pub mod csv;
+pub mod cursor;
 mod earlier;
+pub mod dashboard;
+pub mod devices;
 mod error;
 pub mod events;
+mod idempotency;
 mod input;
 pub mod invitations;
 pub mod join;
+pub mod keys;
 mod live;
 mod locks;
 pub mod meetings;
+pub mod multi;
+pub mod numbers;
+pub mod oidc;
 pub mod outbox;
 pub mod page;
 pub mod people;
 mod pins;
+pub mod policy;
 pub mod profile;
 pub mod provision;
 mod reach;
@@ -50,6 +63,7 @@ pub mod testing;
 mod trunk_order;
 pub mod trunks;
 pub mod users;
+pub mod users_admin;
 pub mod views;
 pub mod watch;
 pub mod webhooks;
@@ -71,7 +85,7 @@ use crate::vocabulary::UnixMillis;
 use locks::MeetingLocks;
 use sip_core::ua::IpNetwork;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What an installation may set.
@@ -89,6 +103,10 @@ pub struct ServicesConfig {
     pub calls_per_minute: u32,
     /// Networks beside this machine itself from which `/metrics` may be read.
     pub metrics_from: Vec<IpNetwork>,
+    /// How many requests a second the API takes of one token; five times that from one address.
+    pub requests_per_second: u32,
+    /// `host:port` that phones are told to register with.
+    pub sip_server: String,
     /// Countries beyond the tenant's own that may be called, as ISO 3166 codes.
     pub dial_countries: Vec<String>,
     /// How mails and webhook deliveries are sent.
@@ -106,6 +124,8 @@ impl Default for ServicesConfig {
             participant_lifetime: Duration::from_secs(12 * 3600),
             calls_per_minute: 200,
             metrics_from: Vec::new(),
+            requests_per_second: 500,
+            sip_server: "127.0.0.1:5060".to_owned(),
             dial_countries: Vec::new(),
             outbox: outbox::OutboxConfig::default(),
             webhooks: webhooks::WebhookGuard::default(),
@@ -152,6 +172,7 @@ pub struct Services {
     pub vault: Vault,
     trunk_passwords: TrunkPasswords,
     passwords: accounts::Passwords,
+    oidc: OnceLock<oidc::Oidc>,
     locks: MeetingLocks,
 }
 
@@ -174,6 +195,7 @@ impl Services {
             vault,
             trunk_passwords,
             passwords,
+            oidc: OnceLock::new(),
             locks: MeetingLocks::default(),
         };
         services.check_link_key().await?;

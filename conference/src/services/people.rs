@@ -18,7 +18,7 @@ use crate::vocabulary::{Access, Role};
 use std::collections::BTreeSet;
 
 /// The most people on one meeting's list.
-const LIST_MAX: usize = 5_000;
+pub(super) const LIST_MAX: usize = 5_000;
 
 /// Somebody to be put on the list: exactly one of user, email and number.
 #[derive(Clone, Debug, Default)]
@@ -119,8 +119,10 @@ impl Services {
             row.pin = Some(self.new_person_pin(&reach.people, &reach.taken_pins));
             let hash = token_hash(&self.links.token(row.id.as_str()));
             Store::insert_person(connection, &row, &hash).await?;
+            self.audit_invitation(connection, inviter, (None, &row), source).await?;
             return Ok(row);
         };
+        let before = row.clone();
         row.display_name.clone_from(&invitee.display_name);
         row.invited_by = Some(inviter.user.clone());
         row.invited_at = Some(self.now());
@@ -132,7 +134,60 @@ impl Services {
             row.invited_role = Some(invitee.role);
         }
         Store::update_person(connection, &row, self.now()).await?;
+        self.audit_invitation(connection, inviter, (Some(&before), &row), source).await?;
         Ok(row)
+    }
+
+    /// Who invited whom where, as what, by which path (I86).
+    async fn audit_invitation(
+        &self,
+        connection: &mut Connection,
+        inviter: &UserActor,
+        (before, after): (Option<&PersonRow>, &PersonRow),
+        source: &str,
+    ) -> Result<(), ServiceError> {
+        let facts = |row: &PersonRow| {
+            serde_json::json!({
+                "meeting": row.meeting, "user": row.user(), "role": row.role, "access": row.access,
+                "removed": row.removed_at.is_some(),
+            })
+        };
+        let entry = AuditEntry {
+            tenant: &after.tenant,
+            actor: Some(&inviter.user),
+            action: "person.added",
+            object: after.id.as_str(),
+            before: before.map(facts),
+            after: Some(facts(after)),
+            source,
+            at: self.now(),
+        };
+        Ok(Store::insert_audit(connection, &entry).await?)
+    }
+
+    /// Who gave which role, who reversed VIEW ONLY (I86).
+    async fn audit_change(
+        &self,
+        connection: &mut Connection,
+        actor: &Actor,
+        (before, after): (&PersonRow, &PersonRow),
+    ) -> Result<(), ServiceError> {
+        let facts = |row: &PersonRow| serde_json::json!({ "role": row.role, "access": row.access });
+        let entry = AuditEntry {
+            tenant: &after.tenant,
+            actor: actor.user().ok().map(|user| &user.user),
+            action: if before.access == after.access {
+                "person.role_changed"
+            } else {
+                "person.access_changed"
+            },
+            object: after.id.as_str(),
+            before: Some(facts(before)),
+            after: Some(facts(after)),
+            source: "api",
+            at: self.now(),
+        };
+        Ok(Store::insert_audit(connection, &entry).await?)
     }
 
     /// Checks who is meant; of somebody named twice the last entry counts (A15, A40).
@@ -251,11 +306,13 @@ impl Services {
                 conflict("The owner of the meeting stays Host").mend("Make somebody else Host as well")
             );
         }
+        let before = row.clone();
         row.role = role;
         row.access = change.access.unwrap_or(row.access);
         policy::check_standing(row.role, row.access)?;
         let mut transaction = self.store.begin().await?;
         Store::update_person(&mut transaction, &row, self.now()).await?;
+        self.audit_change(&mut transaction, actor, (&before, &row)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         for command in commands((&row.meeting, &row.id), change) {
             self.command_unless_absent(command).await?;

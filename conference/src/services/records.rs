@@ -4,7 +4,7 @@ use super::Services;
 use super::actor::{Actor, UserActor};
 use super::csv;
 use super::error::ServiceError;
-use super::page::{self, PAGE_MAX, Page};
+use super::cursor::{self, PAGE_MAX, Page};
 use super::record_views::{AuditLine, AuditLog, Cdr, Cdrs, Instance, Instances};
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::leg_record::LegRecord;
@@ -80,7 +80,7 @@ impl Services {
             limit,
         };
         let rows = self.store.cdrs(actor.tenant(), &filter).await?;
-        let next = page::next(&rows, limit, |row| (row.started_at.0, row.id.as_str()));
+        let next = cursor::next(&rows, limit, |row| (row.started_at.0, row.id.as_str()));
         let names =
             self.names(actor.tenant(), rows.iter().filter_map(|row| row.acting_host.as_ref())).await?;
         let trunks = self.store.trunks(actor.tenant()).await?;
@@ -136,7 +136,7 @@ impl Services {
         let limit = page.limit_up_to(PAGE_MAX)?;
         let after = page.after()?;
         let rows = self.store.instances(actor.tenant(), meeting, after.as_ref(), limit).await?;
-        let next = page::next(&rows, limit, |row| (row.started_at.0, row.id.as_str()));
+        let next = cursor::next(&rows, limit, |row| (row.started_at.0, row.id.as_str()));
         Ok(Instances { instances: rows.into_iter().map(instance_view).collect(), next })
     }
 
@@ -157,7 +157,7 @@ impl Services {
             limit,
         };
         let rows = self.store.audit(&admin.tenant, &filter).await?;
-        let next = page::next(&rows, limit, |row| (u64::try_from(row.id).unwrap_or(0), ""));
+        let next = cursor::next(&rows, limit, |row| (u64::try_from(row.id).unwrap_or(0), ""));
         let json = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
         let entries = rows.into_iter().map(|row| AuditLine {
             id: row.id,

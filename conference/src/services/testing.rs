@@ -176,6 +176,7 @@ impl FakeState {
             Command::PutPerson { meeting, person } => self.put_person(meeting, person),
             Command::SetRole { meeting, person, role } => self.person(meeting, person)?.role = *role,
             Command::SetAccess { meeting, person, access } => self.person(meeting, person)?.access = *access,
+            Command::Leave { meeting, person } => self.person(meeting, person)?.present = false,
             Command::Remove { meeting, person } => self.person(meeting, person)?.present = false,
             Command::SetMuted { meeting, person, muted, .. } => {
                 self.person(meeting, person)?.muted_by_host = *muted;
@@ -210,6 +211,11 @@ impl FakeState {
             cause: None,
             sip_code: None,
             words: String::new(),
+            next: crate::live::call::story::next_step(CallState::Queued, None, false),
+            early_media: false,
+            purpose: spec.extra.purpose,
+            rang_at: None,
+            carrier_words: None,
             target: String::new(),
             display_name: spec.person.display_name.clone(),
             role: spec.person.role,
@@ -291,6 +297,9 @@ impl Live for FakeLive {
                 slots: BTreeMap::new(),
                 active_speaker: None,
             });
+        }
+        if let Provision::DeviceGone(device) = &change {
+            state.registered.remove(device);
         }
         state.provisions.push(change);
     }

@@ -64,6 +64,7 @@ impl Services {
                 meeting: meeting.cloned(),
                 all_meetings: meeting.is_none() && admin,
                 tenant_wide,
+                administration: admin,
             },
             person: reach.as_ref().and_then(|reach| reach.me.as_ref()).map(|me| me.id.clone()),
             host: reach.as_ref().map_or(admin, super::reach::Reach::is_host),

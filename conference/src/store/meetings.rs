@@ -61,7 +61,7 @@ impl MeetingRow {
         fold(&format!("{}\n{site}\n{}", self.title, self.number))
     }
 
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
             id: MeetingId::new(row.text("id")?),

@@ -47,7 +47,7 @@ pub(crate) struct PersonRow {
 }
 
 impl PersonRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         let identity =
             match (row.optional_text("user_id")?, row.optional_text("mail")?, row.optional_text("e164")?) {

@@ -4,11 +4,11 @@ use super::records::RecordWriter;
 use super::tests::dump_rows;
 use super::*;
 use crate::ids::{CallId, MeetingId, PersonId, TenantId};
-use crate::live::event::Record;
+use crate::live::event::{CallStory, Record};
 use crate::live::leg_record::{CallDirection, InstanceRecord, LegRecord};
 use crate::services::calls::CallTarget;
 use crate::services::meetings::NewMeeting;
-use crate::services::page::Page;
+use crate::services::cursor::Page;
 use crate::services::people::NewPerson;
 use crate::services::record_views::Retention;
 use crate::services::records::CdrQuery;
@@ -91,6 +91,7 @@ fn joined(call: &CallId) -> Record {
         detail: None,
         at: UnixMillis(START + 2_000),
         sip_call_id: "s1".to_owned(),
+        story: CallStory::default(),
     }
 }
 
@@ -241,6 +242,7 @@ async fn i89_records_are_kept_as_long_as_the_tenant_wants() {
             detail: None,
             at: UnixMillis(START + 1),
             sip_call_id: "s1".to_owned(),
+            story: CallStory::default(),
         })
         .await
         .unwrap();

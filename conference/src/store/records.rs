@@ -112,7 +112,7 @@ async fn write(
     record: &Record,
 ) -> Result<(), StoreError> {
     match record {
-        Record::CallState { call, state, cause, sip_code, detail, at, sip_call_id: _ } => {
+        Record::CallState { call, state, cause, sip_code, detail, at, story, sip_call_id: _ } => {
             let step = CallStep {
                 call,
                 state: *state,
@@ -120,6 +120,7 @@ async fn write(
                 sip_code: *sip_code,
                 detail: detail.as_deref(),
                 at: *at,
+                story: story.clone(),
             };
             store.write_call_step(connection, &step).await
         }

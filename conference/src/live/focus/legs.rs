@@ -1,5 +1,6 @@
 //! Legs: what carries a person, from the first port to the last effect.
 
+use super::seat::Pulse;
 use super::{At, Effect, Focus, Timer};
 use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::Input;
@@ -33,6 +34,8 @@ pub(super) struct Leg {
     pub(super) level: u8,
     /// What will be written down of it, once it has begun.
     pub(super) record: Option<Box<LegRecord>>,
+    /// Whether it still speaks to us.
+    pub(super) pulse: Pulse,
 }
 
 /// What a leg is made of.
@@ -67,6 +70,8 @@ pub(super) struct SipLeg {
     pub(super) unproven: Option<Negotiated>,
     /// The caller has proved who they are by digest.
     pub(super) proved: bool,
+    /// Where the far end points to instead (3xx).
+    pub(super) contacts: Vec<String>,
     /// The description of a provisional answer, in case the final one has none.
     pub(super) early: Option<Bytes>,
     /// The answer to an incoming INVITE has been sent.
@@ -97,6 +102,7 @@ impl Leg {
             plan: LegPlan::default(),
             level: 127,
             record: None,
+            pulse: Pulse::default(),
         }
     }
 
@@ -275,7 +281,7 @@ impl Focus {
     pub(super) fn drop_leg(&mut self, at: At, leg: LegId) {
         let Some(mut entry) = self.legs.remove(&leg) else { return };
         let record = entry.record.take();
-        for timer in [Timer::Connect(leg), Timer::Lobby(leg), Timer::MaxCall(leg)] {
+        for timer in [Timer::Connect(leg), Timer::Lobby(leg), Timer::MaxCall(leg), Timer::Silence(leg)] {
             self.timers.disarm(&timer);
         }
         let mut known_to_worker = true;

@@ -46,6 +46,7 @@ impl Focus {
             detail: call.detail().map(str::to_owned),
             at: at.wall,
             sip_call_id: call.sip_call_id(),
+            story: call.story(),
         };
         self.effect(Effect::Record(record));
         self.leg_record_of_call(at, meeting, id, state);
@@ -63,6 +64,7 @@ impl Focus {
             detail: Some(note),
             at: at.wall,
             sip_call_id: call.sip_call_id(),
+            story: call.story(),
         };
         self.effect(Effect::Record(record));
     }

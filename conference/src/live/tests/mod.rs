@@ -9,4 +9,6 @@ mod moderation;
 mod property;
 mod records;
 mod roles;
+mod seats;
+mod trunks;
 mod whole_call;
