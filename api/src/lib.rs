@@ -30,6 +30,7 @@
 mod auth;
 mod frame;
 mod guard;
+mod http_metrics;
 mod json;
 mod limits;
 mod openapi;
@@ -42,6 +43,7 @@ pub use openapi::document;
 
 use conference::services::Services;
 use guard::LoginGuard;
+use http_metrics::HttpMetrics;
 use limits::Limits;
 use presence::Presence;
 use std::sync::Arc;
@@ -55,6 +57,7 @@ struct AppState {
     services: Arc<Services>,
     guard: Arc<LoginGuard>,
     presence: Presence,
+    metrics: Arc<HttpMetrics>,
     limits: Arc<Limits>,
 }
 
@@ -66,6 +69,7 @@ pub fn router(services: Arc<Services>) -> axum::Router {
     let state = AppState {
         presence: Presence::new(Arc::clone(&services)),
         guard: Arc::new(LoginGuard::default()),
+        metrics: Arc::default(),
         limits: Arc::new(Limits::new(services.config.requests_per_second)),
         services,
     };

@@ -1,9 +1,9 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
 use crate::routes::{
-    again, api_keys, calls, devices, enrol, events, health, invitations, join, login, meetings, moderation,
-    multi_invites, numbers, oidc, people, planning, policy, profile, resolve, sessions, trunks,
-    user_requests, users, users_admin, webhooks, webrtc,
+    again, api_keys, calls, devices, enrol, events, health, invitations, join, login, meetings, metrics,
+    moderation, multi_invites, numbers, oidc, people, planning, policy, profile, records, resolve, sessions,
+    trunks, user_requests, users, users_admin, webhooks, webrtc,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -37,6 +37,9 @@ use utoipa::{Modify, OpenApi};
         numbers::list, numbers::add, numbers::change, numbers::remove, numbers::own, numbers::set_caller_id,
         policy::show, policy::put, policy::check, policy::blocked, policy::block, policy::unblock, policy::dial_out,
         join::preview, join::join, webrtc::offer, events::events,
+        records::instances, records::attendance, records::attendance_table, records::attendees, records::cdrs,
+        records::cdr_table, records::audit, records::retention, records::set_retention, records::erase,
+        metrics::metrics,
         trunks::list, trunks::create, trunks::show, trunks::change, trunks::remove, trunks::status, trunks::probe,
         health::alive, health::ready, health::openapi,
         profile::show, profile::change, profile::set_address,

@@ -143,13 +143,16 @@ pub struct Api {
     pub tls: Option<https::Tls>,
     /// A certificate by ACME.
     pub acme: Option<https::Acme>,
+    /// Networks beside this machine from which `/metrics` may be read, as `address/prefix`.
+    #[serde(default)]
+    pub metrics_from: Vec<String>,
 }
 
 /// Section `[store]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Store {
-    /// `sqlite:FILE`, relative to the data folder.
+    /// `sqlite:FILE`, relative to the data folder, or `postgres://USER:PASSWORD@HOST/DATABASE`.
     pub url: String,
 }
 
@@ -163,14 +166,16 @@ impl Default for Store {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    /// A tracing filter.
+    /// A tracing filter; read again on SIGHUP.
     pub filter: String,
+    /// Whether phone numbers and e-mail addresses are masked in every line.
+    pub mask: bool,
 }
 
 impl Default for Log {
     fn default() -> Self {
         // The DTLS layer warns about every browser hello's extensions 43, 45 and 51.
-        Self { filter: "info,rtc_dtls=error,rtc=error,rtc_ice=error".to_owned() }
+        Self { filter: "info,rtc_dtls=error,rtc=error,rtc_ice=error".to_owned(), mask: true }
     }
 }
 
@@ -335,10 +340,13 @@ impl Config {
             let mend = "Write host:port, for example \"sip.example.com:5060\"";
             problems.push(Problem::new("sip.advertised", format!("is {advertised:?}"), mend));
         }
-        for peer in self.sip.trusted_peers.iter().filter(|peer| peer.parse::<IpNetwork>().is_err()) {
-            let mend = "Write address/prefix, for example \"192.0.2.0/24\"";
-            let problem = format!("has {peer:?}, which is not a network");
-            problems.push(Problem::new("sip.trusted_peers", problem, mend));
+        let networks =
+            [("sip.trusted_peers", &self.sip.trusted_peers), ("api.metrics_from", &self.api.metrics_from)];
+        for (key, list) in networks {
+            for network in list.iter().filter(|network| network.parse::<IpNetwork>().is_err()) {
+                let mend = "Write address/prefix, for example \"192.0.2.0/24\"";
+                problems.push(Problem::new(key, format!("has {network:?}, which is not a network"), mend));
+            }
         }
         problems.extend(self.sip.listeners.iter().flat_map(listener::Listener::problems));
         if self.sip.connections_per_address == 0 || self.sip.connections == 0 {

@@ -2,8 +2,10 @@
 
 use crate::edge;
 use crate::media_thread::{Input, MediaHandle};
+use crate::metrics::{Metrics, Now};
 use crate::ports::RtpPorts;
 use crate::signalling::{Arrival, Signalling};
+use crate::story;
 use conference::ids::MeetingId;
 use conference::live::event::Record;
 use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, Reply};
@@ -15,6 +17,7 @@ use sip_core::ua::{
     self, AddressOfRecord, BindingInfo, FlowInput, Transport, TrunkId, TrunkStatus, UserAgent,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
@@ -40,6 +43,8 @@ pub(crate) enum Request {
     TrunkStatus(TrunkId, oneshot::Sender<Option<TrunkState>>),
     /// A device or trunk was added, changed or removed.
     UserAgent(ua::Command),
+    /// What is so at this moment, for the metrics.
+    Metrics(oneshot::Sender<Now>),
     /// Everything in the database is known: read SIP from now on.
     Listen,
     /// How many legs there are.
@@ -62,6 +67,8 @@ pub(crate) struct FocusTask {
     pub(crate) ports: RtpPorts,
     /// Public events go here.
     pub(crate) events: EventHub,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
     /// Records go here, in order.
     pub(crate) records: mpsc::Sender<Record>,
     /// Requests from API and start-up.
@@ -106,6 +113,8 @@ impl FocusTask {
                 () = until(linger) => break,
             }
         }
+        self.focus.close_records();
+        self.drain_focus();
         for thread in &self.media {
             // A thread that has ended already needs no telling.
             let _ = thread.send(Input::Stop);
@@ -189,11 +198,23 @@ impl FocusTask {
                 let _ = answer.send(status.map(|status| trunk_state(now, &status)));
             }
             Request::UserAgent(command) => self.user_agent.handle_command(now, command),
+            Request::Metrics(answer) => {
+                let _ = answer.send(self.now());
+            }
             Request::Listen => {
                 self.listening = true;
                 self.signalling.listen();
             }
             Request::Shutdown(_) => {}
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            meetings: self.focus.counts(),
+            signalling: self.user_agent.counts(),
+            records_waiting: self.records.max_capacity().saturating_sub(self.records.capacity()),
+            media_events_waiting: self.media_events.len(),
         }
     }
 
@@ -227,6 +248,7 @@ impl FocusTask {
                 ua::Output::Resolve(question) => self.signalling.resolve(question),
                 ua::Output::Event(event) => {
                     idle = false;
+                    self.metrics.signalling(&event);
                     self.focus.handle_sip(Instant::now(), edge::wall(), event);
                 }
                 ua::Output::Timeout(deadline) => return (deadline, idle),
@@ -243,7 +265,10 @@ impl FocusTask {
             Effect::AttachPeer { leg, room } => self.attach_peer(leg, room),
             Effect::Publish(event) => drop(self.events.publish(event)),
             Effect::Record(record) => {
+                self.metrics.record(&record);
+                story::tell(&record);
                 if self.records.try_send(record).is_err() {
+                    self.metrics.record_lost();
                     tracing::error!("the database is too far behind: a record is lost");
                 }
             }

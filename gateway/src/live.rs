@@ -1,6 +1,7 @@
 //! How the services reach the running meetings: requests to the focus task, answered once.
 
 use crate::focus_task::Request;
+use crate::metrics::Metrics;
 use async_trait::async_trait;
 use conference::ids::MeetingId;
 use conference::live::focus::{
@@ -13,6 +14,7 @@ use conference::vocabulary::Cause;
 use media::webrtc::{AcceptedPeer, PeerConfig, PeerError, accept_offer};
 use sip_core::ua::{self, AddressOfRecord, BindingInfo, TrunkId};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,13 +28,19 @@ pub(crate) struct LiveHandle {
     /// The browsers' port of each media thread, as browsers are told it.
     webrtc: Vec<SocketAddr>,
     digest_sha256: bool,
+    metrics: Arc<Metrics>,
 }
 
 impl LiveHandle {
     /// `webrtc` holds the browsers' port of each media thread; `digest_sha256` says whether devices may be challenged
     /// with it.
-    pub(crate) fn new(requests: mpsc::Sender<Request>, webrtc: Vec<SocketAddr>, digest_sha256: bool) -> Self {
-        Self { requests, webrtc, digest_sha256 }
+    pub(crate) fn new(
+        requests: mpsc::Sender<Request>,
+        webrtc: Vec<SocketAddr>,
+        digest_sha256: bool,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { requests, webrtc, digest_sha256, metrics }
     }
 
     /// Sends a request and waits for its answer; `None` when the focus task has ended.
@@ -119,6 +127,11 @@ impl Live for LiveHandle {
 
     async fn bindings(&self, device: AddressOfRecord) -> Vec<BindingInfo> {
         self.ask(|answer| Request::Bindings(device, answer)).await.unwrap_or_default()
+    }
+
+    async fn metrics(&self) -> String {
+        let now = self.ask(Request::Metrics).await.unwrap_or_default();
+        self.metrics.render(now)
     }
 
     async fn trunk_state(&self, trunk: TrunkId) -> Option<TrunkState> {

@@ -78,7 +78,7 @@ fn serve(file: &Path, data: &Path) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match run(config, data) {
+    match run(config, file, data) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("partyline: {error}");
@@ -87,8 +87,8 @@ fn serve(file: &Path, data: &Path) -> ExitCode {
     }
 }
 
-fn run(config: Config, data: &Path) -> Result<(), gateway::StartError> {
-    gateway::logging::start(&config.log.filter)?;
+fn run(config: Config, file: &Path, data: &Path) -> Result<(), gateway::StartError> {
+    gateway::logging::start(&config.log, file)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(gateway::run(config, data))
 }

@@ -2,6 +2,7 @@
 //!
 //! The rest of the process reaches it by a bounded queue and a waker only. Nothing here waits but the poll itself.
 
+use crate::metrics::ThreadMetrics;
 use media::worker::{Command, Event, LegId, Port, Worker, WorkerConfig};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -76,6 +77,8 @@ pub(crate) struct MediaThreadConfig {
     pub(crate) worker: WorkerConfig,
     /// Seed of the worker's randomness (SSRCs, first sequence numbers).
     pub(crate) seed: [u8; 32],
+    /// What the thread counts.
+    pub(crate) metrics: Arc<ThreadMetrics>,
 }
 
 /// Tells, when the thread ends in whatever way, that it has ended.
@@ -104,7 +107,7 @@ pub(crate) fn start(
     config.webrtc.set_nonblocking(true)?;
     let mut webrtc = UdpSocket::from_std(config.webrtc);
     poll.registry().register(&mut webrtc, WEBRTC, Interest::READABLE)?;
-    let (core, worker, seed) = (config.core, config.worker, config.seed);
+    let (core, worker, seed, metrics) = (config.core, config.worker, config.seed, config.metrics);
     let farewell = Farewell(ended, config.index);
     let thread = std::thread::Builder::new().name(format!("media-{}", config.index)).spawn(move || {
         let _farewell = farewell;
@@ -121,6 +124,7 @@ pub(crate) fn start(
             inputs,
             events,
             next_tick: now + TICK,
+            metrics,
             running: true,
         };
         thread.run();
@@ -157,6 +161,7 @@ struct MediaThread {
     inputs: Receiver<Input>,
     events: mpsc::Sender<Event>,
     next_tick: Instant,
+    metrics: Arc<ThreadMetrics>,
     running: bool,
 }
 
@@ -294,9 +299,12 @@ impl MediaThread {
             self.worker.handle_timeout(now);
         }
         while self.next_tick <= now {
+            self.metrics.late.observe(now.saturating_duration_since(self.next_tick));
             self.worker.handle_tick(now);
             // Before the next one: the worker keeps room for the packets of one tick.
             self.flush();
+            self.metrics.tick.observe(now.elapsed());
+            self.metrics.load(&self.worker.load());
             self.next_tick += TICK;
             if now.saturating_duration_since(self.next_tick) > LATE_LIMIT {
                 self.next_tick = now + TICK;

@@ -4,11 +4,13 @@ use crate::config::Config;
 use crate::edge::{self, OsEntropy, WallClock};
 use crate::error::StartError;
 use crate::focus_task::{FocusTask, Request};
+use crate::housekeeping;
 use crate::http_server::{self, Reloader, Security};
 use crate::keeper;
 use crate::limits;
 use crate::live::LiveHandle;
 use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
+use crate::metrics::Metrics;
 use crate::oidc::Https;
 use crate::outbox::{self, Outbox};
 use crate::ports::RtpPorts;
@@ -92,6 +94,7 @@ async fn reread(certificate: Option<&Reloader>) {
     if let Ok(now) = NotifyState::monotonic_usec_now() {
         tell_system(&[NotifyState::Reloading, now]);
     }
+    crate::logging::reread();
     match certificate {
         None => tracing::info!("asked to reload: there is no certificate file to read again"),
         Some(certificate) => match certificate.reload().await {
@@ -195,13 +198,14 @@ impl Gateway {
         let store = data.store.clone();
         let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS);
         let (ended, media_ended) = mpsc::unbounded_channel();
-        let (handles, media) = start_media(config, sockets.webrtc, &media_sender, &ended)?;
+        let metrics = Arc::<Metrics>::default();
+        let (handles, media) = start_media(config, sockets.webrtc, &media_sender, &ended, &metrics)?;
         let (request_sender, requests) = mpsc::channel(REQUESTS);
         let (records, record_queue) = mpsc::channel(RECORDS);
         let recorder = tokio::spawn(recorder::run(RecordWriter::new(store.clone()), record_queue));
         let told = |handle: &MediaHandle| SocketAddr::new(config.webrtc_advertised(), handle.webrtc.port());
         let webrtc = handles.iter().map(told).collect();
-        let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256);
+        let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256, Arc::clone(&metrics));
         let signalling = signalling(config, sockets.udp, sockets.streams)?;
         let task = FocusTask {
             focus: Focus::new(FocusConfig::default(), edge::seed()?),
@@ -210,6 +214,7 @@ impl Gateway {
             media: handles,
             ports: RtpPorts::new(config.rtp_address(), config.rtp_advertised(), config.media.rtp_ports),
             events: events.clone(),
+            metrics,
             records,
             requests,
             media_events,
@@ -225,6 +230,7 @@ impl Gateway {
         tokio::spawn(keeper::run(Arc::downgrade(&services)));
         let outbox = Outbox::start(config, &services)?;
         let stop_api = Handle::new();
+        tokio::spawn(housekeeping::run(Arc::clone(&services)));
         let app = api::router(services);
         let api = tokio::spawn(http_server::serve(sockets.api, app, security, stop_api.clone()));
         Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, outbox, store })
@@ -276,7 +282,9 @@ impl Gateway {
                 tracing::error!("a media thread had panicked");
             }
         }
-        join("the recorder", self.recorder, GOODBYE).await;
+        if !join("the recorder", self.recorder, GOODBYE).await {
+            tracing::error!("the database was away: the last records are lost");
+        }
         self.outbox.stop().await;
         self.store.close().await;
     }
@@ -300,6 +308,7 @@ fn start_media(
     sockets: Vec<UdpSocket>,
     events: &mpsc::Sender<media::worker::Event>,
     ended: &mpsc::UnboundedSender<usize>,
+    metrics: &Metrics,
 ) -> Result<(Vec<MediaHandle>, Vec<JoinHandle<()>>), StartError> {
     let (mut handles, mut threads) = (Vec::new(), Vec::new());
     for (index, webrtc) in sockets.into_iter().enumerate() {
@@ -309,6 +318,7 @@ fn start_media(
             core: config.media.cores.get(index).copied(),
             worker: WorkerConfig::default(),
             seed: edge::seed()?,
+            metrics: metrics.thread(),
         };
         let (handle, join) = media_thread::start(thread, events.clone(), ended.clone())?;
         handles.push(handle);
@@ -393,6 +403,7 @@ async fn services(
         config: ServicesConfig {
             base_url: config.base_url(),
             ring_timeout: config.ring_timeout(),
+            metrics_from: config.api.metrics_from.iter().filter_map(|network| network.parse().ok()).collect(),
             sip_server: config.sip.advertised.clone().unwrap_or_else(|| config.sip.listen.to_string()),
             outbox: outbox::config(config),
             webhooks: outbox::guard(config),

@@ -11,6 +11,7 @@ pub(crate) mod invitations;
 pub(crate) mod join;
 pub(crate) mod login;
 pub(crate) mod meetings;
+pub(crate) mod metrics;
 pub(crate) mod moderation;
 pub(crate) mod multi_invites;
 pub(crate) mod numbers;
@@ -19,6 +20,7 @@ pub(crate) mod people;
 pub(crate) mod planning;
 pub(crate) mod policy;
 pub(crate) mod profile;
+pub(crate) mod records;
 pub(crate) mod resolve;
 pub(crate) mod sessions;
 pub(crate) mod trunks;
@@ -37,6 +39,7 @@ pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/v1/openapi.json", get(health::openapi))
         .route("/v1/login", post(login::login))
         .route("/v1/logout", post(login::logout))
@@ -93,6 +96,15 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/meetings/{meeting}/people/{person}/unmute", post(people::unmute))
         .route("/v1/meetings/{meeting}/calls", get(calls::list).post(calls::place))
         .route("/v1/meetings/{meeting}/calls/check", post(calls::check))
+        .route("/v1/meetings/{meeting}/instances", get(records::instances))
+        .route("/v1/meetings/{meeting}/attendance", get(records::attendance))
+        .route("/v1/meetings/{meeting}/attendance.csv", get(records::attendance_table))
+        .route("/v1/meetings/{meeting}/attendees.csv", get(records::attendees))
+        .route("/v1/cdrs", get(records::cdrs))
+        .route("/v1/cdrs.csv", get(records::cdr_table))
+        .route("/v1/audit", get(records::audit))
+        .route("/v1/retention", get(records::retention).put(records::set_retention))
+        .route("/v1/erasures", post(records::erase))
         .route("/v1/calls/{call}", get(calls::show).delete(calls::end))
         .route("/v1/calls/{call}/retry", post(calls::retry))
         .route("/v1/calls/{call}/again", put(again::put).delete(again::cancel))

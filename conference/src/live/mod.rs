@@ -18,6 +18,7 @@ pub mod call;
 pub mod emergency;
 pub mod event;
 pub mod focus;
+pub mod leg_record;
 pub mod meeting;
 pub mod number;
 pub mod participant;

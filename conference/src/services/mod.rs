@@ -17,14 +17,20 @@
 //! | [`outbox`], [`webhooks`] | what is sent out, and how it went |
 //! | [`events`], [`watch`] | what happens, in order, for everybody who may know |
 //! | [`trunks`] | which ways to the telephone network there are, and how they are |
+//! | [`records`], [`attendees`], [`retention`] | what is written down, as lists and tables, and for how long |
 //! | [`provision`] | what the running part is told at start |
 
 pub mod accounts;
 pub mod actor;
+mod attendance;
+pub mod attendees;
 pub mod calls;
 mod changes;
+pub mod csv;
+pub mod cursor;
 pub mod dashboard;
 pub mod devices;
+mod earlier;
 mod error;
 pub mod events;
 mod idempotency;
@@ -51,7 +57,10 @@ pub mod policy;
 pub mod profile;
 pub mod provision;
 mod reach;
+pub mod record_views;
+pub mod records;
 pub mod resolve;
+pub mod retention;
 pub mod schedule;
 pub mod settings;
 #[cfg(any(test, feature = "testing"))]
@@ -79,6 +88,8 @@ use crate::store::seed::TrunkPasswords;
 use crate::store::{Store, Vault};
 use crate::vocabulary::UnixMillis;
 use locks::MeetingLocks;
+use sip_core::ua::IpNetwork;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -95,6 +106,8 @@ pub struct ServicesConfig {
     pub participant_lifetime: Duration,
     /// How many calls one Host may place within a minute.
     pub calls_per_minute: u32,
+    /// Networks beside this machine itself from which `/metrics` may be read.
+    pub metrics_from: Vec<IpNetwork>,
     /// How many requests a second the API takes of one token; five times that from one address.
     pub requests_per_second: u32,
     /// `host:port` that phones are told to register with.
@@ -115,6 +128,7 @@ impl Default for ServicesConfig {
             login_lifetime: Duration::from_secs(12 * 3600),
             participant_lifetime: Duration::from_secs(12 * 3600),
             calls_per_minute: 200,
+            metrics_from: Vec::new(),
             requests_per_second: 500,
             sip_server: "127.0.0.1:5060".to_owned(),
             dial_countries: Vec::new(),
@@ -204,6 +218,11 @@ impl Services {
     /// A random request or row identifier.
     pub fn random_id(&self, prefix: char) -> String {
         random_id(self.entropy.as_ref(), prefix)
+    }
+
+    /// Whether the numbers of this process may be read from this address.
+    pub fn may_read_metrics(&self, address: IpAddr) -> bool {
+        address.is_loopback() || self.config.metrics_from.iter().any(|network| network.contains(address))
     }
 
     fn publish(&self, event: PublicEvent) {

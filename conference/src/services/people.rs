@@ -490,10 +490,6 @@ fn commands(
     commands.into_iter().chain([speaking]).flatten()
 }
 
-/// What the audit log keeps of a person.
-fn standing(row: &PersonRow) -> serde_json::Value {
-    serde_json::json!({ "role": row.role, "access": row.access, "may_speak": row.may_speak })
-}
 
 fn listed(reach: &Reach, person: &PersonId) -> Result<PersonRow, ServiceError> {
     let row = reach.listed().find(|row| row.id == *person);

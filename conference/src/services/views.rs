@@ -5,7 +5,6 @@ use crate::live::call::story::NextStep;
 use crate::live::number::NumberClass;
 use crate::live::policy::dial::{Confirmation, Verdict};
 use crate::live::settings::MeetingSettings;
-use crate::live::snapshot::CallView;
 use crate::vocabulary::{
     Access, CallPurpose, CallState, Cause, LegKind, MeetingForm, MeetingKind, MeetingState, Role, TenantRole,
     UnixMillis,
@@ -672,8 +671,8 @@ pub struct Snapshot {
     pub meeting: Meeting,
     /// Its people.
     pub people: Vec<Person>,
-    /// Running calls and the latest finished ones, oldest first.
-    pub calls: Vec<CallView>,
+    /// Running calls and the latest finished ones, oldest first, as in the events; those from before a restart too.
+    pub calls: Vec<serde_json::Value>,
     /// Whom each video slot of a listener carries.
     pub slots: BTreeMap<PersonId, Vec<Option<PersonId>>>,
     /// Who speaks.

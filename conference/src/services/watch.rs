@@ -90,7 +90,9 @@ impl Services {
                 }
             }
         }
-        Ok(Snapshot { people: view.people.clone(), meeting: view, calls, slots, active_speaker })
+        let mut all = self.earlier_calls(&reach, &calls).await?;
+        all.extend(calls.iter().map(|call| serde_json::json!(call)));
+        Ok(Snapshot { people: view.people.clone(), meeting: view, calls: all, slots, active_speaker })
     }
 
     /// A browser's page is gone: its leg leaves.

@@ -12,14 +12,17 @@ mod accounts;
 mod addresses;
 mod again;
 mod api_keys;
+mod attendance;
 mod audit;
 mod bans;
 mod bulk;
 mod calls;
+mod cdrs;
 mod columns;
 pub mod command;
 mod dashboard;
 mod devices;
+mod erase;
 mod error;
 mod happenings;
 mod idempotency;
@@ -59,13 +62,17 @@ pub use vault::Vault;
 pub(crate) use accounts::UserSlice;
 pub(crate) use again::AgainRow;
 pub(crate) use api_keys::ApiKeyRow;
-pub(crate) use audit::AuditEntry;
+pub(crate) use attendance::{AttendanceRow, InstanceRow};
+pub(crate) use audit::{AuditEntry, AuditFilter};
 pub(crate) use bans::BanRow;
 pub(crate) use bulk::{BulkResultRow, BulkRow};
 pub(crate) use calls::{CallRow, CallStep, NewCall, NewStory};
+pub(crate) use cdrs::CdrFilter;
+pub(crate) use columns::word as word_of;
 pub(crate) use columns::{from_word, word};
 pub(crate) use dashboard::SessionSlice;
 pub(crate) use devices::DeviceRow;
+pub(crate) use erase::Whom;
 pub(crate) use idempotency::StoredAnswer;
 pub(crate) use invitations::InvitationRow;
 pub(crate) use meeting_list::{ListQuery, ListedMeeting};
@@ -145,5 +152,7 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+mod record_tests;
 #[cfg(test)]
 mod tests;

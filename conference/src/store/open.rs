@@ -1,10 +1,8 @@
 //! Opening the database and bringing its schema up to date.
 
-use super::columns::Columns;
 use super::migrations;
 use super::pool::{Pool, STATEMENT_LIMIT};
 use super::{Dialect, Store, StoreError};
-use crate::ids::CallId;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AnyConnection, Executor as _, Row as _};
@@ -38,7 +36,7 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let store = Self::connect(url).await?;
         store.prepare().await?;
-        store.close_calls_in_flight().await?;
+        store.close_what_a_crash_left().await?;
         Ok(store)
     }
 
@@ -118,25 +116,6 @@ impl Store {
             }),
             Err(error) => Err(StoreError::Migration(error)),
         }
-    }
-
-    /// A call is made at most once: after a crash it is neither dialled again nor left open for ever. Whatever
-    /// was in flight when the process ended lost its media and its dialog with it, so one statement says so. The
-    /// trail in `call_events` ends where the process did; the call row carries the verdict.
-    async fn close_calls_in_flight(&self) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        let lost = sqlx::query(
-            "UPDATE calls SET state = 'ended', cause = 'lost', detail = 'the gateway was restarted', \
-             ended_at = updated_at WHERE state NOT IN ('ended', 'failed', 'refused', 'cancelled') \
-             RETURNING id, updated_at",
-        )
-        .fetch_all(&mut *transaction)
-        .await?;
-        let call = |row| Ok((CallId::new(Columns(row).text("id")?), Columns(row).time("updated_at")?));
-        let lost = lost.iter().map(call).collect::<Result<Vec<_>, StoreError>>()?;
-        self.queue_lost_calls(&mut transaction, &lost).await?;
-        transaction.commit().await?;
-        Ok(())
     }
 }
 

@@ -93,6 +93,20 @@ impl Store {
             .transpose()
     }
 
+    /// The name of a user, also of a disabled one.
+    pub(crate) async fn user_name(
+        &self,
+        tenant: &TenantId,
+        id: &UserId,
+    ) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT display_name FROM users WHERE tenant_id = $1 AND id = $2")
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| Columns(&row).text("display_name")).transpose()
+    }
+
     /// The enabled users of a tenant, by extension and name.
     pub(crate) async fn users(&self, tenant: &TenantId) -> Result<Vec<UserRow>, StoreError> {
         let rows = sqlx::query(select_users!(

@@ -28,6 +28,11 @@ impl Focus {
                     session: Some(session),
                     caller: Some(entrant),
                     offer: Some(invite.body),
+                    call_id: Some(invite.call_id),
+                    trunk: match invite.origin {
+                        Origin::Trunk(trunk) => Some(trunk),
+                        Origin::Device(_) | Origin::TrustedPeer => None,
+                    },
                     symmetric: matches!(invite.origin, Origin::Device(_)),
                     proved: matches!(invite.origin, Origin::Device(_)),
                     signalled_from: Some(invite.source.ip()),

@@ -4,6 +4,7 @@ use super::seat::Pulse;
 use super::{At, Effect, Focus, Timer};
 use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::Input;
+use crate::live::leg_record::LegRecord;
 use crate::live::participant::PersonSpec;
 use crate::live::plan::{Standing, plan};
 use crate::live::rights::Rules;
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use media::sdp::{Direction, LocalDescription, Negotiated};
 use media::worker::{Command as MediaCommand, LegId, LegPlan, RoomId};
 use rand_chacha::rand_core::Rng;
-use sip_core::ua::{Command as SipCommand, SessionId};
+use sip_core::ua::{Command as SipCommand, SessionId, TrunkId};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(super) struct Leg {
     pub(super) plan: LegPlan,
     /// The level last reported, in -dBov.
     pub(super) level: u8,
+    /// What will be written down of it, once it has begun.
+    pub(super) record: Option<Box<LegRecord>>,
     /// Whether it still speaks to us.
     pub(super) pulse: Pulse,
 }
@@ -51,6 +54,10 @@ pub(super) struct SipLeg {
     pub(super) call: Option<CallId>,
     /// Who calls in, until admitted.
     pub(super) caller: Option<Entrant>,
+    /// The Call-ID of a call that came in.
+    pub(super) call_id: Option<String>,
+    /// The trunk it came in by.
+    pub(super) trunk: Option<TrunkId>,
     /// A port was asked for.
     pub(super) port_asked: bool,
     /// Our side of the session description, once the port is bound. The media worker knows the leg from then on.
@@ -94,6 +101,7 @@ impl Leg {
             held: false,
             plan: LegPlan::default(),
             level: 127,
+            record: None,
             pulse: Pulse::default(),
         }
     }
@@ -136,6 +144,7 @@ impl Focus {
     pub(super) fn port_result(&mut self, at: At, leg: LegId, result: Result<SocketAddr, String>) {
         // RFC 8866 section 5.2 asks for a unique session id; 31 bits are what every phone can read.
         let session_id = self.rng.next_u64() >> 33;
+        self.leg_began(at, leg);
         let codecs = self.config.codecs.clone();
         let Some(room) = self.legs.get(&leg).map(|leg| leg.room) else { return };
         let Some(sip) = self.sip_leg_mut(leg).filter(|sip| sip.port_asked && sip.local.is_none()) else {
@@ -166,6 +175,9 @@ impl Focus {
     pub(super) fn set_remote(&mut self, leg: LegId, negotiated: Negotiated) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         entry.held = is_hold(negotiated.direction);
+        if let Some(record) = &mut entry.record {
+            record.codec = Some(format!("{:?}", negotiated.codec).to_lowercase());
+        }
         let (room, meeting, person) = (entry.room, entry.meeting.clone(), entry.person.clone());
         let admitted = entry.admitted;
         let symmetric_from = entry.sip().filter(|sip| sip.symmetric).and_then(|sip| sip.signalled_from);
@@ -196,10 +208,12 @@ impl Focus {
         if let Some(old) = replaced {
             self.end_leg(at, old, Cause::HungUp);
         }
+        self.leg_began(at, leg);
         if !was_present {
             self.person_joined(at, &id, &person, kind);
             self.settle(at, &id);
         }
+        self.leg_joined(at, leg);
     }
 
     /// Puts the caller of an incoming leg on the roster, if they are not there yet.
@@ -248,6 +262,7 @@ impl Focus {
 
     /// Ends a leg from our side, whatever it is and however far it has come.
     pub(super) fn end_leg(&mut self, at: At, leg: LegId, cause: Cause) {
+        self.leg_ends_for(leg, cause);
         let Some(entry) = self.legs.get(&leg) else { return };
         let Some(sip) = entry.sip() else { return self.drop_leg(at, leg) };
         if let Some(call) = sip.call.clone() {
@@ -264,7 +279,8 @@ impl Focus {
 
     /// Gives everything of a leg back. The SIP session, if any, has been dealt with before.
     pub(super) fn drop_leg(&mut self, at: At, leg: LegId) {
-        let Some(entry) = self.legs.remove(&leg) else { return };
+        let Some(mut entry) = self.legs.remove(&leg) else { return };
+        let record = entry.record.take();
         for timer in [Timer::Connect(leg), Timer::Lobby(leg), Timer::MaxCall(leg), Timer::Silence(leg)] {
             self.timers.disarm(&timer);
         }
@@ -283,6 +299,7 @@ impl Focus {
         if port_asked {
             self.effect(Effect::ClosePort { leg });
         }
+        self.leg_over(at, leg, record, known_to_worker);
         self.leg_left(at, leg, &entry);
     }
 

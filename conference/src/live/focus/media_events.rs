@@ -21,7 +21,8 @@ impl Focus {
             Event::VideoSlots { leg, slots } => self.video_slots(at, leg, slots),
             Event::Statistics { leg, stats, is_final: false } => self.pulse(at, leg, &stats),
             // Keys that mean nothing stay with whoever pressed them.
-            Event::Digit { .. } | Event::MediaStarted { .. } | Event::Statistics { .. } => {}
+            Event::Digit { .. } | Event::MediaStarted { .. } => {}
+            Event::Statistics { leg, stats, is_final } => self.leg_statistics(leg, &stats, is_final),
         }
     }
 

@@ -16,6 +16,8 @@ mod commands;
 mod dial;
 mod drain;
 mod incoming;
+mod instances;
+mod leg_records;
 mod legs;
 mod life;
 mod lobby;
@@ -31,6 +33,7 @@ pub use redirect::TenantDialling;
 
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::CallTimer;
+use crate::live::leg_record::LegRecord;
 use crate::live::meeting::Meeting;
 use crate::live::participant::Participant;
 use crate::live::timers::Timers;
@@ -61,6 +64,8 @@ enum Timer {
     Empty(MeetingId),
     /// The last Host has left long ago: the meeting ends.
     NoHost(MeetingId),
+    /// The mixer has said all it will say of a leg that is gone.
+    Statistics(LegId),
     /// A leg that sends nothing must have answered by now.
     Silence(LegId),
     /// Somebody has been alone by phone for long enough.
@@ -96,6 +101,8 @@ pub struct Focus {
     dialling: BTreeMap<TenantId, TenantDialling>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
+    /// Records of legs that are gone, until the mixer's last word on them.
+    leg_records: BTreeMap<LegId, Box<LegRecord>>,
     /// The calls that are not over.
     calls: BTreeMap<CallId, MeetingId>,
     timers: Timers<Timer>,
@@ -126,6 +133,7 @@ impl Focus {
             dialling: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            leg_records: BTreeMap::new(),
             calls: BTreeMap::new(),
             timers: Timers::default(),
             outbox: VecDeque::new(),
@@ -213,14 +221,19 @@ impl Focus {
             sessions: self.sessions.len(),
             calls: self.calls.len(),
             present: self.meetings.values().map(Meeting::present).sum(),
-            timers: self.timers.len(),
+            // Records that wait for the mixer's last word are no business of a meeting.
+            timers: self.timers.len().saturating_sub(self.leg_records.len()),
         }
     }
 
     fn fire(&mut self, at: At, timer: Timer) {
         match timer {
             Timer::Call(call, timer) => self.drive_call(at, &call, crate::live::call::Input::Timer(timer)),
-            Timer::Connect(leg) => self.drop_leg(at, leg),
+            Timer::Connect(leg) => {
+                self.leg_ends_for(leg, Cause::MediaFailed);
+                self.drop_leg(at, leg);
+            }
+            Timer::Statistics(leg) => self.close_leg_record(leg),
             Timer::Lobby(leg) => self.end_leg(at, leg, Cause::NoHost),
             Timer::MaxCall(leg) => self.end_leg(at, leg, Cause::HungUp),
             Timer::Empty(meeting) | Timer::NoHost(meeting) => self.end_meeting(at, &meeting),

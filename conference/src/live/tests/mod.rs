@@ -7,6 +7,7 @@ mod life;
 mod lobby;
 mod moderation;
 mod property;
+mod records;
 mod roles;
 mod seats;
 mod trunks;

@@ -291,6 +291,8 @@ impl Services {
             self.publish_refused(written, &call.answer);
             return Ok(false);
         };
+        // From the request to the call: later lines name the call and its Call-ID.
+        tracing::info!(call.id = %written.row.id, meeting.id = %written.row.meeting, sip.call_id = written.row.sip_call_id, "dialling");
         let Err(refusal) = self.live.command(Command::Dial(Box::new(spec))).await else { return Ok(false) };
         let answer = &mut call.answer;
         self.refuse(written, answer, &refusal).await?;
