@@ -1,6 +1,9 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
-use crate::routes::{calls, events, health, invitations, join, login, meetings, people, profile, resolve, trunks, users, webhooks, webrtc};
+use crate::routes::{
+    calls, events, health, invitations, join, login, meetings, people, profile, resolve, trunks, users,
+    webhooks, webrtc,
+};
 use crate::routes::{moderation, planning};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};

@@ -19,6 +19,7 @@ mod meetings;
 mod openapi;
 mod page;
 mod people;
+mod planning;
 mod resolve;
 mod support;
 mod users;
