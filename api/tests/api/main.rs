@@ -25,6 +25,7 @@ mod openapi;
 mod page;
 mod people;
 mod records;
+mod planning;
 mod resolve;
 mod robust;
 mod support;
