@@ -202,6 +202,12 @@ impl Store {
     pub(crate) async fn record_call_step(&self, step: &CallStep<'_>) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         Self::insert_call_event(&mut transaction, step).await?;
+        // The running meeting reports what was written when the call was placed, too: that is no news.
+        let news = sqlx::query("SELECT 1 FROM calls WHERE id = $1 AND state <> $2")
+            .bind(step.call.as_str())
+            .bind(word(&step.state))
+            .fetch_optional(&mut *transaction)
+            .await?;
         let changed = sqlx::query(
             "UPDATE calls SET state = $1, cause = $2, sip_code = coalesce($3, sip_code), detail = $4, \
              updated_at = $5, \
@@ -219,7 +225,7 @@ impl Store {
         .bind(step.call.as_str())
         .execute(&mut *transaction)
         .await?;
-        if changed.rows_affected() > 0 {
+        if news.is_some() && changed.rows_affected() > 0 {
             self.queue_call_event(&mut transaction, step).await?;
         }
         transaction.commit().await?;
