@@ -77,7 +77,7 @@ fn observance(text: &mut String, tz: Tz, at: DateTime<Utc>, before: i32) {
 fn hours(seconds: i32) -> String {
     let sign = if seconds < 0 { '-' } else { '+' };
     let all = seconds.unsigned_abs();
-    let rest = if all % 60 == 0 { String::new() } else { format!("{:02}", all % 60) };
+    let rest = if all.is_multiple_of(60) { String::new() } else { format!("{:02}", all % 60) };
     format!("{sign}{:02}{:02}{rest}", all / 3600, all / 60 % 60)
 }
 
