@@ -90,6 +90,8 @@ CREATE TABLE bulk_invites (
     sessions    INTEGER NOT NULL,
     done        INTEGER NOT NULL DEFAULT 0,
     counts      TEXT NOT NULL DEFAULT '{}',
+    -- Users who have been sent their one message, in the order of their identifiers.
+    notified    INTEGER NOT NULL DEFAULT 0,
     state       TEXT NOT NULL CHECK (state IN ('running', 'done')),
     created_at  INTEGER NOT NULL,
     updated_at  INTEGER NOT NULL,

@@ -3,9 +3,11 @@
 pub mod https;
 pub mod listener;
 mod mail;
+mod oidc;
 mod read;
 
 pub use mail::{Mail, MailTls, Webhooks};
+pub use oidc::Oidc;
 
 use conference::store::seed::Seed;
 use serde::Deserialize;
@@ -40,6 +42,8 @@ pub struct Config {
     /// Where webhooks may go.
     #[serde(default)]
     pub webhooks: Webhooks,
+    /// The identity provider users may log in at.
+    pub oidc: Option<Oidc>,
     /// How it stops.
     #[serde(default)]
     pub shutdown: Shutdown,
@@ -281,6 +285,7 @@ impl Config {
             self.wrong_https(),
             self.mail.as_ref().map(Mail::problems).unwrap_or_default(),
             self.webhooks.problems(),
+            self.oidc.as_ref().map(Oidc::problems).unwrap_or_default(),
         ]
         .concat()
     }

@@ -3,16 +3,19 @@
 //! Everything that decides is pure and lives in `sip-core`, `media` and `conference`; the modules here are the thin
 //! drivers that read the world for it and carry out what it decided.
 
+pub mod commands;
 pub mod config;
 pub mod edge;
 mod error;
 mod focus_task;
 mod http_server;
+mod keeper;
 mod limits;
 mod live;
 pub mod logging;
 mod mail;
 mod media_thread;
+mod oidc;
 mod outbox;
 mod ports;
 mod recorder;

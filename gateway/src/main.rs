@@ -1,6 +1,7 @@
 //! `partyline`: reads its arguments and configuration, starts the gateway, ends it on SIGTERM or SIGINT.
 
 use clap::{Parser, Subcommand};
+use gateway::commands;
 use gateway::config::Config;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,12 +34,20 @@ enum Command {
         /// The configuration file.
         file: PathBuf,
     },
+    /// Tenants: organisations with users, numbers and a domain of their own.
+    #[command(subcommand)]
+    Tenant(commands::TenantCommand),
+    /// Users who can log in, such as the first administrator.
+    #[command(subcommand)]
+    User(commands::UserCommand),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::CheckConfig { file }) => check_config(&file),
+        Some(Command::Tenant(command)) => commands::tenant(command),
+        Some(Command::User(command)) => commands::user(command),
         None => serve(&arguments.config.unwrap_or_default(), &arguments.data),
     }
 }

@@ -5,9 +5,11 @@ use crate::edge::{self, OsEntropy, WallClock};
 use crate::error::StartError;
 use crate::focus_task::{FocusTask, Request};
 use crate::http_server::{self, Reloader, Security};
+use crate::keeper;
 use crate::limits;
 use crate::live::LiveHandle;
 use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
+use crate::oidc::Https;
 use crate::outbox::{self, Outbox};
 use crate::ports::RtpPorts;
 use crate::recorder;
@@ -17,6 +19,7 @@ use axum_server::Handle;
 use conference::live::emergency;
 use conference::live::focus::{Command, Focus, FocusConfig};
 use conference::live::number::{self, Home};
+use conference::services::oidc::{Oidc, OidcConfig};
 use conference::services::{EventHub, Parts, Services, ServicesConfig};
 use conference::store::records::RecordWriter;
 use conference::store::secrets::LinkKey;
@@ -149,13 +152,18 @@ struct Data {
     vault: Vault,
 }
 
-async fn open_store(config: &Config, data: &Path) -> Result<Data, StartError> {
+/// Makes the data folder if it is missing, and says where the database is.
+pub(crate) fn database_url(config: &Config, data: &Path) -> Result<String, StartError> {
     let unusable = |source| StartError::DataFolder { path: data.to_owned(), source };
     std::fs::create_dir_all(data).map_err(unusable)?;
-    let url = match config.store.url.strip_prefix("sqlite:") {
+    Ok(match config.store.url.strip_prefix("sqlite:") {
         Some(file) if file != ":memory:" => format!("sqlite:{}", data.join(file).display()),
         _ => config.store.url.clone(),
-    };
+    })
+}
+
+async fn open_store(config: &Config, data: &Path) -> Result<Data, StartError> {
+    let url = database_url(config, data)?;
     let store = Store::open(&url).await?;
     let links = LinkKey::load_or_create(&data.join("links.key"), &OsEntropy)?;
     config.seed.apply(&store, &OsEntropy, &links, edge::wall()).await?;
@@ -212,6 +220,9 @@ impl Gateway {
         let focus = tokio::spawn(task.run());
         let services = services(config, data, live.clone(), events).await?;
         live.listen().await;
+        services.resume_multi_invites().await.map_err(StartError::services)?;
+        // It ends by itself when the services are gone.
+        tokio::spawn(keeper::run(Arc::downgrade(&services)));
         let outbox = Outbox::start(config, &services)?;
         let stop_api = Handle::new();
         let app = api::router(services);
@@ -382,12 +393,23 @@ async fn services(
         config: ServicesConfig {
             base_url: config.base_url(),
             ring_timeout: config.ring_timeout(),
+            sip_server: config.sip.advertised.clone().unwrap_or_else(|| config.sip.listen.to_string()),
             outbox: outbox::config(config),
             webhooks: outbox::guard(config),
             ..ServicesConfig::default()
         },
     };
     let services = Services::new(parts).await.map_err(StartError::services)?;
+    if let Some(oidc) = &config.oidc {
+        let transport = Https::new().map_err(StartError::services)?;
+        let config = OidcConfig {
+            issuer: oidc.issuer.clone(),
+            client_id: oidc.client_id.clone(),
+            client_secret: oidc.client_secret.clone(),
+            tenant: oidc.tenant.clone(),
+        };
+        services.set_oidc(Oidc::new(config, Arc::new(transport)));
+    }
     services.provision_all().await.map_err(StartError::services)?;
     Ok(Arc::new(services))
 }

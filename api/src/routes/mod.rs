@@ -1,7 +1,9 @@
 //! Which path does what.
 
+pub(crate) mod again;
 pub(crate) mod api_keys;
 pub(crate) mod calls;
+pub(crate) mod devices;
 pub(crate) mod enrol;
 pub(crate) mod events;
 pub(crate) mod health;
@@ -9,8 +11,13 @@ pub(crate) mod invitations;
 pub(crate) mod join;
 pub(crate) mod login;
 pub(crate) mod meetings;
+pub(crate) mod moderation;
 pub(crate) mod multi_invites;
+pub(crate) mod numbers;
+pub(crate) mod oidc;
 pub(crate) mod people;
+pub(crate) mod planning;
+pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod resolve;
 pub(crate) mod sessions;
@@ -36,6 +43,9 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/me", get(login::me))
         .route("/v1/me/password", put(enrol::change_password))
         .route("/v1/enrol/{token}", get(enrol::preview).post(enrol::enrol))
+        .route("/v1/oidc", get(oidc::info))
+        .route("/v1/oidc/start", get(oidc::start))
+        .route("/v1/oidc/callback", get(oidc::callback))
         .route("/v1/users", get(users::list).post(users_admin::create))
         .route("/v1/users/template.csv", get(users_admin::template))
         .route("/v1/users/upload", post(users_admin::upload))
@@ -48,10 +58,32 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/sessions", get(sessions::list))
         .route("/v1/multi-invites", post(multi_invites::create))
         .route("/v1/multi-invites/{order}", get(multi_invites::show))
-        .route("/v1/users/{user}/devices", get(users::devices))
+        .route("/v1/users/{user}/devices", get(users::devices).post(devices::add))
+        .route("/v1/users/{user}/caller-id", put(numbers::set_caller_id))
+        .route("/v1/devices/{device}", get(devices::show).patch(devices::change).delete(devices::remove))
+        .route("/v1/devices/{device}/registration", delete(devices::unregister))
+        .route("/v1/devices/{device}/provisioning", get(devices::sheet))
+        .route("/v1/numbers", get(numbers::list).post(numbers::add))
+        .route("/v1/numbers/{number}", patch(numbers::change).delete(numbers::remove))
+        .route("/v1/me/numbers", get(numbers::own))
+        .route("/v1/me/dial-out", get(policy::dial_out))
+        .route("/v1/dial-policy", get(policy::show).put(policy::put))
+        .route("/v1/dial-policy/check", post(policy::check))
+        .route("/v1/blocked-numbers", get(policy::blocked).post(policy::block))
+        .route("/v1/blocked-numbers/{number}", delete(policy::unblock))
         .route("/v1/resolve", post(resolve::resolve))
-        .route("/v1/meetings", get(meetings::list).post(meetings::create))
-        .route("/v1/meetings/{meeting}", get(meetings::show))
+        .route("/v1/meetings", get(planning::list).post(planning::create))
+        .route("/v1/meetings/{meeting}", get(meetings::show).patch(planning::change).delete(planning::cancel))
+        .route("/v1/meetings/{meeting}/publish", post(planning::publish))
+        .route("/v1/meetings/{meeting}/occurrences", get(planning::occurrences))
+        .route("/v1/meetings/{meeting}/owner", put(planning::hand_over))
+        .route("/v1/meetings/{meeting}/lock", post(moderation::lock))
+        .route("/v1/meetings/{meeting}/unlock", post(moderation::unlock))
+        .route("/v1/meetings/{meeting}/mute-all", post(moderation::mute_all))
+        .route("/v1/meetings/{meeting}/unmute-all", post(moderation::unmute_all))
+        .route("/v1/meetings/{meeting}/admit-all", post(moderation::admit_all))
+        .route("/v1/meetings/{meeting}/people/{person}/admit", post(moderation::admit))
+        .route("/v1/meetings/{meeting}/people/{person}/deny", post(moderation::deny))
         .route("/v1/meetings/{meeting}/join-info", get(meetings::join_info))
         .route("/v1/meetings/{meeting}/start", post(meetings::start))
         .route("/v1/meetings/{meeting}/end", post(meetings::end))
@@ -63,6 +95,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/meetings/{meeting}/calls/check", post(calls::check))
         .route("/v1/calls/{call}", get(calls::show).delete(calls::end))
         .route("/v1/calls/{call}/retry", post(calls::retry))
+        .route("/v1/calls/{call}/again", put(again::put).delete(again::cancel))
+        .route("/v1/meetings/{meeting}/people/me/call-me", post(again::call_me))
         .route("/v1/join/{token}", get(join::preview).post(join::join))
         .route("/v1/meetings/{meeting}/webrtc/offer", post(webrtc::offer))
         .route("/v1/trunks", get(trunks::list).post(trunks::create))

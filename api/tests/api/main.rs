@@ -10,6 +10,7 @@
 )]
 
 mod calls;
+mod dialling;
 mod events;
 mod input;
 mod invitations;
@@ -19,11 +20,14 @@ mod login;
 mod matrix;
 mod meetings;
 mod multi;
+mod oidc;
 mod openapi;
 mod page;
 mod people;
 mod resolve;
 mod robust;
 mod support;
+mod telephony;
+mod trunks;
 mod users;
 mod users_admin;

@@ -124,8 +124,12 @@ impl<'a> Stage<'a> {
             ids.insert("key", id(&tia.post("/v1/api-keys", body).await.body["api_key"]));
         }
         if has("webhook") {
-            let body = json!({"url": "https://hooks.example/x", "events": ["*"]});
+            let body = json!({"url": "https://hooks.example/x", "description": "x"});
             ids.insert("webhook", id(&tia.post("/v1/webhooks", body).await.body));
+        }
+        if has("trunk") {
+            let body = json!({"name": format!("t{n}"), "host": "carrier.test", "peer": "192.0.2.1:5060"});
+            ids.insert("trunk", tia.post("/v1/trunks", body).await.body["id"].to_string());
         }
         if path.contains("/enrol/") {
             let body = json!({"first": "N", "email": format!("enrol{n}@acme.test"), "role": "user"});

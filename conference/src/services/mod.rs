@@ -4,6 +4,7 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`accounts`] | who is asking |
+//! | [`oidc`] | who somebody is, by the word of an identity provider |
 //! | [`keys`] | which machine is asking, and what its key allows |
 //! | [`users_admin`] | administering users: adding, changing, disabling, enrolling, requests |
 //! | [`dashboard`], [`multi`] | every session of the tenant; inviting many users to many of them |
@@ -23,21 +24,30 @@ pub mod actor;
 pub mod calls;
 mod changes;
 pub mod dashboard;
+pub mod devices;
 mod error;
 pub mod events;
 mod idempotency;
 mod input;
 pub mod invitations;
 pub mod join;
+pub(crate) mod join_info;
 pub mod keys;
+pub mod lists;
 mod live;
 mod locks;
 pub mod meetings;
+pub mod moderation;
 pub mod multi;
+pub mod numbers;
+pub mod oidc;
 pub mod outbox;
 pub mod page;
+mod passcodes;
 pub mod people;
 mod pins;
+pub mod planning;
+pub mod policy;
 pub mod profile;
 pub mod provision;
 mod reach;
@@ -69,7 +79,7 @@ use crate::store::seed::TrunkPasswords;
 use crate::store::{Store, Vault};
 use crate::vocabulary::UnixMillis;
 use locks::MeetingLocks;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What an installation may set.
@@ -87,6 +97,8 @@ pub struct ServicesConfig {
     pub calls_per_minute: u32,
     /// How many requests a second the API takes of one token; five times that from one address.
     pub requests_per_second: u32,
+    /// `host:port` that phones are told to register with.
+    pub sip_server: String,
     /// Countries beyond the tenant's own that may be called, as ISO 3166 codes.
     pub dial_countries: Vec<String>,
     /// How mails and webhook deliveries are sent.
@@ -104,6 +116,7 @@ impl Default for ServicesConfig {
             participant_lifetime: Duration::from_secs(12 * 3600),
             calls_per_minute: 200,
             requests_per_second: 500,
+            sip_server: "127.0.0.1:5060".to_owned(),
             dial_countries: Vec::new(),
             outbox: outbox::OutboxConfig::default(),
             webhooks: webhooks::WebhookGuard::default(),
@@ -150,7 +163,9 @@ pub struct Services {
     pub vault: Vault,
     trunk_passwords: TrunkPasswords,
     passwords: accounts::Passwords,
+    oidc: OnceLock<oidc::Oidc>,
     locks: MeetingLocks,
+    passcodes: passcodes::Passcodes,
 }
 
 impl Services {
@@ -172,7 +187,9 @@ impl Services {
             vault,
             trunk_passwords,
             passwords,
+            oidc: OnceLock::new(),
             locks: MeetingLocks::default(),
+            passcodes: passcodes::Passcodes::default(),
         };
         services.check_link_key().await?;
         services.store.delete_expired_sessions(services.now()).await?;

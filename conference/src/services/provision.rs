@@ -2,12 +2,14 @@
 
 use super::Services;
 use super::error::ServiceError;
-use super::pins;
+use super::pins::{self, TakenPins};
+use super::planning::closes_at;
 use crate::ids::{TenantId, UserId};
-use crate::live::focus::{MeetingSpec, PersonSpec};
+use crate::live::focus::{MeetingSpec, PersonSpec, TenantDialling};
 use crate::live::number::{self, Dialling};
 use crate::store::{
-    DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, TenantRow, TrunkRow, UserRow, Vault,
+    DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, Store, StoreError, TenantRow, TrunkRow,
+    UserRow, Vault,
 };
 use crate::vocabulary::trunk::{
     TrunkFromFormat, TrunkNumberFormat, TrunkPaiFormat, TrunkSettings, TrunkSrtp, TrunkTransport,
@@ -44,6 +46,10 @@ pub enum Provision {
     ProbeTrunk(TrunkId),
     /// A binding from before the restart: for the user agent.
     Binding(Box<StoredBinding>),
+    /// A tenant's rules for calling out: for the focus.
+    Dialling(TenantId, Box<TenantDialling>),
+    /// A device that is no more, or must register again: for both.
+    NoDevice(AddressOfRecord),
     /// An address that gets no answer, from before the restart.
     Ban {
         /// Which one.
@@ -96,6 +102,7 @@ impl MeetingRow {
             settings: self.settings.clone(),
             form: self.form,
             closed: self.state.is_closed(),
+            closes_at: closes_at(&self.plan),
             guest_pin: pins::opened(vault, self.guest_pin.as_deref()),
             host_pin: pins::opened(vault, self.host_pin.as_deref()),
         }
@@ -134,6 +141,7 @@ impl Services {
         let tenants = self.store.tenants().await?;
         for tenant in &tenants {
             self.provision_devices(tenant).await?;
+            self.provision_dialling(tenant).await?;
             for row in self.store.trunks(&tenant.id).await? {
                 self.live.provision(self.trunk_provision(tenant, &row)?).await;
             }
@@ -179,26 +187,68 @@ impl Services {
         for device in self.store.devices(&tenant.id).await? {
             // A disabled user's devices may not register (I82).
             let Some(user) = users.iter().find(|user| user.id == device.user) else { continue };
-            let provisioned = self::device(&device, user)?;
-            self.live.provision(Provision::Device(Box::new(provisioned))).await;
+            self.provision_device(&tenant.id, user, &device).await?;
         }
         Ok(())
     }
 
+    /// Tells the running part of one device.
+    pub(super) async fn provision_device(
+        &self,
+        tenant: &TenantId,
+        user: &UserRow,
+        device: &DeviceRow,
+    ) -> Result<(), ServiceError> {
+        let provisioned = ProvisionedDevice {
+            account: account(device)?,
+            user: user.id.clone(),
+            tenant: tenant.clone(),
+            display_name: user.display_name.clone(),
+        };
+        self.live.provision(Provision::Device(Box::new(provisioned))).await;
+        Ok(())
+    }
+
     async fn provision_meetings(&self, tenant: &TenantRow) -> Result<(), ServiceError> {
-        for meeting in self.store.meetings(&tenant.id, MEETINGS_AT_START).await? {
+        for mut meeting in self.store.meetings(&tenant.id, MEETINGS_AT_START).await? {
+            if meeting.state == MeetingState::Draft {
+                continue;
+            }
+            let people = self.fill_pins(&mut meeting).await?;
             // Whoever was in when the process ended has lost their connection.
             if matches!(meeting.state, MeetingState::Started | MeetingState::Active) {
                 self.store.set_meeting_state(&meeting.id, MeetingState::Ended, self.now()).await?;
             }
             self.live.provision(Provision::Meeting(Box::new(meeting.spec(&self.vault)))).await;
-            for person in self.store.people(&tenant.id, &meeting.id).await? {
-                if person.removed_at.is_none() {
-                    self.put_live_person(&person).await;
-                }
+            // Removed people too: whoever was shown the door stays out over a restart (I74).
+            for person in &people {
+                self.put_live_person(person).await;
             }
         }
         Ok(())
+    }
+
+    /// Rooms of the configuration, and meetings from before there were PINs, get theirs at the first start.
+    async fn fill_pins(&self, meeting: &mut MeetingRow) -> Result<Vec<PersonRow>, ServiceError> {
+        let mut people = self.store.people(&meeting.tenant, &meeting.id).await?;
+        let unfilled = |person: &&PersonRow| person.pin.is_none() && person.removed_at.is_none();
+        if meeting.guest_pin.is_some() && !people.iter().any(|person| unfilled(&person)) {
+            return Ok(people);
+        }
+        let mut transaction = self.store.begin().await?;
+        if meeting.guest_pin.is_none() {
+            let (guest, host) = self.new_meeting_pins();
+            (meeting.guest_pin, meeting.host_pin) = (Some(guest), Some(host));
+            Store::update_meeting(&mut transaction, meeting, self.now()).await?;
+        }
+        let taken = TakenPins::default();
+        let known = people.clone();
+        for person in people.iter_mut().filter(|person| unfilled(&&**person)) {
+            person.pin = Some(self.new_person_pin(&known, &taken));
+            Store::update_person(&mut transaction, person, self.now()).await?;
+        }
+        transaction.commit().await.map_err(StoreError::from)?;
+        Ok(people)
     }
 
     fn trunk(&self, tenant: &TenantRow, row: &TrunkRow) -> Result<Trunk, ServiceError> {
@@ -246,6 +296,16 @@ impl Services {
     }
 }
 
+/// A device with its user.
+pub(super) fn device(device: &DeviceRow, user: &UserRow) -> Result<ProvisionedDevice, ServiceError> {
+    Ok(ProvisionedDevice {
+        account: account(device)?,
+        user: user.id.clone(),
+        tenant: user.tenant.clone(),
+        display_name: user.display_name.clone(),
+    })
+}
+
 fn transport_of(transport: TrunkTransport) -> Option<Transport> {
     match transport {
         TrunkTransport::Udp => Some(Transport::Udp),
@@ -280,26 +340,30 @@ fn numbers_of(format: TrunkNumberFormat, country: &str) -> NumberFormat {
     }
 }
 
-/// A device with its user.
-pub(super) fn device(device: &DeviceRow, user: &UserRow) -> Result<ProvisionedDevice, ServiceError> {
-    Ok(ProvisionedDevice {
-        account: account(device)?,
-        user: user.id.clone(),
-        tenant: user.tenant.clone(),
-        display_name: user.display_name.clone(),
-    })
-}
-
 fn account(device: &DeviceRow) -> Result<DeviceAccount, ServiceError> {
     let wrong = |_| ServiceError::internal(format!("device {}: unreadable HA1", device.name));
+    // The second hash, if there is one, is that of the whole address; see `secrets::ha1`.
+    let halves = |text: &str| match text.split_once(' ') {
+        Some((plain, full)) => (plain.to_owned(), Some(full.to_owned())),
+        None => (text.to_owned(), None),
+    };
+    let ((md5, md5_full), (sha256, sha256_full)) = (halves(&device.ha1_md5), halves(&device.ha1_sha256));
     let (mut ha1_md5, mut ha1_sha256) = ([0; 16], [0; 32]);
-    hex::decode_to_slice(&device.ha1_md5, &mut ha1_md5).map_err(wrong)?;
-    hex::decode_to_slice(&device.ha1_sha256, &mut ha1_sha256).map_err(wrong)?;
+    hex::decode_to_slice(&md5, &mut ha1_md5).map_err(wrong)?;
+    hex::decode_to_slice(&sha256, &mut ha1_sha256).map_err(wrong)?;
+    let (mut full_md5, mut full_sha256) = ([0; 16], [0; 32]);
+    let ha1_md5_full =
+        md5_full.filter(|text| hex::decode_to_slice(text, &mut full_md5).is_ok()).map(|_| full_md5);
+    let ha1_sha256_full =
+        sha256_full.filter(|text| hex::decode_to_slice(text, &mut full_sha256).is_ok()).map(|_| full_sha256);
     Ok(DeviceAccount {
         aor: device.aor(),
         realm: device.realm.clone(),
         ha1_md5,
         ha1_sha256: Some(ha1_sha256),
+        ha1_md5_full,
+        ha1_sha256_full,
+        agent_filter: device.ua_filter.clone(),
     })
 }
 

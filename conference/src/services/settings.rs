@@ -7,7 +7,24 @@ use serde::{Deserialize, Serialize};
 /// The settings of one tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct TenantSettings {}
+pub struct TenantSettings {
+    /// Meetings.
+    pub meetings: MeetingDefaults,
+}
+
+/// What holds for a tenant's meetings unless the meeting says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MeetingDefaults {
+    /// The IANA name of the time zone of meetings that name none.
+    pub time_zone: String,
+}
+
+impl Default for MeetingDefaults {
+    fn default() -> Self {
+        Self { time_zone: "UTC".to_owned() }
+    }
+}
 
 impl Services {
     /// The settings of a tenant. What cannot be read counts as not set.

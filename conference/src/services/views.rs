@@ -1,9 +1,14 @@
 //! What services answer with. The API sends these as JSON, field for field.
 
 use crate::ids::{CallId, DeviceName, MeetingId, PersonId, UserId};
+use crate::live::call::story::NextStep;
+use crate::live::number::NumberClass;
+use crate::live::policy::dial::{Confirmation, Verdict};
+use crate::live::settings::MeetingSettings;
 use crate::live::snapshot::CallView;
 use crate::vocabulary::{
-    Access, CallState, Cause, LegKind, MeetingKind, MeetingState, Role, TenantRole, UnixMillis,
+    Access, CallPurpose, CallState, Cause, LegKind, MeetingForm, MeetingKind, MeetingState, Role, TenantRole,
+    UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -89,9 +94,12 @@ pub struct Meeting {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: MeetingKind,
+    /// How it comes to be.
+    #[serde(rename = "kind")]
+    pub form: MeetingForm,
     /// Where it stands.
     pub state: MeetingState,
-    /// Who created it.
+    /// Who owns it.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub owner: Option<UserId>,
     /// A second user part of its SIP address.
@@ -101,7 +109,28 @@ pub struct Meeting {
     /// When it was created, in milliseconds since the Unix epoch.
     #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub created_at: UnixMillis,
-    /// Who is on its list.
+    /// What it is about.
+    pub description: Option<String>,
+    /// The place it stands for.
+    pub site: Option<String>,
+    /// The first start, in milliseconds since the Unix epoch; none for instant meetings and rooms.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub start: Option<UnixMillis>,
+    /// Minutes.
+    pub duration_minutes: Option<i64>,
+    /// The IANA name of the time zone its times and its rule are read in.
+    pub time_zone: Option<String>,
+    /// The rule of a recurring meeting (RFC 5545 section 3.3.10).
+    pub rrule: Option<String>,
+    /// When, in words and in the meeting's own time zone.
+    pub when: Option<String>,
+    /// What its Hosts have set.
+    pub settings: MeetingSettings,
+    /// The role of those who come without an invitation.
+    pub default_role: Role,
+    /// Nobody but Hosts and those they call comes in any more.
+    pub locked: bool,
+    /// Who is on its list, as far as the asker may see it.
     pub people: Vec<Person>,
     /// The asker's own role; none for an admin who is not on the list.
     pub my_role: Option<Role>,
@@ -131,12 +160,18 @@ pub struct Person {
     pub source: String,
     /// Whether they are in the meeting.
     pub present: bool,
+    /// Whether they wait in the lobby.
+    pub waiting: bool,
     /// By browser or by phone, while present.
     pub leg_kind: Option<LegKind>,
     /// Muted by a Host.
     pub muted_by_host: bool,
     /// Muted by themselves.
     pub muted_by_self: bool,
+    /// An Attendee whom a Host lets speak in a presentation.
+    pub may_speak: bool,
+    /// Their own PIN for dialling in; for Hosts only.
+    pub pin: Option<String>,
     /// Their personal join link; for Hosts only.
     pub link: Option<String>,
     /// What became of their invitation; for Hosts only.
@@ -157,6 +192,118 @@ pub struct JoinInfo {
     pub title: String,
     /// What SIP phones dial.
     pub sip_uri: String,
+    /// When, in words and in the meeting's own time zone; none for instant meetings and rooms.
+    pub when: Option<String>,
+    /// The first start, in milliseconds since the Unix epoch.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub start: Option<UnixMillis>,
+    /// The first start on the clock of the meeting's time zone.
+    pub start_local: Option<String>,
+    /// Minutes.
+    pub duration_minutes: Option<i64>,
+    /// The IANA name of the time zone.
+    pub time_zone: Option<String>,
+    /// The rule of a recurring meeting.
+    pub rrule: Option<String>,
+    /// The numbers to dial, the local one first.
+    pub dial_in: Vec<DialIn>,
+    /// What a mobile phone dials by itself, for each of these numbers.
+    pub one_tap: Vec<String>,
+    /// What guests key in.
+    pub guest_pin: Option<String>,
+    /// What makes a Host of whoever keys it in; for Hosts only.
+    pub host_pin: Option<String>,
+    /// The asker's own PIN.
+    pub personal_pin: Option<String>,
+}
+
+/// A number people dial to come into a meeting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DialIn {
+    /// E.164.
+    pub number: String,
+    /// As people read it.
+    pub display: String,
+    /// Its country (ISO 3166).
+    pub country: Option<String>,
+}
+
+/// One run of a planned meeting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Occurrence {
+    /// When it begins, in milliseconds since the Unix epoch.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
+    pub start: UnixMillis,
+    /// When it is over.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
+    pub end: UnixMillis,
+    /// The start on the clock of the meeting's time zone.
+    pub start_local: String,
+    /// The offset of that clock at that time, such as `-06:00`.
+    pub utc_offset: String,
+}
+
+/// One page of the list of meetings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MeetingPage {
+    /// Newest first.
+    pub meetings: Vec<MeetingSummary>,
+    /// What to send as `after` for the next page; none at the end.
+    pub next: Option<String>,
+}
+
+/// A meeting in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MeetingSummary {
+    /// The meeting.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: MeetingId,
+    /// Nine digits; empty for a draft.
+    pub number: String,
+    /// Its title.
+    pub title: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: MeetingKind,
+    /// How it comes to be.
+    #[serde(rename = "kind")]
+    pub form: MeetingForm,
+    /// Where it stands.
+    pub state: MeetingState,
+    /// Who owns it.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub owner: Option<UserId>,
+    /// The owner's name.
+    pub owner_name: Option<String>,
+    /// A second user part of its SIP address.
+    pub alias: Option<String>,
+    /// The place it stands for.
+    pub site: Option<String>,
+    /// The shared join link; empty for a draft.
+    pub link: String,
+    /// When it was created, in milliseconds since the Unix epoch.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
+    pub created_at: UnixMillis,
+    /// The first start.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub start: Option<UnixMillis>,
+    /// The start of the run that is on, or of the next one.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub next_start: Option<UnixMillis>,
+    /// Minutes.
+    pub duration_minutes: Option<i64>,
+    /// The IANA name of the time zone.
+    pub time_zone: Option<String>,
+    /// When, in words and in the meeting's own time zone.
+    pub when: Option<String>,
+    /// How many people are on its list.
+    pub people_count: i64,
+    /// The asker's own role; none for an admin who is not on the list.
+    pub my_role: Option<Role>,
 }
 
 /// What a join link leads to, before it is used.
@@ -318,6 +465,89 @@ pub struct CallAnswer {
     /// What would help.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mend: Option<String>,
+    /// What would be dialled, shown and paid: the same in the preview and in the answer to CALL.
+    #[serde(flatten)]
+    pub facts: CallFacts,
+}
+
+/// What would be dialled, shown and paid.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CallFacts {
+    /// The policy's answer in one word.
+    pub verdict: Verdict,
+    /// What must be confirmed: send the same words as `confirm` with the target.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub confirm: Vec<Confirmation>,
+    /// Which rule or limit said so, a word for each: `country`, `host_per_minute`, `tenant_budget` …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The number's country (ISO 3166).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// The number's class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number_class: Option<NumberClass>,
+    /// What time it is there: `23:10`, or `20:10 to 23:10` where the number does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_time: Option<String>,
+    /// The time zone there, if there is only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// The trunk that is tried first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<String>,
+    /// What the person called is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller_id: Option<ShownCallerId>,
+    /// The price class, if one fits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_class: Option<String>,
+    /// What a minute costs, in thousandths of the currency's unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_per_minute_milli: Option<u32>,
+    /// The currency, as ISO 4217.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// Keys are pressed after the answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sends_keys: bool,
+    /// They are in the meeting, or being called, already.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub already_in: bool,
+}
+
+/// What the person called is shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ShownCallerId {
+    /// E.164.
+    pub number: String,
+    /// The name beside it.
+    pub display: String,
+    /// Neither is shown.
+    pub hidden: bool,
+    /// A, B or C: how the carrier vouches for it (RFC 8588), if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<String>,
+}
+
+/// A call that will be made again by itself, because a Host asked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AgainView {
+    /// How long after the call has failed.
+    pub after_seconds: u64,
+    /// How often still.
+    pub times_left: u32,
+    /// `waiting`, `done` or `cancelled`.
+    pub state: String,
+    /// Why it is not done.
+    pub detail: Option<String>,
+    /// When it is due, once the call has failed.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub due_at: Option<UnixMillis>,
 }
 
 /// A call into a meeting.
@@ -373,6 +603,28 @@ pub struct Call {
     /// When it was over.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
     pub ended_at: Option<UnixMillis>,
+    /// What may be done next.
+    pub next: NextStep,
+    /// Why it was made.
+    pub purpose: CallPurpose,
+    /// How long it rang, or rings.
+    pub ring_seconds: Option<u64>,
+    /// There was sound before the answer.
+    pub early_media: bool,
+    /// The far end's own words with its last answer.
+    pub carrier_words: Option<String>,
+    /// The trunk of the last attempt.
+    pub trunk: Option<u64>,
+    /// The number's country (ISO 3166).
+    pub country: Option<String>,
+    /// The price class, if one fits.
+    pub price_class: Option<String>,
+    /// What a minute costs, in thousandths of the currency's unit.
+    pub price_per_minute_milli: u32,
+    /// What the Host confirmed.
+    pub confirmed: Vec<String>,
+    /// Calling again by itself, if a Host asked for it.
+    pub again: Option<AgainView>,
 }
 
 /// A call with everything that happened to it, in order.
@@ -403,6 +655,14 @@ pub struct CallEvent {
     pub words: String,
     /// More about it.
     pub detail: Option<String>,
+    /// What could be done then.
+    pub next: NextStep,
+    /// There was sound before the answer.
+    pub early_media: bool,
+    /// The far end's own words.
+    pub carrier_words: Option<String>,
+    /// The trunk of that attempt.
+    pub trunk: Option<u64>,
 }
 
 /// A meeting as it is now, for those who open the event stream.

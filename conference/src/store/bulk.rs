@@ -24,6 +24,8 @@ pub(crate) struct BulkRow {
     pub(crate) done: i64,
     /// How many pairs by outcome, as JSON.
     pub(crate) counts: String,
+    /// How many users have been sent their one message.
+    pub(crate) notified: i64,
     pub(crate) running: bool,
     pub(crate) created_at: UnixMillis,
     pub(crate) finished_at: Option<UnixMillis>,
@@ -53,6 +55,7 @@ impl BulkRow {
             sessions: row.integer("sessions")?,
             done: row.integer("done")?,
             counts: row.text("counts")?,
+            notified: row.integer("notified")?,
             running: row.text("state")? == "running",
             created_at: row.time("created_at")?,
             finished_at: row.optional_time("finished_at")?,
@@ -122,8 +125,8 @@ impl Store {
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE bulk_invites SET done = $1, counts = $2, state = $3, finished_at = $4, updated_at = $5 \
-             WHERE id = $6",
+            "UPDATE bulk_invites SET done = $1, counts = $2, state = $3, finished_at = $4, updated_at = $5, \
+             notified = $7 WHERE id = $6",
         )
         .bind(bulk.done)
         .bind(&bulk.counts)
@@ -131,9 +134,24 @@ impl Store {
         .bind(bulk.finished_at.map(millis))
         .bind(millis(now))
         .bind(&bulk.id)
+        .bind(bulk.notified)
         .execute(connection)
         .await?;
         Ok(())
+    }
+
+    /// The rows of a user in all meetings, removed ones too.
+    pub(crate) async fn people_of_user(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+    ) -> Result<Vec<PersonRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM people WHERE tenant_id = $1 AND user_id = $2")
+            .bind(tenant.as_str())
+            .bind(user.as_str())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(PersonRow::read).collect()
     }
 
     /// A part of the results, in the order of the request.

@@ -42,6 +42,17 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens the database as [`Self::open`] does, but leaves calls in flight alone: they may be those of a program that is
+    /// running beside.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub async fn open_beside(url: &str) -> Result<Self, StoreError> {
+        let store = Self::connect(url).await?;
+        store.prepare().await?;
+        Ok(store)
+    }
+
     /// The pool alone: the schema is taken as it is.
     pub(super) async fn connect(url: &str) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();

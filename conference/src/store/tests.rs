@@ -4,14 +4,14 @@ use super::records::RecordWriter;
 use super::secrets::LinkKey;
 use super::*;
 use crate::ids::{CallId, MeetingId};
-use crate::live::event::Record;
+use crate::live::event::{CallStory, Record};
 use crate::services::Live as _;
 use crate::services::calls::CallTarget;
 use crate::services::meetings::NewMeeting;
 use crate::services::testing::{Bench, SEED, TestEntropy};
 use crate::services::{Actor, Provision};
 use crate::vocabulary::UnixMillis;
-use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingKind, MeetingState, Role};
+use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingState, Role};
 use sip_core::ua::{AddressOfRecord, BindingInfo};
 use sqlx::Row as _;
 use std::path::PathBuf;
@@ -65,7 +65,7 @@ async fn hana(bench: &Bench) -> Actor {
 /// A meeting with Hana in it, and a call to a number.
 async fn placed_call(bench: &Bench) -> (Actor, MeetingId, CallId) {
     let hana = hana(bench).await;
-    let new = NewMeeting { title: "M1".to_owned(), kind: MeetingKind::Conference, people: Vec::new() };
+    let new = NewMeeting { title: "M1".to_owned(), ..NewMeeting::default() };
     let meeting = bench.services.create_meeting(&hana, new).await.unwrap();
     bench.services.join_by_browser(&hana, &meeting.id, "v=0\r\n").await.unwrap();
     let target = CallTarget { number: Some("5550177".to_owned()), ..Default::default() };
@@ -105,6 +105,7 @@ async fn i94_calls_in_flight_at_a_crash_are_lost_and_nothing_is_dialled_again() 
         detail: None,
         at: UnixMillis(1_800_000_000_500),
         sip_call_id: "s1".to_owned(),
+        story: CallStory::default(),
     };
     let mut writer = RecordWriter::new(bench.store.clone());
     writer.write(&step).await.unwrap();
@@ -149,6 +150,7 @@ async fn d35_records_become_the_trail_and_the_state_of_a_call() {
             detail: None,
             at: UnixMillis(1_800_000_000_000 + n),
             sip_call_id: "s1".to_owned(),
+            story: CallStory::default(),
         };
         writer.write(&record).await.unwrap();
     }
@@ -231,7 +233,7 @@ async fn d65_a_dump_of_the_database_holds_no_clear_secret() {
     let meeting = bench.services.meeting(&hana, &meeting).await.unwrap();
     let shared = meeting.link.rsplit('/').next().unwrap().to_owned();
     let personal = meeting.people[0].link.clone().unwrap().rsplit('/').next().unwrap().to_owned();
-    let joined = bench.services.join_by_link(&shared, Some("Kim")).await.unwrap();
+    let joined = bench.services.join_by_link(&shared, Some("Kim"), None).await.unwrap();
     let dump = dump(&bench.store, &scratch).await;
     let holds = |secret: &str| dump.windows(secret.len()).any(|window| window == secret.as_bytes());
     assert!(holds("hana@acme.test"), "the dump is read");

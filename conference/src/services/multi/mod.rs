@@ -102,6 +102,7 @@ impl Services {
             sessions: count(order.sessions.len()),
             done: 0,
             counts: "{}".to_owned(),
+            notified: 0,
             running: true,
             created_at: self.now(),
             finished_at: None,

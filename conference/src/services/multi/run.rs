@@ -15,7 +15,7 @@ use crate::store::{
 };
 use crate::vocabulary::{MeetingState, Role};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ use std::time::Duration;
 const BREATH: Duration = Duration::from_millis(4);
 /// Progress is told at most this often.
 const PROGRESS_MS: u64 = 200;
+/// Orders of more pairs than this tell their progress, and not each invitation.
+const TOLD_MAX: i64 = 500;
 /// How often a session is tried when somebody else wrote to it at the same time.
 const TRIES: u32 = 3;
 /// How long a failing database is waited for.
@@ -99,13 +101,13 @@ impl Services {
             }
             tokio::time::sleep(BREATH).await;
         }
-        self.notify(&run).await?;
+        self.tell_progress("multi_invite.done", &run.bulk);
+        self.notify(&mut run, bulk).await?;
         run.bulk.running = false;
         run.bulk.finished_at = Some(self.now());
         let mut transaction = self.store.begin().await?;
         Store::set_bulk_progress(&mut transaction, &run.bulk, self.now()).await?;
         transaction.commit().await.map_err(StoreError::from)?;
-        self.tell_progress("multi_invite.done", &run.bulk);
         Ok(())
     }
 
@@ -255,38 +257,59 @@ impl Services {
     }
 
     /// One message per user and order, which lists the sessions (B26).
-    async fn notify(&self, run: &Run) -> Result<(), ServiceError> {
-        let mut sessions: BTreeMap<UserId, Vec<MeetingId>> = BTreeMap::new();
+    async fn notify(&self, run: &mut Run, bulk: &mut BulkRow) -> Result<(), ServiceError> {
+        let granted = self.granted_sessions(run).await?;
+        let tenant = self.own_tenant(&run.admin).await?;
+        let mut meetings = BTreeMap::new();
+        for session in &run.order.sessions {
+            if let Some(meeting) = self.store.meeting(&run.bulk.tenant, session).await? {
+                meetings.insert(session.clone(), meeting);
+            }
+        }
+        let done = usize::try_from(run.bulk.notified).unwrap_or(usize::MAX);
+        for (user, sessions) in granted.iter().skip(done) {
+            let rows = self.store.people_of_user(&run.bulk.tenant, user).await?;
+            let rows =
+                rows.into_iter().filter(|row| row.removed_at.is_none() && sessions.contains(&row.meeting));
+            let invited: Vec<(MeetingRow, PersonRow)> =
+                rows.filter_map(|row| Some((meetings.get(&row.meeting)?.clone(), row))).collect();
+            let mut transaction = self.store.begin().await?;
+            let told =
+                self.queue_digest(&mut transaction, &run.admin, &tenant, &invited, run.bulk.access).await?;
+            let mut next = run.bulk.clone();
+            next.notified += 1;
+            Store::set_bulk_progress(&mut transaction, &next, self.now()).await?;
+            transaction.commit().await.map_err(StoreError::from)?;
+            (run.bulk, *bulk) = (next.clone(), next);
+            // Thousands of events would push older ones out for everybody.
+            if run.bulk.done <= TOLD_MAX {
+                self.tell(told);
+            }
+            tokio::time::sleep(BREATH).await;
+        }
+        Ok(())
+    }
+
+    /// Which sessions each user was let into by this order.
+    async fn granted_sessions(
+        &self,
+        run: &Run,
+    ) -> Result<BTreeMap<UserId, BTreeSet<MeetingId>>, ServiceError> {
+        let mut sessions: BTreeMap<UserId, BTreeSet<MeetingId>> = BTreeMap::new();
         let granted = word(&Outcome::Granted);
         let mut offset = 0;
         loop {
             let rows = self.store.bulk_results(&run.bulk.id, (1_000, offset)).await?;
             if rows.is_empty() {
-                break;
+                return Ok(sessions);
             }
             offset += 1_000;
             for row in rows.into_iter().filter(|row| row.outcome == granted) {
                 if let Some(user) = row.user {
-                    sessions.entry(user).or_default().push(row.meeting);
+                    sessions.entry(user).or_default().insert(row.meeting);
                 }
             }
         }
-        for (user, sessions) in &sessions {
-            self.notify_user(run, user, sessions).await?;
-        }
-        Ok(())
-    }
-
-    /// Where the message is handed over.
-    #[expect(clippy::unused_async, reason = "handing over writes to the outbox")]
-    async fn notify_user(
-        &self,
-        run: &Run,
-        user: &UserId,
-        sessions: &[MeetingId],
-    ) -> Result<(), ServiceError> {
-        tracing::debug!(bulk.id = %run.bulk.id, user.id = %user, sessions = sessions.len(), "invited");
-        Ok(())
     }
 
     fn tell_progress(&self, kind: &'static str, bulk: &BulkRow) {

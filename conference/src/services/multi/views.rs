@@ -62,16 +62,18 @@ pub struct MultiInvite {
     /// When it was ordered, in milliseconds since the Unix epoch.
     #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub created_at: UnixMillis,
-    /// When it was done.
+    /// When it was done, with every message handed over.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
     pub finished_at: Option<UnixMillis>,
 }
 
 pub(super) fn multi_invite(row: &BulkRow) -> MultiInvite {
     let count = |value: i64| u64::try_from(value).unwrap_or(0);
+    // Messages may still be on their way when every pair has its result.
+    let done = !row.running || row.done >= row.users.saturating_mul(row.sessions);
     MultiInvite {
         id: row.id.clone(),
-        state: if row.running { MultiInviteState::Running } else { MultiInviteState::Done },
+        state: if done { MultiInviteState::Done } else { MultiInviteState::Running },
         access: row.access,
         users: count(row.users),
         sessions: count(row.sessions),

@@ -5,7 +5,7 @@ use super::views::{EnrolLink, EnrolPreview};
 use crate::ids::UserId;
 use crate::services::accounts::{PASSWORD_MAX, later};
 use crate::services::actor::{Actor, UserActor};
-use crate::services::error::{ErrorKind, ServiceError};
+use crate::services::error::ServiceError;
 use crate::services::meetings::conflict;
 use crate::store::secrets::{random_token, token_hash};
 use crate::store::{AuditEntry, Connection, Store, StoreError, UserRow};
@@ -165,11 +165,4 @@ fn check_password(user: &UserRow, password: &str) -> Result<(), ServiceError> {
         return wrong("This password is easy to guess", "Choose another password".to_owned());
     }
     Ok(())
-}
-
-impl ServiceError {
-    /// Whether it says that somebody is not who they say they are.
-    pub fn is_unauthorized(&self) -> bool {
-        self.kind == ErrorKind::Unauthorized
-    }
 }
