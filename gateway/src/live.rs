@@ -3,7 +3,9 @@
 use crate::focus_task::Request;
 use async_trait::async_trait;
 use conference::ids::MeetingId;
-use conference::live::focus::{Command, MeetingSnapshot, PersonSpec, Refusal, RefusalKind, Reply};
+use conference::live::focus::{
+    Command, MeetingSnapshot, PersonSpec, Refusal, RefusalKind, Reply, TrunkMedia,
+};
 use conference::services::provision::{ProvisionedDevice, ProvisionedTrunk};
 use conference::services::trunks::TrunkState;
 use conference::services::{Live, Provision, WebrtcAnswer};
@@ -130,6 +132,7 @@ impl Live for LiveHandle {
                 let ProvisionedDevice { mut account, user, tenant, display_name } = *device;
                 // The user agent offers SHA-256 to a domain whose devices all have the hash.
                 account.ha1_sha256 = account.ha1_sha256.filter(|_| self.digest_sha256);
+                account.ha1_sha256_full = account.ha1_sha256_full.filter(|_| self.digest_sha256);
                 let aor = account.aor.clone();
                 self.user_agent(ua::Command::PutDevice(account)).await;
                 self.tell(Command::PutDevice { aor, user, tenant, display_name, role_hint: None }).await;
@@ -139,11 +142,13 @@ impl Live for LiveHandle {
                 self.tell(Command::DropDevice { aor: device }).await;
             }
             Provision::Trunk(provisioned) => {
-                let ProvisionedTrunk { trunk, probe, tenant, .. } = *provisioned;
+                let ProvisionedTrunk { trunk, probe, srtp, codecs, tenant } = *provisioned;
                 let id = trunk.id;
                 self.user_agent(ua::Command::PutTrunk(Box::new(trunk))).await;
                 self.user_agent(ua::Command::ProbeTrunk { trunk: id, every: probe }).await;
                 self.tell(Command::PutTrunk { trunk: id, tenant }).await;
+                let media = TrunkMedia { srtp, codecs };
+                self.tell(Command::PutTrunkMedia { trunk: id, media }).await;
             }
             Provision::TrunkGone(trunk) => self.user_agent(ua::Command::RemoveTrunk(trunk)).await,
             Provision::ProbeTrunk(trunk) => self.user_agent(ua::Command::ProbeNow(trunk)).await,
@@ -151,6 +156,11 @@ impl Live for LiveHandle {
                 self.user_agent(ua::Command::Ban { address, duration }).await;
             }
             Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(binding)).await,
+            Provision::Dialling(tenant, rules) => self.tell(Command::PutDialling { tenant, rules }).await,
+            Provision::NoDevice(aor) => {
+                self.user_agent(ua::Command::RemoveDevice(aor.clone())).await;
+                self.tell(Command::DropDevice { aor }).await;
+            }
         }
     }
 }

@@ -55,3 +55,4 @@ pub mod stage;
 pub mod tone;
 pub mod voice;
 pub mod webhook_sink;
+pub mod ws_phone;

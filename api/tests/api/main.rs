@@ -10,6 +10,7 @@
 )]
 
 mod calls;
+mod dialling;
 mod events;
 mod input;
 mod invitations;
@@ -26,5 +27,7 @@ mod people;
 mod resolve;
 mod robust;
 mod support;
+mod telephony;
+mod trunks;
 mod users;
 mod users_admin;

@@ -48,6 +48,10 @@ pub struct Participant {
     pub muted_by_self: bool,
     /// Removed by a Host: may not come back until invited again.
     pub removed: bool,
+    /// Their phone's connection was lost.
+    pub lost: bool,
+    /// Their device is being called again by itself.
+    pub reconnecting: bool,
     /// Known only by dialling in: the row goes when the person leaves.
     pub walk_in: bool,
     /// Was in the meeting, or admitted by a Host, since it began: the lobby need not be passed again.
@@ -67,6 +71,8 @@ impl Participant {
             spec,
             muted_by_host: false,
             muted_by_self: false,
+            lost: false,
+            reconnecting: false,
             walk_in: false,
             let_in: false,
             legs: BTreeMap::new(),
@@ -112,6 +118,8 @@ impl Participant {
 
     /// Puts a leg in the meeting and returns the one of the same kind that it replaces.
     pub fn attach(&mut self, kind: LegKind, leg: LegId) -> Option<LegId> {
+        self.lost = false;
+        self.reconnecting = false;
         self.lobby.retain(|_, held| *held != leg);
         self.let_in = true;
         self.legs.insert(kind, leg).filter(|old| *old != leg)
@@ -158,6 +166,8 @@ impl Participant {
             muted_by_host: self.muted_by_host,
             muted_by_self: self.muted_by_self,
             may_speak: self.spec.may_speak,
+            lost: self.lost,
+            reconnecting: self.reconnecting,
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod actor;
 pub mod calls;
 mod changes;
 pub mod dashboard;
+pub mod devices;
 mod error;
 pub mod events;
 mod idempotency;
@@ -35,11 +36,13 @@ mod live;
 mod locks;
 pub mod meetings;
 pub mod multi;
+pub mod numbers;
 pub mod oidc;
 pub mod outbox;
 pub mod page;
 pub mod people;
 mod pins;
+pub mod policy;
 pub mod profile;
 pub mod provision;
 mod reach;
@@ -89,6 +92,8 @@ pub struct ServicesConfig {
     pub calls_per_minute: u32,
     /// How many requests a second the API takes of one token; five times that from one address.
     pub requests_per_second: u32,
+    /// `host:port` that phones are told to register with.
+    pub sip_server: String,
     /// Countries beyond the tenant's own that may be called, as ISO 3166 codes.
     pub dial_countries: Vec<String>,
     /// How mails and webhook deliveries are sent.
@@ -106,6 +111,7 @@ impl Default for ServicesConfig {
             participant_lifetime: Duration::from_secs(12 * 3600),
             calls_per_minute: 200,
             requests_per_second: 500,
+            sip_server: "127.0.0.1:5060".to_owned(),
             dial_countries: Vec::new(),
             outbox: outbox::OutboxConfig::default(),
             webhooks: webhooks::WebhookGuard::default(),

@@ -4,7 +4,7 @@ use super::Services;
 use super::error::ServiceError;
 use super::pins;
 use crate::ids::{TenantId, UserId};
-use crate::live::focus::{MeetingSpec, PersonSpec};
+use crate::live::focus::{MeetingSpec, PersonSpec, TenantDialling};
 use crate::live::number::{self, Dialling};
 use crate::store::{
     DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, TenantRow, TrunkRow, UserRow, Vault,
@@ -44,6 +44,10 @@ pub enum Provision {
     ProbeTrunk(TrunkId),
     /// A binding from before the restart: for the user agent.
     Binding(Box<StoredBinding>),
+    /// A tenant's rules for calling out: for the focus.
+    Dialling(TenantId, Box<TenantDialling>),
+    /// A device that is no more, or must register again: for both.
+    NoDevice(AddressOfRecord),
     /// An address that gets no answer, from before the restart.
     Ban {
         /// Which one.
@@ -134,6 +138,7 @@ impl Services {
         let tenants = self.store.tenants().await?;
         for tenant in &tenants {
             self.provision_devices(tenant).await?;
+            self.provision_dialling(tenant).await?;
             for row in self.store.trunks(&tenant.id).await? {
                 self.live.provision(self.trunk_provision(tenant, &row)?).await;
             }
@@ -179,9 +184,25 @@ impl Services {
         for device in self.store.devices(&tenant.id).await? {
             // A disabled user's devices may not register (I82).
             let Some(user) = users.iter().find(|user| user.id == device.user) else { continue };
-            let provisioned = self::device(&device, user)?;
-            self.live.provision(Provision::Device(Box::new(provisioned))).await;
+            self.provision_device(&tenant.id, user, &device).await?;
         }
+        Ok(())
+    }
+
+    /// Tells the running part of one device.
+    pub(super) async fn provision_device(
+        &self,
+        tenant: &TenantId,
+        user: &UserRow,
+        device: &DeviceRow,
+    ) -> Result<(), ServiceError> {
+        let provisioned = ProvisionedDevice {
+            account: account(device)?,
+            user: user.id.clone(),
+            tenant: tenant.clone(),
+            display_name: user.display_name.clone(),
+        };
+        self.live.provision(Provision::Device(Box::new(provisioned))).await;
         Ok(())
     }
 
@@ -292,14 +313,28 @@ fn numbers_of(format: TrunkNumberFormat, country: &str) -> NumberFormat {
 
 fn account(device: &DeviceRow) -> Result<DeviceAccount, ServiceError> {
     let wrong = |_| ServiceError::internal(format!("device {}: unreadable HA1", device.name));
+    // The second hash, if there is one, is that of the whole address; see `secrets::ha1`.
+    let halves = |text: &str| match text.split_once(' ') {
+        Some((plain, full)) => (plain.to_owned(), Some(full.to_owned())),
+        None => (text.to_owned(), None),
+    };
+    let ((md5, md5_full), (sha256, sha256_full)) = (halves(&device.ha1_md5), halves(&device.ha1_sha256));
     let (mut ha1_md5, mut ha1_sha256) = ([0; 16], [0; 32]);
-    hex::decode_to_slice(&device.ha1_md5, &mut ha1_md5).map_err(wrong)?;
-    hex::decode_to_slice(&device.ha1_sha256, &mut ha1_sha256).map_err(wrong)?;
+    hex::decode_to_slice(&md5, &mut ha1_md5).map_err(wrong)?;
+    hex::decode_to_slice(&sha256, &mut ha1_sha256).map_err(wrong)?;
+    let (mut full_md5, mut full_sha256) = ([0; 16], [0; 32]);
+    let ha1_md5_full =
+        md5_full.filter(|text| hex::decode_to_slice(text, &mut full_md5).is_ok()).map(|_| full_md5);
+    let ha1_sha256_full =
+        sha256_full.filter(|text| hex::decode_to_slice(text, &mut full_sha256).is_ok()).map(|_| full_sha256);
     Ok(DeviceAccount {
         aor: device.aor(),
         realm: device.realm.clone(),
         ha1_md5,
         ha1_sha256: Some(ha1_sha256),
+        ha1_md5_full,
+        ha1_sha256_full,
+        agent_filter: device.ua_filter.clone(),
     })
 }
 

@@ -24,15 +24,6 @@ pub(crate) struct UserSlice<'a> {
     pub(crate) offset: i64,
 }
 
-/// An address of a user.
-#[derive(Clone, Debug)]
-pub(crate) struct NewAddress<'a> {
-    pub(crate) id: &'a str,
-    /// `mail` or `phone`.
-    pub(crate) kind: &'static str,
-    pub(crate) value: &'a str,
-}
-
 /// What a search looks at, as it stands in the row.
 macro_rules! searched {
     () => {
@@ -233,29 +224,6 @@ impl Store {
         .bind(i64::from(user.enabled))
         .bind(user.enrolled_at.map(millis))
         .bind(user.generic_id.as_deref())
-        .bind(millis(now))
-        .execute(connection)
-        .await?;
-        Ok(())
-    }
-
-    /// Adds an address; the first one of its kind is where invitations go.
-    pub(crate) async fn insert_address_of_new_user(
-        connection: &mut Connection,
-        (tenant, user): (&TenantId, &UserId),
-        address: &NewAddress<'_>,
-        now: UnixMillis,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO user_addresses (id, tenant_id, user_id, kind, value, is_invitation_address, created_at, \
-             updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
-        )
-        .bind(address.id)
-        .bind(tenant.as_str())
-        .bind(user.as_str())
-        .bind(address.kind)
-        .bind(address.value)
-        .bind(i64::from(address.kind == "mail"))
         .bind(millis(now))
         .execute(connection)
         .await?;

@@ -3,6 +3,7 @@
 use super::columns::{Columns, word};
 use super::{CallStep, Connection, OutgoingEvent, Store, StoreError};
 use crate::ids::{CallId, MeetingId, TenantId};
+use crate::live::event::CallStory;
 use crate::vocabulary::{CallState, Cause, LegKind, MeetingState, UnixMillis};
 
 impl Store {
@@ -103,6 +104,7 @@ impl Store {
                 sip_code: None,
                 detail: Some("the gateway was restarted"),
                 at: *at,
+                story: CallStory::default(),
             };
             self.queue_call_event(connection, &step).await?;
         }

@@ -150,6 +150,7 @@ impl UserAgent {
             Command::Ban { address, duration } => {
                 self.guard.ban(now, address, duration);
             }
+            Command::Check { session } => self.check(now, session),
             Command::Shutdown => self.shutdown(now),
         }
         self.drain_transactions(now);
@@ -209,6 +210,7 @@ impl UserAgent {
             dialogs: self.dialogs.len(),
             sessions: self.sessions.len(),
             bindings: self.registrar.len(),
+            connections: self.flows.len(),
         }
     }
 
@@ -277,6 +279,7 @@ impl UserAgent {
             Some(Owner::Reinvite(_)) => self.reinvite_response(now, id, &response),
             Some(Owner::Update(_)) => self.update_response(now, id, &response),
             Some(Owner::Probe(trunk)) => self.probe_response(now, id, *trunk, &response),
+            Some(Owner::Check(session)) => self.check_response(*session, &response),
             Some(Owner::Silent) | None => {}
         }
     }
@@ -306,8 +309,11 @@ impl UserAgent {
             }
             Some(Owner::Reinvite(reinvite)) => self.reinvite_timed_out(now, id, reinvite.session),
             Some(Owner::Update(updating)) => self.session_lost(now, updating.session),
-            // A probe is given up when the next one is due.
-            Some(Owner::Bye { session: None } | Owner::Probe(_) | Owner::Silent) | None => {}
+            Some(Owner::Probe(trunk)) => {
+                let trunk = *trunk;
+                self.probe_timed_out(id, trunk);
+            }
+            Some(Owner::Bye { session: None } | Owner::Check(_) | Owner::Silent) | None => {}
         }
     }
 

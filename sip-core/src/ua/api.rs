@@ -97,6 +97,8 @@ pub struct Counts {
     pub sessions: usize,
     /// Bindings of devices.
     pub bindings: usize,
+    /// Connections that stand or are being made.
+    pub connections: usize,
 }
 
 /// Names a session; chosen by whoever creates it.
@@ -123,6 +125,12 @@ pub struct DeviceAccount {
     pub ha1_md5: [u8; 16],
     /// The same, SHA-256.
     pub ha1_sha256: Option<[u8; 32]>,
+    /// H(user@domain:realm:password), MD5: for phones that give their whole address as digest user.
+    pub ha1_md5_full: Option<[u8; 16]>,
+    /// The same, SHA-256.
+    pub ha1_sha256_full: Option<[u8; 32]>,
+    /// Only user agents whose User-Agent begins so may register; `None` for all.
+    pub agent_filter: Option<String>,
 }
 
 impl std::fmt::Debug for DeviceAccount {
@@ -214,6 +222,11 @@ pub enum Command {
         address: IpAddr,
         /// For how long; `ZERO` lifts a ban.
         duration: Duration,
+    },
+    /// Asks the peer of an established session by OPTIONS whether it is there. [`Event::Alive`] follows if it is.
+    Check {
+        /// Which one.
+        session: SessionId,
     },
     /// Ends every session and every trunk registration; afterwards new calls are refused with 503.
     Shutdown,
@@ -345,6 +358,18 @@ pub enum Event {
         session: SessionId,
         /// The answer, or why there is none.
         body: Result<Bytes, u16>,
+    },
+    /// The peer of an established session has answered [`Command::Check`].
+    Alive {
+        /// Which session.
+        session: SessionId,
+    },
+    /// The peer points elsewhere (3xx). [`Event::Ended`] follows: nothing is followed by itself.
+    Redirected {
+        /// Which session.
+        session: SessionId,
+        /// The URIs it names, the one it prefers first.
+        contacts: Vec<String>,
     },
     /// The peer offers a new session description (re-INVITE, UPDATE); empty if it asks us for one.
     Offer {

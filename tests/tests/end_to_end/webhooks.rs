@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::support::{LONG, call_and_join, on_stage, on_stage_with};
 
 /// Longer than the first few waits between attempts.
-const RETRIED: Duration = Duration::from_secs(45);
+const RETRIED: Duration = Duration::from_secs(60);
 
 /// A configuration whose webhooks may reach loopback.
 pub(crate) fn with_webhooks(mut config: StageConfig) -> LabResult<StageConfig> {
@@ -57,10 +57,10 @@ async fn f15_events_come_signed_in_order_and_again_after_a_fault() {
         // Two faults at the start of the meeting.
         sink.behave("/in", Manner::Status(500));
         let room = stage.room("hana", "conference", Voice::silent()).await?;
-        call_and_join(&room, CallTarget::number(carrier::PRESSES_ONE, "attendee")).await?;
         sink.wait("the first attempts", "/in", RETRIED, |received| received.len() >= 2).await?;
-        sink.down().await;
         sink.behave("/in", Manner::Status(204));
+        call_and_join(&room, CallTarget::number(carrier::PRESSES_ONE, "attendee")).await?;
+        sink.down().await;
         room.api.end_meeting(&room.meeting.id).await?;
         sink.up().await?;
         let received = sink.wait("the end of the meeting", "/in", RETRIED, has("meeting.ended")).await?;

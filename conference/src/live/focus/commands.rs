@@ -6,7 +6,6 @@ use super::{
     At, Command, DeviceOwner, Effect, Focus, MeetingSpec, PersonSpec, Refusal, RefusalKind, Reply, Timer,
 };
 use crate::ids::{MeetingId, PersonId};
-use crate::live::call::Input;
 use crate::live::meeting::Meeting;
 use crate::live::policy;
 use crate::vocabulary::{Access, Cause, Role};
@@ -31,6 +30,10 @@ impl Focus {
                 self.trunks.insert(trunk, tenant);
                 Ok(Reply::Done)
             }
+            Command::PutTrunkMedia { trunk, media } => {
+                self.trunk_media.insert(trunk, media);
+                Ok(Reply::Done)
+            }
             Command::PutPerson { meeting, person } => self.put_person(at, &meeting, person),
             Command::JoinWebrtc { meeting, person } => self.join_webrtc(at, &meeting, person),
             Command::Leave { meeting, person } => self.leave(at, &meeting, &person),
@@ -39,7 +42,12 @@ impl Focus {
                 Ok(Reply::Done)
             }
             Command::Dial(spec) => self.dial(at, *spec),
-            Command::EndCall { call } => self.end_call(at, &call),
+            Command::EndCall { call } => self.end_call(at, &call, Cause::Cancelled),
+            Command::StopCall { call, cause } => self.end_call(at, &call, cause),
+            Command::PutDialling { tenant, rules } => {
+                self.dialling.insert(tenant, *rules);
+                Ok(Reply::Done)
+            }
             Command::SetRole { meeting, person, role } => self.set_role(at, &meeting, &person, role),
             Command::SetAccess { meeting, person, access } => self.set_access(at, &meeting, &person, access),
             Command::SetMuted { meeting, person, by, muted } => {
@@ -184,6 +192,7 @@ impl Focus {
         for leg in legs {
             self.end_leg(at, leg, Cause::HungUp);
         }
+        self.stop_ringing(at, id, person);
         Ok(Reply::Done)
     }
 
@@ -228,14 +237,7 @@ impl Focus {
         if let Some(row) = meeting.people.get_mut(person) {
             row.removed = true;
         }
-        let ringing: Vec<_> = meeting
-            .live_calls()
-            .filter(|call| call.spec().person.person == *person)
-            .map(|call| call.spec().call.clone())
-            .collect();
-        for call in ringing {
-            self.drive_call(at, &call, Input::Cancel(Cause::Cancelled));
-        }
+        self.stop_ringing(at, id, person);
         for leg in legs {
             self.end_leg(at, leg, Cause::HungUp);
         }

@@ -5,11 +5,12 @@ use super::legs::{Carrier, Leg, SipLeg};
 use super::{At, DialSpec, DialTarget, Focus, Refusal, RefusalKind, Reply, Timer, lobby};
 use crate::ids::{CallId, MeetingId, TenantId};
 use crate::live::call::{Action, Call, CallTimer, Input};
-use crate::live::event::{PublicEvent, Record};
+use crate::live::event::{CallStory, PublicEvent, Record};
 use crate::live::meeting::Meeting;
 use crate::live::number;
+use crate::live::participant::Participant;
 use crate::live::policy;
-use crate::vocabulary::{CallState, Cause};
+use crate::vocabulary::{CallPurpose, CallState, Cause, LegKind};
 use media::prompt::PromptId;
 use media::sdp;
 use media::worker::{Command as MediaCommand, LegId, Source};
@@ -46,17 +47,19 @@ impl Focus {
         if added {
             self.publish_person(at, &id, &person, "person.added");
         }
+        self.note_seat(&id, &call);
         self.announce_call(at, &id, &call, CallState::Queued);
         self.pump(&id);
+        self.note_alone(at, &id);
         Ok(Reply::Done)
     }
 
-    pub(super) fn end_call(&mut self, at: At, call: &CallId) -> Result<Reply, Refusal> {
+    pub(super) fn end_call(&mut self, at: At, call: &CallId, cause: Cause) -> Result<Reply, Refusal> {
         if !self.calls.contains_key(call) {
             return Err(Refusal::not_found("call", "this call is over, or there never was one")
                 .mend("Reload the list of calls"));
         }
-        self.drive_call(at, call, Input::Cancel(Cause::Cancelled));
+        self.drive_call(at, call, Input::Cancel(cause));
         Ok(Reply::Done)
     }
 
@@ -69,10 +72,13 @@ impl Focus {
         self.check_tenant(spec, &meeting.spec.tenant)?;
         policy::check_host_present(meeting.has_host())?;
         self.check_callee(meeting, spec)?;
-        if meeting.person_of_user(&spec.acting_host).is_some_and(|row| {
-            row.is_present()
-                && !policy::may(policy::Action::Invite, meeting.spec.kind, row.spec.role, row.spec.access)
-        }) {
+        let own = spec.extra.purpose == CallPurpose::CallMe;
+        if !own
+            && meeting.person_of_user(&spec.acting_host).is_some_and(|row| {
+                row.is_present()
+                    && !policy::may(policy::Action::Invite, meeting.spec.kind, row.spec.role, row.spec.access)
+            })
+        {
             return Err(Refusal::new(RefusalKind::Forbidden, "only a Host may call people into the meeting")
                 .mend("Ask a Host to call them"));
         }
@@ -149,7 +155,13 @@ impl Focus {
             DialTarget::Number { e164, .. } => Some(e164.as_str()),
             DialTarget::Device { .. } => None,
         };
-        let is_in = meeting.people.values().filter(|row| row.is_present()).any(|row| {
+        // Whoever has themselves called is in already, by browser; a second phone would be too many.
+        let own = spec.extra.purpose == CallPurpose::CallMe;
+        let in_the_way = |row: &&Participant| {
+            row.is_present()
+                && !(own && row.spec.person == spec.person.person && row.leg(LegKind::Sip).is_none())
+        };
+        let is_in = meeting.people.values().filter(in_the_way).any(|row| {
             row.spec.person == spec.person.person
                 || (user.is_some() && row.spec.user.as_ref() == user)
                 || (number.is_some() && row.number.as_deref() == number)
@@ -176,6 +188,7 @@ impl Focus {
             detail: Some(refusal.detail.clone()),
             at: at.wall,
             sip_call_id: spec.sip_call_id.clone(),
+            story: CallStory::default(),
         };
         self.effect(super::Effect::Record(record));
         let mut view = Call::new(spec.clone(), LegId(0), at.wall).view_in(CallState::Refused);
@@ -223,7 +236,9 @@ impl Focus {
             return;
         };
         let leg = entry.leg();
-        for action in entry.handle(input) {
+        let actions = entry.handle(input);
+        self.note_seat(&id, call);
+        for action in actions {
             self.perform(at, &id, call, leg, action);
         }
     }
@@ -241,9 +256,11 @@ impl Focus {
                 self.leg_media(leg, MediaCommand::Play { leg, source, repeat: false });
             }
             Action::StopPrompt => self.leg_media(leg, MediaCommand::StopPlaying { leg }),
+            Action::SendKeys(digits) => self.leg_media(leg, MediaCommand::SendDigits { leg, digits }),
             Action::Admit => {
                 self.admit(at, leg);
                 self.pump(id);
+                self.stop_the_rest(at, id, call);
             }
             Action::HangUp => {
                 let session = self.sip_leg_mut(leg).and_then(|sip| sip.session.take());
@@ -253,12 +270,13 @@ impl Focus {
                 }
             }
             Action::Release => {
-                for which in [CallTimer::Ring, CallTimer::Gate, CallTimer::Prompt] {
+                for which in CallTimer::ALL {
                     self.timers.disarm(&timer(which));
                 }
                 self.calls.remove(call);
                 self.drop_leg(at, leg);
                 self.pump(id);
+                self.note_alone(at, id);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Legs: what carries a person, from the first port to the last effect.
 
+use super::seat::Pulse;
 use super::{At, Effect, Focus, Timer};
 use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::Input;
@@ -30,6 +31,8 @@ pub(super) struct Leg {
     pub(super) plan: LegPlan,
     /// The level last reported, in -dBov.
     pub(super) level: u8,
+    /// Whether it still speaks to us.
+    pub(super) pulse: Pulse,
 }
 
 /// What a leg is made of.
@@ -60,6 +63,8 @@ pub(super) struct SipLeg {
     pub(super) unproven: Option<Negotiated>,
     /// The caller has proved who they are by digest.
     pub(super) proved: bool,
+    /// Where the far end points to instead (3xx).
+    pub(super) contacts: Vec<String>,
     /// The description of a provisional answer, in case the final one has none.
     pub(super) early: Option<Bytes>,
     /// The answer to an incoming INVITE has been sent.
@@ -89,6 +94,7 @@ impl Leg {
             held: false,
             plan: LegPlan::default(),
             level: 127,
+            pulse: Pulse::default(),
         }
     }
 
@@ -259,7 +265,7 @@ impl Focus {
     /// Gives everything of a leg back. The SIP session, if any, has been dealt with before.
     pub(super) fn drop_leg(&mut self, at: At, leg: LegId) {
         let Some(entry) = self.legs.remove(&leg) else { return };
-        for timer in [Timer::Connect(leg), Timer::Lobby(leg), Timer::MaxCall(leg)] {
+        for timer in [Timer::Connect(leg), Timer::Lobby(leg), Timer::MaxCall(leg), Timer::Silence(leg)] {
             self.timers.disarm(&timer);
         }
         let mut known_to_worker = true;

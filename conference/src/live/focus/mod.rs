@@ -22,9 +22,12 @@ mod lobby;
 mod media_events;
 mod moderation;
 mod publish;
+mod redirect;
+mod seat;
 mod sip_events;
 
 pub use api::*;
+pub use redirect::TenantDialling;
 
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::CallTimer;
@@ -58,6 +61,10 @@ enum Timer {
     Empty(MeetingId),
     /// The last Host has left long ago: the meeting ends.
     NoHost(MeetingId),
+    /// A leg that sends nothing must have answered by now.
+    Silence(LegId),
+    /// Somebody has been alone by phone for long enough.
+    Alone(MeetingId),
     /// Somebody has waited in the lobby long enough.
     Lobby(LegId),
     /// A phone has been in as long as the meeting allows (I59).
@@ -85,6 +92,8 @@ pub struct Focus {
     devices: BTreeMap<AddressOfRecord, DeviceOwner>,
     registered: BTreeSet<AddressOfRecord>,
     trunks: BTreeMap<TrunkId, TenantId>,
+    trunk_media: BTreeMap<TrunkId, TrunkMedia>,
+    dialling: BTreeMap<TenantId, TenantDialling>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
     /// The calls that are not over.
@@ -113,6 +122,8 @@ impl Focus {
             devices: BTreeMap::new(),
             registered: BTreeSet::new(),
             trunks: BTreeMap::new(),
+            trunk_media: BTreeMap::new(),
+            dialling: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -180,6 +191,11 @@ impl Focus {
         self.meetings.get(meeting).map(Meeting::snapshot)
     }
 
+    /// How the sound of a trunk's calls is to be described; `None` is as always.
+    pub fn trunk_media(&self, trunk: TrunkId) -> Option<&TrunkMedia> {
+        self.trunk_media.get(&trunk)
+    }
+
     /// The mixer's room of a meeting, which never changes while the meeting is known.
     pub fn room(&self, meeting: &MeetingId) -> Option<RoomId> {
         self.meetings.get(meeting).map(|meeting| meeting.room)
@@ -208,6 +224,8 @@ impl Focus {
             Timer::Lobby(leg) => self.end_leg(at, leg, Cause::NoHost),
             Timer::MaxCall(leg) => self.end_leg(at, leg, Cause::HungUp),
             Timer::Empty(meeting) | Timer::NoHost(meeting) => self.end_meeting(at, &meeting),
+            Timer::Silence(leg) => self.silent_for_good(at, leg),
+            Timer::Alone(meeting) => self.hang_up_alone(at, &meeting),
         }
     }
 

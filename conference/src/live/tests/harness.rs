@@ -1,7 +1,7 @@
 //! Drives a focus alone: scripted SIP and media events in, a model of the world that the effects build.
 
 use crate::ids::{CallId, MeetingId, PersonId};
-use crate::live::call::{DialSpec, DialTarget, RING_TIMEOUT};
+use crate::live::call::{DialExtra, DialSpec, DialTarget, RING_TIMEOUT};
 use crate::live::event::{PublicEvent, Record};
 use crate::live::focus::{
     Command, Effect, Focus, FocusConfig, MeetingSpec, Output, PersonSpec, PersonView, Refusal, Reply,
@@ -112,6 +112,7 @@ pub(crate) fn to_number(call: &str, name: &str, number: &str) -> DialSpec {
         press_one: true,
         ring_timeout: RING_TIMEOUT,
         sip_call_id: format!("{call}@acme.test"),
+        extra: DialExtra::default(),
     }
 }
 

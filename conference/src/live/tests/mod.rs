@@ -8,4 +8,6 @@ mod lobby;
 mod moderation;
 mod property;
 mod roles;
+mod seats;
+mod trunks;
 mod whole_call;

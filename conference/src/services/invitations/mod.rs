@@ -194,3 +194,7 @@ impl Services {
         view
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::default_trait_access, reason = "tests say what matters")]
+mod tests;

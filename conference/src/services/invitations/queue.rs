@@ -323,6 +323,7 @@ impl Services {
         let now = self.now();
         let address = self.address_of(connection, tenant, person).await?;
         let mut entries = Vec::with_capacity(sessions.len());
+        let mut subjects = Vec::with_capacity(sessions.len());
         for (meeting, person) in sessions {
             let known = Store::invitation_of(connection, &person.id).await?;
             let mut row = known.unwrap_or_else(|| self.new_invitation(person, now));
@@ -335,6 +336,7 @@ impl Services {
             Store::put_invitation(connection, &row, now).await?;
             let event = invitation_event("invitation.queued", &row, row.status, None, now);
             told.0.push(self.record_event(connection, event).await?);
+            subjects.push(row.id);
             let link = self.link(person.id.as_str());
             let details = crate::services::meetings::join_text(meeting, &tenant.domain, &link);
             entries.push(DigestEntry { title: meeting.title.clone(), when: when(meeting), link, details });
@@ -345,14 +347,13 @@ impl Services {
         let to = Correspondent { name: person.display_name.clone(), address: address.clone() };
         let id = self.random_id('o');
         let letter = letters::digest((&id, &tenant.domain, now), &from, &to, access, &entries);
-        let people: Vec<&str> = sessions.iter().map(|(_, person)| person.id.as_str()).collect();
         let parcel = NewParcel {
             id,
             tenant: &tenant.id,
             channel: "mail",
             destination: MAIL,
             lane: format!("digest {address}"),
-            subject: &people.join(" "),
+            subject: &subjects.join(" "),
             kind: "digest",
             meeting: None,
             recipient: &address,

@@ -24,9 +24,7 @@ use crate::ids::UserId;
 use crate::live::event::PublicEvent;
 use crate::live::number::{self, Home};
 use crate::live::{emergency, resolver};
-use crate::store::{
-    AuditEntry, Connection, DeviceRow, NewAddress, Store, StoreError, TenantRow, UserRow, UserSlice,
-};
+use crate::store::{AuditEntry, Connection, DeviceRow, Store, StoreError, TenantRow, UserRow, UserSlice};
 use crate::vocabulary::TenantRole;
 use serde_json::{Value, json};
 
@@ -256,9 +254,8 @@ impl Services {
         Store::insert_user(connection, &row, self.now()).await?;
         for (kind, _, value) in &addresses {
             if let Some(value) = value {
-                let address = NewAddress { id: &self.random_id('a'), kind, value };
-                Store::insert_address_of_new_user(connection, (&tenant, &row.id), &address, self.now())
-                    .await?;
+                let (id, at) = (self.random_id('a'), self.now());
+                Store::insert_address(connection, (&tenant, &row.id), &id, (kind, value), at).await?;
             }
         }
         let after = json!({ "first": row.first, "last": row.last, "role": row.tenant_role });
