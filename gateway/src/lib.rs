@@ -9,11 +9,12 @@ mod error;
 mod focus_task;
 mod live;
 pub mod logging;
-mod media_thread;
+pub mod media_thread;
 mod ports;
 mod recorder;
 mod sockets;
 mod start;
+pub mod udp;
 
 pub use error::StartError;
 pub use start::run;

@@ -15,6 +15,7 @@ mod player;
 mod queue;
 mod receiver;
 mod room;
+mod schedule;
 mod sip_leg;
 mod source;
 mod stats;
@@ -27,7 +28,7 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -40,19 +41,26 @@ use crate::webrtc::demux::Demux;
 use leg::{Leg, Media};
 use queue::{EventQueue, TransmitRing};
 use room::Room;
+use schedule::Schedule;
 use sip_leg::{Received, SipLeg};
 pub use types::{Command, Event, LegId, LegPlan, Load, Port, RoomId, Source, Transmit, WorkerConfig};
 use webrtc_leg::WebrtcLeg;
+
+/// The length of a step: rooms tick every 20 ms, spread over steps of this length.
+pub const STEP: Duration = Duration::from_millis(1);
 
 /// All rooms of one media thread.
 pub struct Worker {
     config: WorkerConfig,
     random: ChaCha8Rng,
     rooms: BTreeMap<RoomId, Room>,
+    schedule: Schedule,
     /// Where each leg is.
     index: BTreeMap<LegId, RoomId>,
     demux: Demux<LegId>,
     out: Outbox,
+    /// The earliest deadline of browsers and forwarded video.
+    earliest: Option<Instant>,
     /// The datagram lent by the last [`Worker::poll_transmit`].
     lent: Option<PeerTransmit>,
     ticks: u64,
@@ -68,6 +76,8 @@ struct Outbox {
     /// Browsers whose peers may have datagrams to send; each at most once.
     pending: VecDeque<LegId>,
     encodes: u64,
+    /// Something was done to a browser or to forwarded video since the earliest deadline was looked for.
+    timers_changed: bool,
 }
 
 impl fmt::Debug for Worker {
@@ -85,6 +95,7 @@ impl Worker {
             config,
             random: ChaCha8Rng::from_seed(seed),
             rooms: BTreeMap::new(),
+            schedule: Schedule::default(),
             index: BTreeMap::new(),
             demux: Demux::new(),
             out: Outbox {
@@ -92,7 +103,9 @@ impl Worker {
                 events: EventQueue::new(config.max_events),
                 pending: VecDeque::new(),
                 encodes: 0,
+                timers_changed: false,
             },
+            earliest: None,
             lent: None,
             ticks: 0,
             past_conversions: 0,
@@ -162,7 +175,8 @@ impl Worker {
         self.serve_peer(now, id);
     }
 
-    /// One mix tick of 20 ms for every room.
+    /// One mix tick of 20 ms for every room at once, for drivers that need no even load. Do not mix with
+    /// [`Self::handle_step`].
     ///
     /// Drain [`Self::poll_transmit`] after each tick, also when several are due at once: there is room for two
     /// packets per phone, and more are lost (counted in [`Load::dropped_transmits`]).
@@ -170,27 +184,52 @@ impl Worker {
         self.ticks += 1;
         for room in self.rooms.values_mut() {
             room.tick(now, self.config.max_voices, &mut self.out);
+            room.serve_peers(now, &|_| true, &mut self.out);
         }
-        self.serve_peers(now, |_| true);
+    }
+
+    /// One step of [`STEP`]: the mix tick of those rooms whose turn it is, each in every twentieth step. Drain
+    /// [`Self::poll_transmit`] after each step.
+    pub fn handle_step(&mut self, now: Instant) {
+        let (step, due) = self.schedule.take();
+        for &id in &due {
+            let Some(room) = self.rooms.get_mut(&id) else { continue };
+            self.ticks += 1;
+            room.tick(now, self.config.max_voices, &mut self.out);
+            if room.browsers > 0 {
+                room.serve_peers(now, &|_| true, &mut self.out);
+            }
+            room.next_step = step + Schedule::STEPS;
+            self.schedule.put(room.next_step, id);
+        }
+        self.schedule.give_back(due);
+    }
+
+    /// Adds to `legs` the phones whose rooms mix in the step that comes next: their ports are to be read before it.
+    pub fn due_phones(&self, legs: &mut Vec<LegId>) {
+        let rooms = self.schedule.due().iter().filter_map(|room| self.rooms.get(room));
+        legs.extend(rooms.flat_map(Room::legs).filter(|leg| leg.webrtc().is_none()).map(|leg| leg.id));
+    }
+
+    /// How many steps have nothing to do before the next one that has, at most a tick's worth.
+    #[must_use]
+    pub fn idle_steps(&self) -> u32 {
+        u32::try_from(self.schedule.idle_steps()).unwrap_or(0)
     }
 
     /// Wakes the browsers' peers whose time has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let is_due = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
-        for webrtc in self.rooms.values_mut().flat_map(|room| room.legs_mut()).filter_map(Leg::webrtc_mut) {
-            if is_due(webrtc.deadline) {
-                webrtc.peer.handle_timeout(now);
-            }
-        }
-        self.serve_peers(now, is_due);
-        for room in self.rooms.values_mut() {
-            room.handle_video_timeout(now, &mut self.out);
+        for room in self.rooms.values_mut().filter(|room| room.deadline().is_some()) {
+            room.handle_timeout(now, &mut self.out);
         }
     }
 
     /// When [`Self::handle_timeout`] is due; `None` when nothing is pending. Ticks are the driver's.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        self.rooms.values().filter_map(Room::deadline).min()
+        if std::mem::take(&mut self.out.timers_changed) {
+            self.earliest = self.rooms.values().filter_map(Room::deadline).min();
+        }
+        self.earliest
     }
 
     /// The next datagram to send.
@@ -221,6 +260,12 @@ impl Worker {
     pub fn stats(&self, leg: LegId) -> Option<LegStats> {
         let room = self.rooms.get(self.index.get(&leg)?)?;
         room.legs().iter().find(|found| found.id == leg).map(Leg::stats)
+    }
+
+    /// How many rooms and legs there are.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        (self.rooms.len(), self.index.len())
     }
 
     /// How much there is to do, and what was done and dropped so far.
@@ -265,8 +310,9 @@ impl Worker {
         let id = leg.id;
         self.remove(now, id);
         self.index.insert(id, room);
-        let added =
-            self.rooms.entry(room).or_insert_with(|| Room::new(room)).add(leg, self.config.max_voices);
+        let schedule = &mut self.schedule;
+        let joined = self.rooms.entry(room).or_insert_with(|| Room::new(room, schedule.add(room)));
+        let added = joined.add(leg, self.config.max_voices);
         debug_assert!(added.is_ok(), "8 kHz and 48 kHz can be converted");
         self.out.ring.reserve(self.index.len());
         self.out.pending.reserve(self.index.len());
@@ -277,16 +323,11 @@ impl Worker {
         self.demux.remove(leg);
         let Some(room) = self.rooms.get_mut(&id) else { return };
         room.remove(now, leg, &mut self.out);
+        self.out.timers_changed = true;
         if room.is_empty() {
             self.past_conversions += room.conversions();
+            self.schedule.remove(room.next_step, id);
             self.rooms.remove(&id);
-        }
-    }
-
-    /// Drains the peers whose deadline is chosen.
-    fn serve_peers(&mut self, now: Instant, chosen: impl Fn(Option<Instant>) -> bool) {
-        for room in self.rooms.values_mut() {
-            room.serve_peers(now, &chosen, &mut self.out);
         }
     }
 

@@ -16,6 +16,8 @@ use super::types::{Event, LegId, RoomId};
 /// A room is never empty: it comes with its first leg and goes with its last.
 pub(super) struct Room {
     id: RoomId,
+    /// The step of its next tick.
+    pub(super) next_step: u64,
     /// In order of their ids.
     legs: Vec<Leg>,
     /// How many of them are browsers: rooms without any have no timers to look for.
@@ -37,9 +39,10 @@ impl Room {
     /// speaks now and then, and his own encoder all the time is the simpler thing.
     const WORTH_SHARING: usize = 4;
 
-    pub(super) fn new(id: RoomId) -> Self {
+    pub(super) fn new(id: RoomId, next_step: u64) -> Self {
         Self {
             id,
+            next_step,
             legs: Vec::new(),
             browsers: 0,
             mixer: Mixer::default(),

@@ -9,7 +9,6 @@ mod reports;
 mod rights;
 
 use std::sync::mpsc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
