@@ -127,7 +127,7 @@ impl Meeting {
         while self.browser.poll_event().is_some() {}
         while let Some(message) = self.browser.poll_read() {
             if let RTCMessage::RtpPacket(_, packet) = message.message {
-                self.decoder.decode(&packet.payload, |sample| self.at_browser.push(sample)).unwrap();
+                self.at_browser.extend_from_slice(self.decoder.decode(&packet.payload).unwrap());
             }
         }
     }

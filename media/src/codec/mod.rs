@@ -42,23 +42,26 @@ impl Codec {
 
     /// Encodes sample by sample; stops at the shorter of the two slices.
     pub fn encode(self, samples: &[i16], payload: &mut [u8]) {
-        let encode = match self {
-            Self::Pcmu => g711::encode_ulaw,
-            Self::Pcma => g711::encode_alaw,
-        };
-        for (code, &sample) in payload.iter_mut().zip(samples) {
-            *code = encode(sample);
+        // A loop for each, so that the step is part of it and not a call.
+        match self {
+            Self::Pcmu => {
+                payload.iter_mut().zip(samples).for_each(|(code, &sample)| *code = g711::encode_ulaw(sample));
+            }
+            Self::Pcma => {
+                payload.iter_mut().zip(samples).for_each(|(code, &sample)| *code = g711::encode_alaw(sample));
+            }
         }
     }
 
     /// Decodes sample by sample; stops at the shorter of the two slices.
     pub fn decode(self, payload: &[u8], samples: &mut [i16]) {
-        let decode = match self {
-            Self::Pcmu => g711::decode_ulaw,
-            Self::Pcma => g711::decode_alaw,
-        };
-        for (sample, &code) in samples.iter_mut().zip(payload) {
-            *sample = decode(code);
+        match self {
+            Self::Pcmu => {
+                samples.iter_mut().zip(payload).for_each(|(sample, &code)| *sample = g711::decode_ulaw(code));
+            }
+            Self::Pcma => {
+                samples.iter_mut().zip(payload).for_each(|(sample, &code)| *sample = g711::decode_alaw(code));
+            }
         }
     }
 }

@@ -71,6 +71,7 @@ impl Encoder {
 pub struct Decoder {
     inner: opusic_c::Decoder,
     output: Box<[u16; MAX_PACKET_SAMPLES]>,
+    samples: Box<[i16; MAX_PACKET_SAMPLES]>,
 }
 
 impl Decoder {
@@ -83,34 +84,33 @@ impl Decoder {
     /// When libopus cannot allocate.
     pub fn new() -> Result<Self, OpusError> {
         let inner = opusic_c::Decoder::new(Channels::Mono, SampleRate::Hz48000)?;
-        Ok(Self { inner, output: Box::new([0; MAX_PACKET_SAMPLES]) })
+        Ok(Self { inner, output: Box::new([0; MAX_PACKET_SAMPLES]), samples: Box::new([0; MAX_PACKET_SAMPLES]) })
     }
 
-    /// Decodes one packet and hands the samples to `sink` one by one.
+    /// Decodes one packet.
     ///
     /// # Errors
     /// When the packet is not Opus (RFC 6716 section 3.4); the decoder stays usable.
-    pub fn decode(&mut self, packet: &[u8], sink: impl FnMut(i16)) -> Result<(), OpusError> {
+    pub fn decode(&mut self, packet: &[u8]) -> Result<&[i16], OpusError> {
         if packet.is_empty() {
             return Err(OpusError("empty packet"));
         }
         let samples = self.inner.decode_to_slice(packet, self.output.as_mut_slice(), false)?;
-        self.deliver(samples, sink);
-        Ok(())
+        Ok(self.deliver(samples))
     }
 
     /// Makes up `count` lost samples, at most one tick: from the redundancy in the packet after the gap if it has
     /// any (in-band FEC, RFC 6716 section 2.1.7), else libopus continues the signal and fades it out.
-    pub fn conceal(&mut self, count: usize, next: Option<&[u8]>, sink: impl FnMut(i16)) {
+    pub fn conceal(&mut self, count: usize, next: Option<&[u8]>) -> &[i16] {
         // libopus makes up whole pieces of 2.5 ms.
         let whole = count.next_multiple_of(Self::PIECE).clamp(Self::PIECE, FULL_FRAME);
-        let Some(frame) = self.output.get_mut(..whole) else { return };
+        let Some(frame) = self.output.get_mut(..whole) else { return &[] };
         let packet = next.unwrap_or_default();
         let made = self.inner.decode_to_slice(packet, frame, !packet.is_empty());
         if made.is_err() {
             frame.fill(0);
         }
-        self.deliver(count.min(whole), sink);
+        self.deliver(count.min(whole))
     }
 
     /// Forgets everything heard so far: the next packet starts a new stream.
@@ -118,8 +118,12 @@ impl Decoder {
         let _ = self.inner.reset();
     }
 
-    fn deliver(&self, samples: usize, sink: impl FnMut(i16)) {
-        self.output.iter().take(samples).map(|s| s.cast_signed()).for_each(sink);
+    /// libopus's interface counts samples as unsigned numbers.
+    fn deliver(&mut self, count: usize) -> &[i16] {
+        for (to, from) in self.samples.iter_mut().zip(self.output.iter()).take(count) {
+            *to = from.cast_signed();
+        }
+        self.samples.get(..count).unwrap_or_default()
     }
 }
 
@@ -165,7 +169,7 @@ mod tests {
         for _ in 0..50 {
             let length = encoder.encode(&frame_of(&mut tone), &mut packet).unwrap();
             assert_eq!(packet_samples(&packet[..length]), Some(960));
-            decoder.decode(&packet[..length], |s| heard.push(s)).unwrap();
+            heard.extend_from_slice(decoder.decode(&packet[..length]).unwrap());
         }
         assert_eq!(heard.len(), 50 * FULL_FRAME);
         let spoken = crate::level::measure(&frame_of(&mut tone));
@@ -176,14 +180,7 @@ mod tests {
     fn the_silence_packet_decodes_to_digital_silence() {
         let mut decoder = Decoder::new().unwrap();
         for _ in 0..3 {
-            let mut samples = 0;
-            decoder
-                .decode(&SILENCE, |s| {
-                    assert_eq!(s, 0);
-                    samples += 1;
-                })
-                .unwrap();
-            assert_eq!(samples, FULL_FRAME);
+            assert_eq!(decoder.decode(&SILENCE).unwrap(), [0; FULL_FRAME]);
         }
     }
 
@@ -194,14 +191,13 @@ mod tests {
         let mut packet = [0; MAX_PACKET];
         for _ in 0..20 {
             let length = encoder.encode(&frame_of(&mut tone), &mut packet).unwrap();
-            decoder.decode(&packet[..length], |_| ()).unwrap();
+            decoder.decode(&packet[..length]).unwrap();
         }
         let mut levels = Vec::new();
         for _ in 0..20 {
-            let mut frame = Vec::new();
-            decoder.conceal(FULL_FRAME, None, |s| frame.push(s));
+            let frame = decoder.conceal(FULL_FRAME, None);
             assert_eq!(frame.len(), FULL_FRAME);
-            levels.push(crate::level::measure(&frame));
+            levels.push(crate::level::measure(frame));
         }
         assert!(levels[0] < 25, "the first lost frame is covered");
         assert!(levels[9] > levels[0] + 10, "a long gap becomes soft: {levels:?}");
@@ -211,10 +207,8 @@ mod tests {
         #[test]
         fn any_bytes_decode_or_fail_but_never_panic(packet in prop::collection::vec(any::<u8>(), 0..300)) {
             let mut decoder = Decoder::new().unwrap();
-            let mut samples = 0_u32;
-            let decoded = decoder.decode(&packet, |_| samples += 1);
-            if decoded.is_ok() {
-                prop_assert_eq!(packet_samples(&packet), Some(samples));
+            if let Ok(decoded) = decoder.decode(&packet) {
+                prop_assert_eq!(packet_samples(&packet), u32::try_from(decoded.len()).ok());
             }
         }
     }

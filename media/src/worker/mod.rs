@@ -15,6 +15,7 @@ mod player;
 mod queue;
 mod receiver;
 mod room;
+mod samples;
 mod schedule;
 mod sip_leg;
 mod source;

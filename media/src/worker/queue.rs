@@ -97,6 +97,9 @@ impl TransmitRing {
         destination: SocketAddr,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) {
+        if self.length == 0 {
+            self.head = 0; // the same memory again and again stays in the cache
+        }
         let at = (self.head + self.length).checked_rem(self.slots.len()).unwrap_or(0);
         let full = self.length >= self.slots.len();
         let slot = self.slots.get_mut(at).filter(|_| !full);

@@ -1,6 +1,5 @@
 //! From packets to one frame per tick: jitter buffer, decoder, and the samples left over between them.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::codec::Codec;
@@ -10,6 +9,8 @@ use crate::jitter::{Arrival, JitterBuffer, JitterConfig, Playout, Pushed};
 use crate::noise::ComfortNoise;
 use crate::sample::{NARROW_FRAME, Rate};
 use crate::shorten::shorten;
+
+use super::samples::Samples;
 
 /// A codec's receiving half. Output goes sample by sample into a queue that never grows beyond its capacity.
 pub(super) trait Decode {
@@ -21,9 +22,9 @@ pub(super) trait Decode {
     const MAX_SAMPLES: usize;
 
     /// Decodes one packet; `tag` is [`Arrival::tag`].
-    fn decode(&mut self, tag: u8, payload: &[u8], samples: &mut VecDeque<i16>);
+    fn decode(&mut self, tag: u8, payload: &[u8], samples: &mut Samples);
     /// Makes up this many samples, at most one tick; `next` is the packet after the gap, if it is there already.
-    fn conceal(&mut self, count: usize, next: Option<&[u8]>, samples: &mut VecDeque<i16>);
+    fn conceal(&mut self, count: usize, next: Option<&[u8]>, samples: &mut Samples);
     /// A new stream begins.
     fn reset(&mut self);
 }
@@ -33,7 +34,7 @@ pub(super) trait Decode {
 pub(super) struct Receiver<D> {
     jitter: JitterBuffer,
     decoder: D,
-    samples: VecDeque<i16>,
+    samples: Samples,
     /// What silence sounds like.
     pub(super) noise: ComfortNoise,
     /// Samples that wait although they could have been played: to be left out where it is not heard.
@@ -50,7 +51,7 @@ impl<D: Decode> Receiver<D> {
 
     pub(super) fn new(decoder: D) -> Self {
         let config = JitterConfig { clock_hz: D::RATE.hz(), max_payload: D::MAX_PAYLOAD };
-        let samples = VecDeque::with_capacity(D::MAX_SAMPLES + 2 * D::RATE.frame());
+        let samples = Samples::new(D::MAX_SAMPLES + 2 * D::RATE.frame());
         Self {
             jitter: JitterBuffer::new(config),
             decoder,
@@ -90,18 +91,14 @@ impl<D: Decode> Receiver<D> {
                 Playout::Packet { duration: units, .. }
                 | Playout::Silence(units)
                 | Playout::Lost { units, .. } => {
-                    (0..units).for_each(|_| put(&mut self.samples, self.noise.next_sample()));
+                    self.noise.fill(self.samples.grow(to_count(units)));
                 }
                 Playout::Waiting => break,
             }
         }
         self.leave_out(frame.len());
-        let count = self.samples.len().min(frame.len());
-        let noise = std::iter::repeat_with(|| self.noise.next_sample());
-        let played = self.samples.drain(..count).chain(noise);
-        for (to, from) in frame.iter_mut().zip(played) {
-            *to = from;
-        }
+        let count = self.samples.take(frame);
+        self.noise.fill(frame.get_mut(count..).unwrap_or_default());
     }
 
     /// Leaves out what of the surplus can go without being heard.
@@ -115,8 +112,7 @@ impl<D: Decode> Receiver<D> {
         }
         self.surplus_ticks += 1;
         let insist = self.surplus_ticks > Self::PATIENCE;
-        let samples = self.samples.make_contiguous();
-        let removed = shorten(samples, self.surplus, D::RATE.hz(), insist);
+        let removed = shorten(self.samples.as_mut_slice(), self.surplus, D::RATE.hz(), insist);
         self.samples.truncate(self.samples.len() - removed);
         self.surplus -= removed;
     }
@@ -141,13 +137,6 @@ fn to_count(units: u32) -> usize {
     usize::try_from(units).unwrap_or(0)
 }
 
-/// Appends a sample unless that would allocate.
-fn put(samples: &mut VecDeque<i16>, sample: i16) {
-    if samples.len() < samples.capacity() {
-        samples.push_back(sample);
-    }
-}
-
 /// G.711; the tag is the codec's static payload type.
 #[derive(Debug, Default)]
 pub(super) struct G711Decoder {
@@ -159,22 +148,17 @@ impl Decode for G711Decoder {
     const MAX_PAYLOAD: usize = 480;
     const MAX_SAMPLES: usize = 480;
 
-    fn decode(&mut self, tag: u8, payload: &[u8], samples: &mut VecDeque<i16>) {
+    fn decode(&mut self, tag: u8, payload: &[u8], samples: &mut Samples) {
         let codec = if tag == Codec::Pcma.payload_type() { Codec::Pcma } else { Codec::Pcmu };
         for chunk in payload.chunks(NARROW_FRAME) {
-            let mut decoded = [0; NARROW_FRAME];
-            let Some(decoded) = decoded.get_mut(..chunk.len()) else { return };
+            let decoded = samples.grow(chunk.len());
             codec.decode(chunk, decoded);
             self.concealer.heard(decoded);
-            decoded.iter().for_each(|&sample| put(samples, sample));
         }
     }
 
-    fn conceal(&mut self, count: usize, _next: Option<&[u8]>, samples: &mut VecDeque<i16>) {
-        let mut frame = [0; NARROW_FRAME];
-        let Some(frame) = frame.get_mut(..count) else { return };
-        self.concealer.conceal(frame);
-        frame.iter().for_each(|&sample| put(samples, sample));
+    fn conceal(&mut self, count: usize, _next: Option<&[u8]>, samples: &mut Samples) {
+        self.concealer.conceal(samples.grow(count));
     }
 
     fn reset(&mut self) {
@@ -196,14 +180,15 @@ impl Decode for OpusDecoder {
     const MAX_PAYLOAD: usize = opus::MAX_PACKET;
     const MAX_SAMPLES: usize = opus::MAX_PACKET_SAMPLES;
 
-    fn decode(&mut self, _tag: u8, payload: &[u8], samples: &mut VecDeque<i16>) {
-        if self.0.decode(payload, |sample| put(samples, sample)).is_err() {
-            self.conceal(Self::RATE.frame(), None, samples);
+    fn decode(&mut self, _tag: u8, payload: &[u8], samples: &mut Samples) {
+        match self.0.decode(payload) {
+            Ok(decoded) => samples.extend(decoded),
+            Err(_) => self.conceal(Self::RATE.frame(), None, samples),
         }
     }
 
-    fn conceal(&mut self, count: usize, next: Option<&[u8]>, samples: &mut VecDeque<i16>) {
-        self.0.conceal(count, next, |sample| put(samples, sample));
+    fn conceal(&mut self, count: usize, next: Option<&[u8]>, samples: &mut Samples) {
+        samples.extend(self.0.conceal(count, next));
     }
 
     fn reset(&mut self) {

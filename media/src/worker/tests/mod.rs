@@ -329,7 +329,7 @@ impl Browser {
         while let Ok(written) = self.written.try_recv() {
             match written {
                 Written::Rtp(Slot::Audio, payload) => {
-                    self.decoder.decode(&payload, |sample| self.heard.push(sample)).unwrap();
+                    self.heard.extend_from_slice(self.decoder.decode(&payload).unwrap());
                     self.payloads.push(payload);
                 }
                 Written::Rtp(Slot::Video(slot), payload) => self.video.push((slot, payload)),
