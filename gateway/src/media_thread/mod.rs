@@ -13,7 +13,7 @@ pub use load::{Gauges, ThreadLoad};
 
 use crate::udp::{self, BATCH, Batch, Clocks};
 use load::Timekeeper;
-use media::worker::{Command, Event, LegId, Port, STEP, Worker, WorkerConfig};
+use media::worker::{Command, DuePhone, Event, LegId, Port, STEP, Worker, WorkerConfig};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::{BTreeMap, VecDeque};
@@ -44,6 +44,42 @@ const STEP_BURST: u32 = 4;
 const WAKER: Token = Token(usize::MAX);
 const WEBRTC: Token = Token(usize::MAX - 1);
 const TIMER: Token = Token(usize::MAX - 2);
+
+/// The ports of phones, in places that are used again.
+#[derive(Default)]
+struct PhonePorts {
+    places: Vec<Option<std::net::UdpSocket>>,
+    free: Vec<usize>,
+    index: BTreeMap<LegId, usize>,
+}
+
+impl PhonePorts {
+    fn insert(&mut self, leg: LegId, socket: std::net::UdpSocket) {
+        self.remove(leg);
+        let place = self.free.pop().unwrap_or(self.places.len());
+        if place == self.places.len() {
+            self.places.push(None);
+        }
+        if let Some(empty) = self.places.get_mut(place) {
+            *empty = Some(socket);
+            self.index.insert(leg, place);
+        }
+    }
+
+    fn remove(&mut self, leg: LegId) -> Option<std::net::UdpSocket> {
+        let place = self.index.remove(&leg)?;
+        self.free.push(place);
+        self.places.get_mut(place)?.take()
+    }
+
+    fn place(&self, leg: LegId) -> Option<usize> {
+        self.index.get(&leg).copied()
+    }
+
+    fn at(&self, place: usize) -> Option<&std::net::UdpSocket> {
+        self.places.get(place)?.as_ref()
+    }
+}
 
 /// What the focus task tells a media thread.
 pub enum Input {
@@ -143,8 +179,9 @@ pub fn start(
             timer,
             webrtc,
             webrtc_waits: false,
-            phones: BTreeMap::new(),
+            phones: PhonePorts::default(),
             due: Vec::with_capacity(1024),
+            due_phones: Vec::with_capacity(1024),
             batch: Batch::new(),
             draining: VecDeque::new(),
             inputs,
@@ -176,9 +213,11 @@ struct MediaThread {
     webrtc: std::net::UdpSocket,
     /// The browsers' port may have more to read. Readiness is edge-triggered: it is not told again.
     webrtc_waits: bool,
-    phones: BTreeMap<LegId, std::net::UdpSocket>,
-    /// The phones to read in this step; kept for its memory.
-    due: Vec<LegId>,
+    phones: PhonePorts,
+    /// The phones of this step and the places of their ports.
+    due: Vec<(DuePhone, usize)>,
+    /// Kept for its memory.
+    due_phones: Vec<DuePhone>,
     batch: Batch,
     draining: VecDeque<(Instant, std::net::UdpSocket)>,
     inputs: Receiver<Input>,
@@ -244,7 +283,7 @@ impl MediaThread {
     }
 
     fn close(&mut self, leg: LegId) {
-        if let Some(socket) = self.phones.remove(&leg) {
+        if let Some(socket) = self.phones.remove(leg) {
             self.draining.push_back((Instant::now() + DRAIN, socket));
         }
     }
@@ -300,24 +339,28 @@ impl MediaThread {
 
     /// Reads the phones whose rooms mix now, mixes, and sends.
     fn step(&mut self, clocks: &Clocks) {
-        let mut due = std::mem::take(&mut self.due);
-        self.worker.due_phones(&mut due);
-        for &leg in &due {
-            self.read_phone(leg, clocks);
+        self.due.clear();
+        self.due_phones.clear();
+        self.worker.due_phones(&mut self.due_phones);
+        for at in 0..self.due_phones.len() {
+            if let Some(&phone) = self.due_phones.get(at)
+                && let Some(place) = self.phones.place(phone.leg)
+            {
+                self.due.push((phone, place));
+                self.read_phone(&phone, place, clocks);
+            }
         }
-        due.clear();
-        self.due = due;
         self.worker.handle_step(clocks.now());
         self.flush();
     }
 
-    fn read_phone(&mut self, leg: LegId, clocks: &Clocks) {
-        let Some(socket) = self.phones.get(&leg) else { return };
+    fn read_phone(&mut self, phone: &DuePhone, place: usize, clocks: &Clocks) {
+        let Some(socket) = self.phones.at(place) else { return };
         for _ in 0..PHONE_BURST {
             match self.batch.receive(socket, clocks) {
                 Ok(count) => {
                     for (arrival, source, payload) in self.batch.datagrams(count) {
-                        self.worker.handle_sip_datagram(arrival, leg, source, payload);
+                        self.worker.handle_due_datagram(arrival, phone, source, payload);
                     }
                     if count < BATCH {
                         return;
@@ -331,9 +374,20 @@ impl MediaThread {
     }
 
     fn flush(&mut self) {
+        // Phones are sent to in the order in which they were read, some twice, some not at all.
+        let mut cursor = 0;
         while let Some(transmit) = self.worker.poll_transmit() {
             let socket = match transmit.from {
-                Port::Sip(leg) => self.phones.get(&leg),
+                Port::Sip(leg) => {
+                    let ahead = self.due.get(cursor..).unwrap_or_default();
+                    let found = ahead.iter().position(|(phone, _)| phone.leg == leg);
+                    cursor += found.unwrap_or(0);
+                    let place = match found {
+                        Some(at) => ahead.get(at).map(|&(_, place)| place),
+                        None => self.phones.place(leg),
+                    };
+                    place.and_then(|place| self.phones.at(place))
+                }
                 Port::Webrtc => Some(&self.webrtc),
             };
             if let Some(socket) = socket {

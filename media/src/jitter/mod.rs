@@ -135,6 +135,10 @@ pub struct JitterBuffer {
     /// The least slack seen in this window, in units of the clock, and how many ticks the window is old.
     least_slack: i64,
     window_ticks: u32,
+    /// By how much the slack lay above the target in the last window, if anything was played in it.
+    spare: Option<i64>,
+    /// Ticks since playing began.
+    playing_ticks: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -215,7 +219,7 @@ impl JitterBuffer {
     /// Ticks of one observation window for excess delay (500 ms).
     const WINDOW_TICKS: u32 = 25;
     /// How far the slack must lie above the target and one tick before a tick is left out.
-    const HYSTERESIS: Duration = Duration::from_millis(3);
+    const HYSTERESIS: Duration = Duration::from_millis(2);
     /// How far the slack may lie above the target before packets are thrown away, heard or not.
     const FAR_TOO_MUCH: Duration = Duration::from_millis(120);
 
@@ -242,6 +246,8 @@ impl JitterBuffer {
             numbers_only: false,
             least_slack: i64::MAX,
             window_ticks: 0,
+            spare: None,
+            playing_ticks: 0,
         }
     }
 
@@ -287,12 +293,14 @@ impl JitterBuffer {
         {
             self.discard(&mut stream, &oldest);
         }
+        self.playing_ticks = self.playing_ticks.saturating_add(1);
         self.window_ticks += 1;
         if self.window_ticks < Self::WINDOW_TICKS {
             return false;
         }
         let least = std::mem::replace(&mut self.least_slack, i64::MAX);
         self.window_ticks = 0;
+        self.spare = (least != i64::MAX).then_some(least - target);
         let spare = self.tick_units() + self.units(Self::HYSTERESIS);
         // Timestamps that stood still look like delay; then nothing waits.
         self.stored > 1 && least != i64::MAX && least > target + i64::from(spare)
@@ -344,6 +352,14 @@ impl JitterBuffer {
         (duration(i64::from(self.delay.target())), duration(self.slack))
     }
 
+    /// By how many milliseconds the delay lay above the target in the last half second, and for how many ticks the
+    /// stream has been playing without a pause. `None` while nothing is known.
+    #[must_use]
+    pub fn waiting(&self) -> Option<(i64, u32)> {
+        let spare = self.spare.filter(|_| self.state == State::Playing)?;
+        Some((spare.div_euclid(i64::from(self.config.clock_hz / 1_000).max(1)), self.playing_ticks))
+    }
+
     /// What became of the packets so far.
     #[must_use]
     pub const fn counts(&self) -> JitterCounts {
@@ -381,6 +397,8 @@ impl JitterBuffer {
         self.is_concealing = false;
         self.least_slack = i64::MAX;
         self.window_ticks = 0;
+        self.spare = None;
+        self.playing_ticks = 0;
     }
 
     fn begin(&mut self, packet: &Arrival<'_>) {

@@ -11,6 +11,7 @@ use crate::sample::{NARROW_FRAME, Rate};
 use crate::speaker::HeldLevel;
 
 use super::Outbox;
+use super::align::Waiting;
 use super::opus_sender::SharedOpus;
 use super::player::Player;
 use super::sip_leg::{Received, SipLeg};
@@ -49,6 +50,8 @@ pub(super) enum Media {
 impl Leg {
     /// Ticks between two reports of statistics (5 s).
     const STATS_TICKS: u64 = 250;
+    /// Ticks during which a voice is new: making up a tick of it is part of its beginning (4 s).
+    const NEW_TICKS: u32 = 200;
 
     pub(super) fn new(id: LegId, media: Media) -> Self {
         let rate = match media {
@@ -134,6 +137,15 @@ impl Leg {
     /// Whether the leg is sent the mix of the others.
     pub(super) fn listens(&self) -> bool {
         self.plan.receive_audio && self.is_reachable()
+    }
+
+    /// How long the voice waits for its ticks, if it has come for a while.
+    pub(super) fn waiting(&self) -> Option<Waiting> {
+        let (ms, ticks) = match &self.media {
+            Media::Sip(sip) => sip.waiting()?,
+            Media::Webrtc(webrtc) => webrtc.waiting()?,
+        };
+        Some(Waiting { ms, may_cross: !self.is_active || ticks < Self::NEW_TICKS })
     }
 
     /// First half of a tick: this tick's frame, then its level.

@@ -8,6 +8,7 @@
 //! when the tick begins, and a plan is taken over whole at the beginning of a tick. What a leg plays out in a tick
 //! was received as much earlier as the network's jitter asks for; the plan of the tick counts, not that of the arrival.
 
+mod align;
 mod browsers;
 mod leg;
 mod opus_sender;
@@ -15,6 +16,7 @@ mod player;
 mod queue;
 mod receiver;
 mod room;
+mod rooms;
 mod samples;
 mod schedule;
 mod sip_leg;
@@ -42,6 +44,7 @@ use crate::webrtc::demux::Demux;
 use leg::{Leg, Media};
 use queue::{EventQueue, TransmitRing};
 use room::Room;
+use rooms::{Place, Rooms};
 use schedule::Schedule;
 use sip_leg::{Received, SipLeg};
 pub use types::{Command, Event, LegId, LegPlan, Load, Port, RoomId, Source, Transmit, WorkerConfig};
@@ -54,10 +57,10 @@ pub const STEP: Duration = Duration::from_millis(1);
 pub struct Worker {
     config: WorkerConfig,
     random: ChaCha8Rng,
-    rooms: BTreeMap<RoomId, Room>,
+    rooms: Rooms,
     schedule: Schedule,
     /// Where each leg is.
-    index: BTreeMap<LegId, RoomId>,
+    index: BTreeMap<LegId, Place>,
     demux: Demux<LegId>,
     out: Outbox,
     /// The earliest deadline of browsers and forwarded video.
@@ -68,6 +71,15 @@ pub struct Worker {
     /// Conversions of rooms that are gone.
     past_conversions: u64,
     dropped_datagrams: u64,
+}
+
+/// A phone whose port is to be read, and where it is found; good until the next command or step.
+#[derive(Debug, Clone, Copy)]
+pub struct DuePhone {
+    /// The phone.
+    pub leg: LegId,
+    place: Place,
+    at: usize,
 }
 
 /// What a tick leaves for the driver.
@@ -95,7 +107,7 @@ impl Worker {
         Self {
             config,
             random: ChaCha8Rng::from_seed(seed),
-            rooms: BTreeMap::new(),
+            rooms: Rooms::default(),
             schedule: Schedule::default(),
             index: BTreeMap::new(),
             demux: Demux::new(),
@@ -148,18 +160,46 @@ impl Worker {
 
     /// Takes one datagram that arrived on a phone's own port.
     pub fn handle_sip_datagram(&mut self, now: Instant, leg: LegId, source: SocketAddr, payload: &[u8]) {
-        let found = Self::find(&self.index, &mut self.rooms, leg);
-        let Some(found) = found else {
+        if let Some(found) = Self::find(&self.index, &mut self.rooms, leg) {
+            Self::take(found, &mut self.out, &mut self.dropped_datagrams, now, source, payload);
+        } else {
             self.dropped_datagrams += 1;
-            return;
-        };
-        match found.handle_sip_datagram(now, source, payload) {
-            Received::Media => found.note_media(&mut self.out),
-            Received::Digit(digit) => {
-                found.note_media(&mut self.out);
-                self.out.events.push(Event::Digit { leg, digit });
+        }
+    }
+
+    /// [`Self::handle_sip_datagram`] for a phone of [`Self::due_phones`], which needs no search.
+    pub fn handle_due_datagram(
+        &mut self,
+        now: Instant,
+        phone: &DuePhone,
+        source: SocketAddr,
+        payload: &[u8],
+    ) {
+        let room = self.rooms.get_mut(phone.place);
+        match room.and_then(|room| room.leg_at(phone.at, phone.leg)) {
+            Some(found) => {
+                Self::take(found, &mut self.out, &mut self.dropped_datagrams, now, source, payload);
             }
-            Received::Dropped => self.dropped_datagrams += 1,
+            None => self.handle_sip_datagram(now, phone.leg, source, payload),
+        }
+    }
+
+    fn take(
+        found: &mut Leg,
+        out: &mut Outbox,
+        dropped_datagrams: &mut u64,
+        now: Instant,
+        source: SocketAddr,
+        payload: &[u8],
+    ) {
+        let leg = found.id;
+        match found.handle_sip_datagram(now, source, payload) {
+            Received::Media => found.note_media(out),
+            Received::Digit(digit) => {
+                found.note_media(out);
+                out.events.push(Event::Digit { leg, digit });
+            }
+            Received::Dropped => *dropped_datagrams += 1,
             Received::Ignored => {}
         }
     }
@@ -183,33 +223,38 @@ impl Worker {
     /// packets per phone, and more are lost (counted in [`Load::dropped_transmits`]).
     pub fn handle_tick(&mut self, now: Instant) {
         self.ticks += 1;
-        for room in self.rooms.values_mut() {
+        for room in self.rooms.iter_mut() {
             room.tick(now, self.config.max_voices, &mut self.out);
             room.serve_peers(now, &|_| true, &mut self.out);
         }
     }
 
-    /// One step of [`STEP`]: the mix tick of those rooms whose turn it is, each in every twentieth step. Drain
+    /// One step of [`STEP`]: the mix tick of those rooms whose turn it is, each in about every twentieth step: a room
+    /// ticks when the voices heard in it have come. Drain
     /// [`Self::poll_transmit`] after each step.
     pub fn handle_step(&mut self, now: Instant) {
         let (step, due) = self.schedule.take();
-        for &id in &due {
-            let Some(room) = self.rooms.get_mut(&id) else { continue };
+        for &place in &due {
+            let Some(room) = self.rooms.get_mut(place) else { continue };
             self.ticks += 1;
             room.tick(now, self.config.max_voices, &mut self.out);
             if room.browsers > 0 {
                 room.serve_peers(now, &|_| true, &mut self.out);
             }
-            room.next_step = step + Schedule::STEPS;
-            self.schedule.put(room.next_step, id);
+            room.next_step = room.next_step(step);
+            self.schedule.put(room.next_step, place);
         }
         self.schedule.give_back(due);
     }
 
-    /// Adds to `legs` the phones whose rooms mix in the step that comes next: their ports are to be read before it.
-    pub fn due_phones(&self, legs: &mut Vec<LegId>) {
-        let rooms = self.schedule.due().iter().filter_map(|room| self.rooms.get(room));
-        legs.extend(rooms.flat_map(Room::legs).filter(|leg| leg.webrtc().is_none()).map(|leg| leg.id));
+    /// Adds to `phones` those whose rooms mix in the step that comes next, room by room in the order in which they
+    /// will be sent to: their ports are to be read before it.
+    pub fn due_phones(&self, phones: &mut Vec<DuePhone>) {
+        for &place in self.schedule.due() {
+            let Some(room) = self.rooms.get(place) else { continue };
+            let legs = room.legs().iter().enumerate().filter(|(_, leg)| leg.webrtc().is_none());
+            phones.extend(legs.map(|(at, leg)| DuePhone { leg: leg.id, place, at }));
+        }
     }
 
     /// How many steps have nothing to do before the next one that has, at most a tick's worth.
@@ -220,7 +265,7 @@ impl Worker {
 
     /// Wakes the browsers' peers whose time has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        for room in self.rooms.values_mut().filter(|room| room.deadline().is_some()) {
+        for room in self.rooms.iter_mut().filter(|room| room.deadline().is_some()) {
             room.handle_timeout(now, &mut self.out);
         }
     }
@@ -228,7 +273,7 @@ impl Worker {
     /// When [`Self::handle_timeout`] is due; `None` when nothing is pending. Ticks are the driver's.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
         if std::mem::take(&mut self.out.timers_changed) {
-            self.earliest = self.rooms.values().filter_map(Room::deadline).min();
+            self.earliest = self.rooms.iter().filter_map(Room::deadline).min();
         }
         self.earliest
     }
@@ -259,7 +304,7 @@ impl Worker {
     /// How a leg's media has been so far; `None` if there is no such leg. Also comes as [`Event::Statistics`].
     #[must_use]
     pub fn stats(&self, leg: LegId) -> Option<LegStats> {
-        let room = self.rooms.get(self.index.get(&leg)?)?;
+        let room = self.rooms.get(*self.index.get(&leg)?)?;
         room.legs().iter().find(|found| found.id == leg).map(Leg::stats)
     }
 
@@ -277,7 +322,7 @@ impl Worker {
             legs: self.index.len(),
             ticks: self.ticks,
             encodes: self.out.encodes,
-            conversions: self.past_conversions + self.rooms.values().map(Room::conversions).sum::<u64>(),
+            conversions: self.past_conversions + self.rooms.iter().map(Room::conversions).sum::<u64>(),
             dropped_datagrams: self.dropped_datagrams,
             dropped_events: self.out.events.dropped(),
             dropped_transmits: self.out.ring.dropped(),
@@ -285,11 +330,11 @@ impl Worker {
     }
 
     fn find<'a>(
-        index: &BTreeMap<LegId, RoomId>,
-        rooms: &'a mut BTreeMap<RoomId, Room>,
+        index: &BTreeMap<LegId, Place>,
+        rooms: &'a mut Rooms,
         leg: LegId,
     ) -> Option<&'a mut Leg> {
-        rooms.get_mut(index.get(&leg)?)?.leg_mut(leg)
+        rooms.get_mut(*index.get(&leg)?)?.leg_mut(leg)
     }
 
     fn with_leg(&mut self, leg: LegId, change: impl FnOnce(&mut Leg)) {
@@ -310,30 +355,32 @@ impl Worker {
     fn add(&mut self, now: Instant, room: RoomId, leg: Leg) {
         let id = leg.id;
         self.remove(now, id);
-        self.index.insert(id, room);
+        let place = self.rooms.find(room);
         let schedule = &mut self.schedule;
-        let joined = self.rooms.entry(room).or_insert_with(|| Room::new(room, schedule.add(room)));
-        let added = joined.add(leg, self.config.max_voices);
-        debug_assert!(added.is_ok(), "8 kHz and 48 kHz can be converted");
+        let place = place
+            .unwrap_or_else(|| self.rooms.add(room, |place| Room::new(room, schedule.add(place))));
+        self.index.insert(id, place);
+        let added = self.rooms.get_mut(place).map(|room| room.add(leg, self.config.max_voices));
+        debug_assert!(added.is_none_or(|added| added.is_ok()), "8 kHz and 48 kHz can be converted");
         self.out.ring.reserve(self.index.len());
         self.out.pending.reserve(self.index.len());
     }
 
     fn remove(&mut self, now: Instant, leg: LegId) {
-        let Some(id) = self.index.remove(&leg) else { return };
+        let Some(place) = self.index.remove(&leg) else { return };
         self.demux.remove(leg);
-        let Some(room) = self.rooms.get_mut(&id) else { return };
+        let Some(room) = self.rooms.get_mut(place) else { return };
         room.remove(now, leg, &mut self.out);
         self.out.timers_changed = true;
         if room.is_empty() {
             self.past_conversions += room.conversions();
-            self.schedule.remove(room.next_step, id);
-            self.rooms.remove(&id);
+            self.schedule.remove(room.next_step, place);
+            self.rooms.remove(place);
         }
     }
 
     fn serve_peer(&mut self, now: Instant, leg: LegId) {
-        let Some(room) = self.index.get(&leg).and_then(|room| self.rooms.get_mut(room)) else { return };
+        let Some(room) = self.index.get(&leg).and_then(|&place| self.rooms.get_mut(place)) else { return };
         room.serve_peer(now, leg, &mut self.out);
     }
 }

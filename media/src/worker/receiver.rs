@@ -117,6 +117,12 @@ impl<D: Decode> Receiver<D> {
         self.surplus -= removed;
     }
 
+    /// How many milliseconds packets waited in the last half second beyond what their jitter asks for, and for how
+    /// many ticks the stream has been played.
+    pub(super) fn waiting(&self) -> Option<(i64, u32)> {
+        self.jitter.waiting()
+    }
+
     /// What became of the packets, and the delay they have.
     pub(super) fn playout(&self) -> super::stats::Playout {
         let (_, delay) = self.jitter.delays();

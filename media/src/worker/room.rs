@@ -9,13 +9,15 @@ use crate::speaker::SpeakerChoice;
 use crate::webrtc::forwarder::Forwarder;
 
 use super::Outbox;
+use super::align::{Aligner, Waiting};
 use super::leg::{Leg, SharedMixes};
 use super::opus_sender::SharedOpus;
+use super::schedule::Schedule;
 use super::types::{Event, LegId, RoomId};
 
 /// A room is never empty: it comes with its first leg and goes with its last.
 pub(super) struct Room {
-    id: RoomId,
+    pub(super) id: RoomId,
     /// The step of its next tick.
     pub(super) next_step: u64,
     /// In order of their ids.
@@ -28,6 +30,10 @@ pub(super) struct Room {
     pub(super) forwarder: Forwarder<LegId>,
     /// For rooms with many browsers; comes with the first of them.
     shared_opus: Option<Box<SharedOpus>>,
+    aligner: Aligner,
+    /// How many steps the next tick should come earlier.
+    earlier: i64,
+    waiting: Vec<Waiting>,
     /// Active voices of this tick: level with a bonus for who was mixed already, and index.
     ranking: Vec<(u8, usize)>,
 }
@@ -50,6 +56,9 @@ impl Room {
             speaker: SpeakerChoice::default(),
             forwarder: Forwarder::new(),
             shared_opus: None,
+            aligner: Aligner::default(),
+            earlier: 0,
+            waiting: Vec::new(),
             ranking: Vec::new(),
         }
     }
@@ -60,6 +69,8 @@ impl Room {
         self.legs.insert(at, leg);
         self.ranking.clear();
         self.ranking.reserve(self.legs.len());
+        self.waiting.clear();
+        self.waiting.reserve(self.legs.len());
         if self.shared_opus.is_none() && self.legs.iter().any(|leg| leg.rate() == Rate::Full) {
             // Without it everybody has an encoder of his own: more work, nothing worse.
             self.shared_opus = SharedOpus::new().ok().map(Box::new);
@@ -93,6 +104,11 @@ impl Room {
         self.legs.is_empty()
     }
 
+    /// The leg at this place of [`Self::legs`], if it is the one expected there.
+    pub(super) fn leg_at(&mut self, at: usize, leg: LegId) -> Option<&mut Leg> {
+        self.legs.get_mut(at).filter(|found| found.id == leg)
+    }
+
     pub(super) fn leg_mut(&mut self, leg: LegId) -> Option<&mut Leg> {
         let at = self.legs.binary_search_by_key(&leg, |other| other.id).ok()?;
         self.legs.get_mut(at)
@@ -124,6 +140,23 @@ impl Room {
             leg.end_tick(now, &self.mixer, &mut shared, out);
         }
         self.choose_speaker(out);
+        if self.aligner.is_time() {
+            self.align();
+        }
+    }
+
+    /// The step of the tick after the one in `step`.
+    pub(super) fn next_step(&mut self, step: u64) -> u64 {
+        (step + Schedule::STEPS).saturating_add_signed(-std::mem::take(&mut self.earlier))
+    }
+
+    /// Looks how long the voices wait: those that are heard, or all while it is silent.
+    fn align(&mut self) {
+        let is_heard = self.legs.iter().any(|leg| leg.is_active);
+        self.waiting.clear();
+        let voices = self.legs.iter().filter(|leg| leg.may_speak() && (leg.is_active || !is_heard));
+        self.waiting.extend(voices.filter_map(Leg::waiting));
+        self.earlier = Aligner::earlier(&self.waiting);
     }
 
     /// All plans that wait take effect together, before anything of this tick is decided.

@@ -138,6 +138,11 @@ impl SipLeg {
         }
     }
 
+    /// How many milliseconds the voice waits more than its jitter asks for, and for how many ticks it has been heard.
+    pub(super) fn waiting(&self) -> Option<(i64, u32)> {
+        self.receiver.waiting()
+    }
+
     /// How the call has been so far.
     pub(super) fn stats(&self) -> LegStats {
         self.receiver.playout().stats_with(CodecImpairment::G711, &self.rtcp)

@@ -69,6 +69,11 @@ impl WebrtcLeg {
         true
     }
 
+    /// As [`SipLeg::waiting`](super::sip_leg::SipLeg::waiting).
+    pub(super) fn waiting(&self) -> Option<(i64, u32)> {
+        self.receiver.waiting()
+    }
+
     /// How the call has been so far, as far as it is known here: RTCP is the peer connection's.
     pub(super) fn stats(&self) -> LegStats {
         let stats = self.receiver.playout().stats(CodecImpairment::OPUS, Duration::ZERO);
