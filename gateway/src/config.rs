@@ -68,6 +68,8 @@ pub struct Media {
     pub webrtc_listen: Option<SocketAddr>,
     /// Address browsers are told to send to.
     pub webrtc_advertised: Option<IpAddr>,
+    /// A media thread that is busy for more than this share of the time takes no new legs.
+    pub busy_limit_percent: u8,
 }
 
 impl Default for Media {
@@ -80,6 +82,7 @@ impl Default for Media {
             rtp_ports: [20000, 29999],
             webrtc_listen: None,
             webrtc_advertised: None,
+            busy_limit_percent: 75,
         }
     }
 }
@@ -243,6 +246,11 @@ impl Config {
         if self.media.threads.is_some_and(|threads| !(1..=256).contains(&threads)) {
             let mend = "Leave it out for one less than the cores";
             return Some(("media.threads", "must be 1 to 256".to_owned(), mend));
+        }
+        let limit = self.media.busy_limit_percent;
+        if !(1..=95).contains(&limit) {
+            let mend = "Leave it out for 75";
+            return Some(("media.busy_limit_percent", format!("is {limit}, not 1 to 95"), mend));
         }
         if let Some(peer) = self.sip.trusted_peers.iter().find(|peer| peer.parse::<IpNetwork>().is_err()) {
             let mend = "Write address/prefix, for example \"192.0.2.0/24\"";

@@ -5,7 +5,7 @@ use crate::media_thread::{Input, MediaHandle};
 use crate::ports::RtpPorts;
 use conference::ids::MeetingId;
 use conference::live::event::Record;
-use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, Reply};
+use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, RefusalKind, Reply};
 use conference::services::EventHub;
 use media::webrtc::AcceptedPeer;
 use media::worker::{self, LegId, RoomId};
@@ -52,6 +52,8 @@ pub(crate) struct FocusTask {
     pub(crate) socket: UdpSocket,
     /// Media threads, by index.
     pub(crate) media: Vec<MediaHandle>,
+    /// How busy a media thread may be, in percent, and still take legs.
+    pub(crate) busy_limit_percent: u8,
     /// Ports of phone legs.
     pub(crate) ports: RtpPorts,
     /// Public events go here.
@@ -141,6 +143,10 @@ impl FocusTask {
             }
             Request::Join(join, answer) => {
                 let (command, peer) = *join;
+                if let Err(refusal) = self.check_load(&command) {
+                    let _ = answer.send(Err(refusal));
+                    return;
+                }
                 let result = self.focus.handle_command(now, edge::wall(), command);
                 if let Ok(Reply::Leg(leg)) = &result {
                     self.peers.insert(*leg, peer);
@@ -218,6 +224,11 @@ impl FocusTask {
     }
 
     fn open_port(&mut self, leg: LegId, room: RoomId) {
+        if !self.takes_legs(room) {
+            tracing::warn!(room.id = room.0, "a leg is refused: its media thread is at its limit");
+            let refused = Err("the media thread is at its limit".to_owned());
+            return self.focus.handle_port(Instant::now(), edge::wall(), leg, refused);
+        }
         let result = self.ports.bind().and_then(|(socket, address)| {
             self.thread(room).map_or_else(
                 || Err(std::io::Error::other("no media thread")),
@@ -230,6 +241,22 @@ impl FocusTask {
         }
         let result = result.map_err(|error| error.to_string());
         self.focus.handle_port(Instant::now(), edge::wall(), leg, result);
+    }
+
+    /// Whether one more leg in this room leaves the ticks of its thread in time.
+    fn takes_legs(&self, room: RoomId) -> bool {
+        self.thread(room).is_none_or(|thread| thread.accepts(self.busy_limit_percent))
+    }
+
+    /// A browser is refused before anything is decided about it.
+    fn check_load(&self, command: &focus::Command) -> Result<(), Refusal> {
+        let focus::Command::JoinWebrtc { meeting, .. } = command else { return Ok(()) };
+        match self.focus.room(meeting) {
+            Some(room) if !self.takes_legs(room) => {
+                Err(Refusal::new(RefusalKind::Overload, "the server is at its limit").mend("Try again later"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn close_port(&mut self, leg: LegId) {

@@ -144,6 +144,7 @@ impl Gateway {
             user_agent: UserAgent::new(user_agent_config(config), edge::seed()?),
             socket: tokio::net::UdpSocket::from_std(sockets.sip)?,
             media: handles,
+            busy_limit_percent: config.media.busy_limit_percent,
             ports: RtpPorts::new(config.rtp_address(), config.rtp_advertised(), config.media.rtp_ports),
             events: events.clone(),
             records,

@@ -15,6 +15,8 @@ pub struct Gauges {
     late_worst_micros: AtomicU32,
     late_ticks: AtomicU64,
     ticks: AtomicU64,
+    /// Phones whose ports were handed over and not taken back: ahead of `legs`, which is a second old.
+    ports: AtomicU32,
 }
 
 /// A media thread's load in its last second.
@@ -39,6 +41,37 @@ pub struct ThreadLoad {
 }
 
 impl Gauges {
+    /// What a leg is taken to cost before anything is measured, in millionths of the thread's time.
+    const LEG_PPM: u64 = 300;
+    /// So late a 99th percentile means trouble, if the thread has much to do itself. In an idle thread it is the
+    /// machine that does something else.
+    const TOO_LATE: Duration = Duration::from_millis(2);
+
+    /// A phone's port was handed over.
+    pub(super) fn opened(&self) {
+        self.ports.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A phone's port was taken back.
+    pub(super) fn closed(&self) {
+        let less = |ports: u32| Some(ports.saturating_sub(1));
+        // The closure always gives a value, so this cannot fail.
+        let _ = self.ports.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    /// Whether one more leg leaves every tick in time: what is measured, and what the legs of the last second will
+    /// cost, stays below `limit_percent` of the thread's time.
+    pub(super) fn accepts(&self, limit_percent: u8) -> bool {
+        let load = self.read();
+        let busy = u64::from(load.busy_permille) * 1_000;
+        let limit = u64::from(limit_percent) * 10_000;
+        let legs = u64::from(load.legs);
+        let per_leg = busy.checked_div(legs).unwrap_or(0).max(Self::LEG_PPM);
+        let coming = u64::from(self.ports.load(Ordering::Relaxed)).saturating_sub(legs);
+        let is_late = load.late_p99 > Self::TOO_LATE && busy > limit / 2;
+        !is_late && busy + per_leg * (coming + 1) <= limit
+    }
+
     /// The figures of the last second.
     pub fn read(&self) -> ThreadLoad {
         let micros = |of: &AtomicU32| Duration::from_micros(u64::from(of.load(Ordering::Relaxed)));
@@ -145,6 +178,25 @@ impl Lateness {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn d44_legs_are_refused_before_ticks_can_be_late() {
+        let gauges = Gauges::default();
+        assert!(gauges.accepts(75));
+        (0..2_499).for_each(|_| gauges.opened());
+        assert!(gauges.accepts(75), "2,500 legs at 0.3 ms a second each");
+        gauges.opened();
+        assert!(!gauges.accepts(75), "what came within the second counts before it is measured");
+        gauges.closed();
+        assert!(gauges.accepts(75));
+        gauges.legs.store(2_499, Ordering::Relaxed);
+        gauges.busy_permille.store(400, Ordering::Relaxed);
+        assert!(gauges.accepts(75), "they cost less than was thought");
+        gauges.late_p99_micros.store(2_500, Ordering::Relaxed);
+        assert!(!gauges.accepts(75), "and yet ticks are late");
+        gauges.busy_permille.store(100, Ordering::Relaxed);
+        assert!(gauges.accepts(75), "which is not this thread's doing");
+    }
 
     #[test]
     fn d44_load_and_lateness_are_told_once_a_second() {

@@ -109,10 +109,22 @@ impl MediaHandle {
     /// # Errors
     /// When the queue is full or the thread has ended.
     pub fn send(&self, input: Input) -> io::Result<()> {
+        match &input {
+            Input::Open(..) => self.gauges.opened(),
+            Input::Close(_) => self.gauges.closed(),
+            Input::Command(_) | Input::Stop => {}
+        }
         self.queue
             .try_send(input)
             .map_err(|_| io::Error::other("the media thread does not take commands"))?;
         self.waker.wake()
+    }
+
+    /// Whether the thread takes one more leg and still begins every tick in time (it may be busy for
+    /// `limit_percent` of the time).
+    #[must_use]
+    pub fn accepts(&self, limit_percent: u8) -> bool {
+        self.gauges.accepts(limit_percent)
     }
 
     /// How busy the thread was in the last second.
