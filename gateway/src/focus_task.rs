@@ -38,6 +38,8 @@ pub(crate) enum Request {
     UserAgent(ua::Command),
     /// Everything in the database is known: read SIP from now on.
     Listen,
+    /// How many legs there are.
+    Legs(oneshot::Sender<usize>),
     /// Say goodbye to everybody; answered when nothing is left or the time is up.
     Shutdown(oneshot::Sender<()>),
 }
@@ -161,6 +163,9 @@ impl FocusTask {
             }
             Request::Bindings(device, answer) => {
                 let _ = answer.send(self.user_agent.bindings(&device));
+            }
+            Request::Legs(answer) => {
+                let _ = answer.send(self.focus.counts().legs);
             }
             Request::UserAgent(command) => self.user_agent.handle_command(now, command),
             Request::Listen => self.listening = true,

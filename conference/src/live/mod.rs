@@ -21,10 +21,12 @@ pub mod focus;
 pub mod meeting;
 pub mod number;
 pub mod participant;
+pub mod pin;
 pub mod plan;
 pub mod policy;
 pub mod refusal;
 pub mod resolver;
+pub mod settings;
 pub mod snapshot;
 pub mod timers;
 

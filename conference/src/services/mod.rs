@@ -15,6 +15,7 @@
 pub mod accounts;
 pub mod actor;
 pub mod calls;
+mod changes;
 mod error;
 pub mod events;
 mod input;
@@ -23,9 +24,11 @@ mod live;
 mod locks;
 pub mod meetings;
 pub mod people;
+mod pins;
 pub mod provision;
 mod reach;
 pub mod resolve;
+pub mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod users;
@@ -42,9 +45,9 @@ pub use provision::Provision;
 pub use crate::store::world::{Clock, Entropy};
 
 use crate::live::event::PublicEvent;
-use crate::store::Store;
 use crate::store::secrets::{LinkKey, random_id};
 use crate::store::seed::TrunkPasswords;
+use crate::store::{Store, Vault};
 use crate::vocabulary::UnixMillis;
 use locks::MeetingLocks;
 use std::sync::Arc;
@@ -94,6 +97,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// The key join links are derived from.
     pub links: LinkKey,
+    /// What seals the secrets that must be read again.
+    pub vault: Vault,
     /// The trunks' passwords, which the database does not hold.
     pub trunk_passwords: TrunkPasswords,
     /// What the installation set.
@@ -113,6 +118,8 @@ pub struct Services {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     links: LinkKey,
+    /// What seals the secrets that must be read again.
+    pub vault: Vault,
     trunk_passwords: TrunkPasswords,
     passwords: accounts::Passwords,
     locks: MeetingLocks,
@@ -124,7 +131,7 @@ impl Services {
     /// # Errors
     /// When the database cannot be read or written.
     pub async fn new(parts: Parts) -> Result<Self, ServiceError> {
-        let Parts { store, live, events, clock, entropy, links, trunk_passwords, config } = parts;
+        let Parts { store, live, events, clock, entropy, links, vault, trunk_passwords, config } = parts;
         let passwords = accounts::Passwords::new(entropy.as_ref())?;
         let services = Self {
             store,
@@ -134,6 +141,7 @@ impl Services {
             clock,
             entropy,
             links,
+            vault,
             trunk_passwords,
             passwords,
             locks: MeetingLocks::default(),

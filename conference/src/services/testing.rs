@@ -10,9 +10,9 @@ use super::{Clock, Entropy, EventHub, Live, Parts, Provision, Services, Services
 use crate::ids::{MeetingId, PersonId};
 use crate::live::focus::{Command, MeetingSnapshot, PersonSpec, PersonView, Refusal, RefusalKind, Reply};
 use crate::live::snapshot::{CallView, MeetingView};
-use crate::store::Store;
 use crate::store::secrets::LinkKey;
 use crate::store::seed::Seed;
+use crate::store::{Image, Store, Vault};
 use crate::vocabulary::{CallState, LegKind, MeetingState, UnixMillis};
 use async_trait::async_trait;
 use media::worker::LegId;
@@ -155,13 +155,11 @@ impl FakeState {
             id: spec.person.clone(),
             user: spec.user.clone(),
             display_name: spec.display_name.clone(),
-            number: None,
             role: spec.role,
             access: spec.access,
             present,
             leg_kind: present.then_some(LegKind::Webrtc),
-            muted_by_host: false,
-            muted_by_self: false,
+            ..PersonView::default()
         });
     }
 
@@ -313,14 +311,14 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// A bench on a fresh database in memory.
+    /// A bench on a fresh database.
     pub async fn new() -> Self {
         // Passwords are slow to hash on purpose: once per process is enough.
-        static IMAGE: OnceCell<Vec<u8>> = OnceCell::const_new();
+        static IMAGE: OnceCell<Image> = OnceCell::const_new();
         let image = IMAGE.get_or_init(|| async {
-            let store = Store::open("sqlite::memory:").await.expect("a database in memory");
+            let store = Store::scratch().await.expect("a database in a temporary folder");
             apply(&store).await;
-            store.image().await.expect("a database in memory can be copied")
+            store.into_image().await.expect("the file can be read")
         });
         Self::build(Store::from_image(image.await).await.expect("the copy is a database")).await
     }
@@ -342,6 +340,7 @@ impl Bench {
             live: Arc::<FakeLive>::clone(&live),
             events: EventHub::new(clock.wall()),
             clock: Arc::<TestClock>::clone(&clock),
+            vault: Vault::new(&[[9; 32]], Arc::<TestEntropy>::clone(&entropy) as Arc<dyn Entropy>),
             entropy,
             links,
             trunk_passwords: seed.trunk_passwords(),

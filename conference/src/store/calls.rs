@@ -3,9 +3,9 @@
 use super::columns::{Columns, millis, word};
 use super::{Store, StoreError};
 use crate::ids::{CallId, DeviceName, MeetingId, PersonId, TenantId, UserId};
+use crate::store::Connection;
+use crate::store::Row;
 use crate::vocabulary::{Access, CallState, Cause, Role, UnixMillis};
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
 /// What is written before anything is sent.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ fn sip_code(value: Option<i64>) -> Option<u16> {
 }
 
 impl CallRow {
-    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
             id: CallId::new(row.text("id")?),
@@ -103,7 +103,7 @@ impl CallRow {
 }
 
 impl CallEventRow {
-    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
             at: row.time("at")?,
@@ -128,10 +128,7 @@ pub(crate) struct CallStep<'a> {
 
 impl Store {
     /// Inserts a call with its first event.
-    pub(crate) async fn insert_call(
-        connection: &mut SqliteConnection,
-        call: &NewCall,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn insert_call(connection: &mut Connection, call: &NewCall) -> Result<(), StoreError> {
         let (caller_number, caller_name, caller_hidden) = match &call.caller {
             Some((number, name, hidden)) => (Some(number.as_str()), Some(name.as_str()), *hidden),
             None => (None, None, false),
@@ -139,8 +136,9 @@ impl Store {
         sqlx::query(
             "INSERT INTO calls (id, tenant_id, meeting_id, person_id, acting_host_id, retry_of, target_kind, \
              target, user_id, device, number, display_name, role, access, caller_number, caller_name, \
-             caller_hidden, sip_call_id, state, cause, detail, created_at, updated_at, ended_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             caller_hidden, sip_call_id, state, cause, detail, created_at, updated_at, ended_at, position) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
+             $22, $22, $23, (SELECT count(*) FROM calls WHERE meeting_id = $3))",
         )
         .bind(call.id.as_str())
         .bind(call.tenant.as_str())
@@ -164,7 +162,6 @@ impl Store {
         .bind(call.cause.map(|cause| word(&cause)))
         .bind(call.detail.as_deref())
         .bind(millis(call.at))
-        .bind(millis(call.at))
         .bind(call.state.is_final().then(|| millis(call.at)))
         .execute(&mut *connection)
         .await?;
@@ -179,14 +176,11 @@ impl Store {
         Self::insert_call_event(connection, &step).await
     }
 
-    async fn insert_call_event(
-        connection: &mut SqliteConnection,
-        step: &CallStep<'_>,
-    ) -> Result<(), StoreError> {
+    async fn insert_call_event(connection: &mut Connection, step: &CallStep<'_>) -> Result<(), StoreError> {
         // The tenant is taken from the call: what the running meetings report names calls only.
         sqlx::query(
             "INSERT INTO call_events (tenant_id, call_id, at, state, cause, sip_code, detail) \
-             SELECT tenant_id, id, ?, ?, ?, ?, ? FROM calls WHERE id = ?",
+             SELECT tenant_id, id, $1, $2, $3, $4, $5 FROM calls WHERE id = $6",
         )
         .bind(millis(step.at))
         .bind(word(&step.state))
@@ -204,19 +198,19 @@ impl Store {
         let mut transaction = self.begin().await?;
         Self::insert_call_event(&mut transaction, step).await?;
         sqlx::query(
-            "UPDATE calls SET state = ?1, cause = ?2, sip_code = coalesce(?3, sip_code), detail = ?4, \
-             updated_at = ?5, \
-             answered_at = CASE WHEN ?1 IN ('answered', 'confirming', 'joined') \
-                           THEN coalesce(answered_at, ?5) ELSE answered_at END, \
-             ended_at = CASE WHEN ?6 THEN ?5 ELSE ended_at END \
-             WHERE id = ?7 AND state NOT IN ('ended', 'failed', 'refused', 'cancelled')",
+            "UPDATE calls SET state = $1, cause = $2, sip_code = coalesce($3, sip_code), detail = $4, \
+             updated_at = $5, \
+             answered_at = CASE WHEN $1 IN ('answered', 'confirming', 'joined') \
+                           THEN coalesce(answered_at, $5) ELSE answered_at END, \
+             ended_at = CASE WHEN $6 = 1 THEN $5 ELSE ended_at END \
+             WHERE id = $7 AND state NOT IN ('ended', 'failed', 'refused', 'cancelled')",
         )
         .bind(word(&step.state))
         .bind(step.cause.map(|cause| word(&cause)))
         .bind(step.sip_code.map(i64::from))
         .bind(step.detail)
         .bind(millis(step.at))
-        .bind(step.state.is_final())
+        .bind(i64::from(step.state.is_final()))
         .bind(step.call.as_str())
         .execute(&mut *transaction)
         .await?;
@@ -225,7 +219,7 @@ impl Store {
     }
 
     pub(crate) async fn call(&self, tenant: &TenantId, id: &CallId) -> Result<Option<CallRow>, StoreError> {
-        sqlx::query("SELECT * FROM calls WHERE tenant_id = ? AND id = ?")
+        sqlx::query("SELECT * FROM calls WHERE tenant_id = $1 AND id = $2")
             .bind(tenant.as_str())
             .bind(id.as_str())
             .fetch_optional(&self.pool)
@@ -242,8 +236,8 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<CallRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM (SELECT rowid AS position, * FROM calls WHERE tenant_id = ? AND meeting_id = ? \
-             ORDER BY created_at DESC, rowid DESC LIMIT ?) ORDER BY created_at, position",
+            "SELECT * FROM (SELECT * FROM calls WHERE tenant_id = $1 AND meeting_id = $2 \
+             ORDER BY created_at DESC, position DESC LIMIT $3) AS newest ORDER BY created_at, position",
         )
         .bind(tenant.as_str())
         .bind(meeting.as_str())
@@ -259,7 +253,7 @@ impl Store {
         tenant: &TenantId,
         call: &CallId,
     ) -> Result<Vec<CallEventRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM call_events WHERE tenant_id = ? AND call_id = ? ORDER BY id")
+        let rows = sqlx::query("SELECT * FROM call_events WHERE tenant_id = $1 AND call_id = $2 ORDER BY id")
             .bind(tenant.as_str())
             .bind(call.as_str())
             .fetch_all(&self.pool)
@@ -276,7 +270,7 @@ impl Store {
     ) -> Result<i64, StoreError> {
         use sqlx::Row as _;
         let row = sqlx::query(
-            "SELECT count(*) FROM calls WHERE tenant_id = ? AND acting_host_id = ? AND created_at >= ? \
+            "SELECT count(*) FROM calls WHERE tenant_id = $1 AND acting_host_id = $2 AND created_at >= $3 \
              AND state <> 'refused'",
         )
         .bind(tenant.as_str())

@@ -1,11 +1,11 @@
 //! Between columns and types.
 
 use super::StoreError;
+use crate::store::Row;
 use crate::vocabulary::UnixMillis;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 /// The word of a fieldless enum, the same one as in the API.
 pub(crate) fn word<T: Serialize>(value: &T) -> String {
@@ -27,7 +27,7 @@ pub(crate) fn millis(at: UnixMillis) -> i64 {
 }
 
 /// Typed access to one row by column name.
-pub(crate) struct Columns<'r>(pub(crate) &'r SqliteRow);
+pub(crate) struct Columns<'r>(pub(crate) &'r Row);
 
 impl Columns<'_> {
     pub(crate) fn text(&self, column: &str) -> Result<String, StoreError> {

@@ -3,7 +3,7 @@
 use super::columns::Columns;
 use super::{Store, StoreError};
 use crate::ids::{DeviceName, TenantId, UserId};
-use sqlx::sqlite::SqliteRow;
+use crate::store::Row;
 
 /// One row of `devices`.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct DeviceRow {
 }
 
 impl DeviceRow {
-    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
             user: UserId::new(row.text("user_id")?),
@@ -42,7 +42,7 @@ impl DeviceRow {
 impl Store {
     /// The devices of a tenant, by name.
     pub(crate) async fn devices(&self, tenant: &TenantId) -> Result<Vec<DeviceRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM devices WHERE tenant_id = ? ORDER BY name")
+        let rows = sqlx::query("SELECT * FROM devices WHERE tenant_id = $1 ORDER BY name")
             .bind(tenant.as_str())
             .fetch_all(&self.pool)
             .await?;
@@ -55,7 +55,7 @@ impl Store {
         tenant: &TenantId,
         user: &UserId,
     ) -> Result<Vec<DeviceRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM devices WHERE tenant_id = ? AND user_id = ? ORDER BY name")
+        let rows = sqlx::query("SELECT * FROM devices WHERE tenant_id = $1 AND user_id = $2 ORDER BY name")
             .bind(tenant.as_str())
             .bind(user.as_str())
             .fetch_all(&self.pool)

@@ -1,10 +1,10 @@
 //! Answers already given, by idempotency key (D39).
 
 use super::columns::millis;
-use super::{Store, StoreError};
+use super::{Connection, Store, StoreError};
 use crate::ids::{TenantId, UserId};
 use crate::vocabulary::UnixMillis;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
 
 /// What an earlier request with the same key asked and was told.
 pub(crate) struct StoredAnswer {
@@ -16,13 +16,13 @@ impl Store {
     /// Looks a key up inside the transaction that would otherwise store it, so that of two equal requests
     /// arriving together the second one sees the first one's answer.
     pub(crate) async fn stored_answer(
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         tenant: &TenantId,
         user: &UserId,
         key: &str,
     ) -> Result<Option<StoredAnswer>, StoreError> {
         let row = sqlx::query(
-            "SELECT request_hash, response FROM idempotency_keys WHERE tenant_id = ? AND user_id = ? AND key = ?",
+            "SELECT request_hash, response FROM idempotency_keys WHERE tenant_id = $1 AND user_id = $2 AND key = $3",
         )
         .bind(tenant.as_str())
         .bind(user.as_str())
@@ -34,14 +34,14 @@ impl Store {
     }
 
     pub(crate) async fn insert_answer(
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         (tenant, user, key): (&TenantId, &UserId, &str),
         answer: &StoredAnswer,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, response, created_at) \
-             VALUES (?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(tenant.as_str())
         .bind(user.as_str())
@@ -61,7 +61,7 @@ impl Store {
         response: &str,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE idempotency_keys SET response = ? WHERE tenant_id = ? AND user_id = ? AND key = ?",
+            "UPDATE idempotency_keys SET response = $1 WHERE tenant_id = $2 AND user_id = $3 AND key = $4",
         )
         .bind(response)
         .bind(tenant.as_str())

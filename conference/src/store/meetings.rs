@@ -1,14 +1,16 @@
 //! Meetings and meeting rooms.
 
 use super::columns::{Columns, millis, word};
-use super::{Store, StoreError};
+use super::{Connection, Store, StoreError};
 use crate::ids::{MeetingId, TenantId, UserId};
-use crate::vocabulary::{LegKind, MeetingKind, MeetingState, Role, UnixMillis};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
+use crate::live::resolver::fold;
+use crate::live::settings::MeetingSettings;
+use crate::store::Row;
+use crate::vocabulary::{LegKind, MeetingForm, MeetingKind, MeetingState, Role, UnixMillis};
+use sqlx::Row as _;
 
 /// One row of `meetings`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct MeetingRow {
     pub(crate) id: MeetingId,
     pub(crate) tenant: TenantId,
@@ -24,10 +26,42 @@ pub(crate) struct MeetingRow {
     pub(crate) direct_join_role: Role,
     pub(crate) state: MeetingState,
     pub(crate) created_at: UnixMillis,
+    pub(crate) settings: MeetingSettings,
+    pub(crate) form: MeetingForm,
+    pub(crate) description: Option<String>,
+    /// The place the meeting stands for, such as a building site; searched like the title.
+    pub(crate) site: Option<String>,
+    pub(crate) plan: PlanColumns,
+    /// Sealed; [`crate::services`] opens it.
+    pub(crate) guest_pin: Option<String>,
+    /// Sealed.
+    pub(crate) host_pin: Option<String>,
+    pub(crate) ics_uid: Option<String>,
+    pub(crate) ics_sequence: i64,
+}
+
+/// When a meeting takes place. Empty for instant meetings and rooms.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PlanColumns {
+    /// The first start.
+    pub(crate) start: Option<UnixMillis>,
+    pub(crate) duration_minutes: Option<i64>,
+    /// The IANA name the times and the rule are read in.
+    pub(crate) time_zone: Option<String>,
+    /// RFC 5545 section 3.3.10, without `RRULE:`.
+    pub(crate) rrule: Option<String>,
+    /// When the last occurrence is over; `None` for those without an end.
+    pub(crate) last_end: Option<UnixMillis>,
 }
 
 impl MeetingRow {
-    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    /// What the search looks at: title, site and number, case and accents apart.
+    pub(crate) fn search_text(&self) -> String {
+        let site = self.site.as_deref().unwrap_or_default();
+        fold(&format!("{}\n{site}\n{}", self.title, self.number))
+    }
+
+    fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
             id: MeetingId::new(row.text("id")?),
@@ -41,6 +75,22 @@ impl MeetingRow {
             direct_join_role: row.word("direct_join_role")?,
             state: row.word("state")?,
             created_at: row.time("created_at")?,
+            // A setting this version does not know is no reason to lose the meeting.
+            settings: serde_json::from_str(&row.text("settings")?).unwrap_or_default(),
+            form: row.word("form")?,
+            description: row.optional_text("description")?,
+            site: row.optional_text("site")?,
+            plan: PlanColumns {
+                start: row.optional_time("start_at")?,
+                duration_minutes: row.optional_integer("duration_minutes")?,
+                time_zone: row.optional_text("time_zone")?,
+                rrule: row.optional_text("rrule")?,
+                last_end: row.optional_time("last_end_at")?,
+            },
+            guest_pin: row.optional_text("guest_pin")?,
+            host_pin: row.optional_text("host_pin")?,
+            ics_uid: row.optional_text("ics_uid")?,
+            ics_sequence: row.integer("ics_sequence")?,
         })
     }
 }
@@ -48,14 +98,16 @@ impl MeetingRow {
 impl Store {
     /// Inserts a meeting. `link_hash` is the hash of its shared link's token.
     pub(crate) async fn insert_meeting(
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         meeting: &MeetingRow,
         link_hash: &str,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO meetings (id, tenant_id, owner_id, kind, title, number, alias, default_role, \
-             direct_join_role, link_hash, state, created_at, updated_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             direct_join_role, link_hash, state, created_at, updated_at, settings, form, description, site, \
+             search_text, start_at, duration_minutes, time_zone, rrule, last_end_at, guest_pin, host_pin, ics_uid, \
+             ics_sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, $16, $17, \
+             $18, $19, $20, $21, $22, $23, $24, $25, $26)",
         )
         .bind(meeting.id.as_str())
         .bind(meeting.tenant.as_str())
@@ -69,7 +121,20 @@ impl Store {
         .bind(link_hash)
         .bind(word(&meeting.state))
         .bind(millis(meeting.created_at))
-        .bind(millis(meeting.created_at))
+        .bind(serde_json::to_string(&meeting.settings).unwrap_or_default())
+        .bind(word(&meeting.form))
+        .bind(meeting.description.as_deref())
+        .bind(meeting.site.as_deref())
+        .bind(meeting.search_text())
+        .bind(meeting.plan.start.map(millis))
+        .bind(meeting.plan.duration_minutes)
+        .bind(meeting.plan.time_zone.as_deref())
+        .bind(meeting.plan.rrule.as_deref())
+        .bind(meeting.plan.last_end.map(millis))
+        .bind(meeting.guest_pin.as_deref())
+        .bind(meeting.host_pin.as_deref())
+        .bind(meeting.ics_uid.as_deref())
+        .bind(meeting.ics_sequence)
         .execute(connection)
         .await?;
         Ok(())
@@ -80,7 +145,7 @@ impl Store {
         tenant: &TenantId,
         id: &MeetingId,
     ) -> Result<Option<MeetingRow>, StoreError> {
-        sqlx::query("SELECT * FROM meetings WHERE tenant_id = ? AND id = ?")
+        sqlx::query("SELECT * FROM meetings WHERE tenant_id = $1 AND id = $2")
             .bind(tenant.as_str())
             .bind(id.as_str())
             .fetch_optional(&self.pool)
@@ -91,7 +156,7 @@ impl Store {
 
     /// The meeting of a shared link. The hash of a random token belongs to one meeting of one tenant.
     pub(crate) async fn meeting_by_link(&self, link_hash: &str) -> Result<Option<MeetingRow>, StoreError> {
-        sqlx::query("SELECT * FROM meetings WHERE link_hash = ?")
+        sqlx::query("SELECT * FROM meetings WHERE link_hash = $1")
             .bind(link_hash)
             .fetch_optional(&self.pool)
             .await?
@@ -106,7 +171,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<MeetingRow>, StoreError> {
         let rows =
-            sqlx::query("SELECT * FROM meetings WHERE tenant_id = ? ORDER BY created_at DESC, id LIMIT ?")
+            sqlx::query("SELECT * FROM meetings WHERE tenant_id = $1 ORDER BY created_at DESC, id LIMIT $2")
                 .bind(tenant.as_str())
                 .bind(limit)
                 .fetch_all(&self.pool)
@@ -122,9 +187,9 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<MeetingRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM meetings m WHERE m.tenant_id = ? AND (m.owner_id = ? OR EXISTS \
-             (SELECT 1 FROM people p WHERE p.meeting_id = m.id AND p.user_id = ? AND p.removed_at IS NULL)) \
-             ORDER BY m.created_at DESC, m.id LIMIT ?",
+            "SELECT * FROM meetings m WHERE m.tenant_id = $1 AND (m.owner_id = $2 OR EXISTS \
+             (SELECT 1 FROM people p WHERE p.meeting_id = m.id AND p.user_id = $3 AND p.removed_at IS NULL)) \
+             ORDER BY m.created_at DESC, m.id LIMIT $4",
         )
         .bind(tenant.as_str())
         .bind(user.as_str())
@@ -136,11 +201,11 @@ impl Store {
     }
 
     pub(crate) async fn meeting_number_taken(
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         number: &str,
     ) -> Result<bool, StoreError> {
         // An alias shares the name space of SIP user parts with the numbers.
-        let row = sqlx::query("SELECT count(*) FROM meetings WHERE number = ? OR alias = ?")
+        let row = sqlx::query("SELECT count(*) FROM meetings WHERE number = $1 OR alias = $2")
             .bind(number)
             .bind(number)
             .fetch_one(connection)
@@ -157,9 +222,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let word = word(&state);
         sqlx::query(
-            "UPDATE meetings SET state = ?1, updated_at = ?2, \
-             started_at = CASE WHEN ?1 IN ('started', 'active') THEN coalesce(started_at, ?2) ELSE started_at END, \
-             ended_at = CASE WHEN ?1 = 'ended' THEN ?2 ELSE ended_at END WHERE id = ?3",
+            "UPDATE meetings SET state = $1, updated_at = $2, \
+             started_at = CASE WHEN $1 IN ('started', 'active') THEN coalesce(started_at, $2) ELSE started_at END, \
+             ended_at = CASE WHEN $1 = 'ended' THEN $2 ELSE ended_at END WHERE id = $3",
         )
         .bind(word)
         .bind(millis(at))
@@ -179,7 +244,7 @@ impl Store {
         at: UnixMillis,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO attendance (meeting_id, person_id, at, what, leg_kind) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO attendance (meeting_id, person_id, at, what, leg_kind) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(meeting.as_str())
         .bind(person)
@@ -199,7 +264,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         for row in sqlx::query("SELECT id FROM meetings").fetch_all(&mut *transaction).await? {
             let id: String = row.try_get(0)?;
-            sqlx::query("UPDATE meetings SET link_hash = ? WHERE id = ?")
+            sqlx::query("UPDATE meetings SET link_hash = $1 WHERE id = $2")
                 .bind(hash(&id))
                 .bind(id)
                 .execute(&mut *transaction)
@@ -207,7 +272,7 @@ impl Store {
         }
         for row in sqlx::query("SELECT id FROM people").fetch_all(&mut *transaction).await? {
             let id: String = row.try_get(0)?;
-            sqlx::query("UPDATE people SET link_hash = ? WHERE id = ?")
+            sqlx::query("UPDATE people SET link_hash = $1 WHERE id = $2")
                 .bind(hash(&id))
                 .bind(id)
                 .execute(&mut *transaction)

@@ -1,20 +1,29 @@
-//! The database: SQLite through sqlx, one file of queries per group of tables.
+//! The database: SQLite or PostgreSQL through sqlx, one file of queries per group of tables, one text per query.
+//!
+//! Both databases run the same statements: placeholders are `$1`, columns are `TEXT` and `BIGINT` only (a flag is 0 or
+//! 1, a time is milliseconds since the Unix epoch, anything structured is JSON text), and nothing is used that only one
+//! of them knows.
 //!
 //! Every query carries the tenant (or a value that only one tenant can hold, such as a token's hash) and passes
 //! values as parameters. Nothing here decides who may do what; that is the services' work. Neither the SIP nor the
 //! media path waits for this module: what the running meetings report arrives through [`records::RecordWriter`].
 
+mod audit;
 mod calls;
 mod columns;
 mod devices;
 mod error;
 mod idempotency;
 mod meetings;
+mod migrations;
 mod numbers;
 mod open;
 mod people;
+mod pool;
 pub mod records;
 mod registrations;
+#[cfg(any(test, feature = "testing"))]
+mod scratch;
 pub mod secrets;
 pub mod seed;
 mod sessions;
@@ -22,35 +31,68 @@ mod settings;
 mod tenants;
 mod trunks;
 mod users;
+pub mod vault;
 pub mod world;
 
 pub use error::StoreError;
+#[cfg(any(test, feature = "testing"))]
+pub use scratch::Scratch;
+pub use vault::Vault;
 
+pub(crate) use audit::AuditEntry;
 pub(crate) use calls::{CallRow, CallStep, NewCall};
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
 pub(crate) use meetings::MeetingRow;
 pub(crate) use numbers::CallerIdRow;
 pub(crate) use people::{Identity, PersonRow};
+pub(crate) use pool::{Connection, Transaction};
 pub(crate) use registrations::RegistrationRow;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use scratch::Image;
 pub(crate) use sessions::SessionRow;
 pub(crate) use tenants::TenantRow;
 pub(crate) use trunks::TrunkRow;
 pub(crate) use users::UserRow;
 
-use sqlx::{Sqlite, SqlitePool, Transaction};
+/// One row of an answer; read it with [`columns::Columns`].
+pub(crate) type Row = sqlx::any::AnyRow;
+
+use crate::times::Times;
 
 /// A handle on the database; clones share one pool of connections.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: SqlitePool,
+    pool: pool::Pool,
+    dialect: Dialect,
+    #[cfg(any(test, feature = "testing"))]
+    scratch: Option<Scratch>,
+}
+
+/// Which database it is. Only opening, migrating and beginning differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// A file, or memory, of this process.
+    Sqlite,
+    /// A server.
+    Postgres,
 }
 
 impl Store {
-    /// Begins a writing transaction. It takes the write lock at once, so that it cannot fail half-way because
-    /// another writer came in between its first read and its first write.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    /// Begins a writing transaction. Such transactions run one after the other on both databases: what one of them has
+    /// read is true until it commits.
+    pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
+        Ok(self.pool.begin().await?)
+    }
+
+    /// How long statements took, the wait for a connection apart.
+    pub fn times(&self) -> &Times {
+        self.pool.times()
+    }
+
+    /// How many connections are open, and how many of them are idle.
+    pub fn connections(&self) -> (u32, usize) {
+        self.pool.connections()
     }
 
     /// Whether the database answers: the readiness check.
@@ -60,21 +102,6 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
-    }
-
-    /// The whole database as bytes, for [`Self::from_image`].
-    #[cfg(any(test, feature = "testing"))]
-    pub(crate) async fn image(&self) -> Result<Vec<u8>, StoreError> {
-        Ok(self.pool.acquire().await?.serialize(None).await?.as_ref().to_vec())
-    }
-
-    /// A database in memory that begins as a copy of another.
-    #[cfg(any(test, feature = "testing"))]
-    pub(crate) async fn from_image(image: &[u8]) -> Result<Self, StoreError> {
-        let store = Self::open("sqlite::memory:").await?;
-        let image = image.try_into()?;
-        store.pool.acquire().await?.deserialize(None, image, false).await?;
-        Ok(store)
     }
 
     /// Closes every connection, which also folds the write-ahead log into the database file.

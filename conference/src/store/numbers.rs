@@ -24,9 +24,9 @@ impl Store {
     ) -> Result<Option<CallerIdRow>, StoreError> {
         let row = sqlx::query(
             "SELECT n.e164, c.display_name, c.hidden, \
-             (n.tenant_id = c.tenant_id AND n.verified_at IS NOT NULL \
-              AND (n.user_id IS NULL OR n.user_id = c.user_id)) AS owned \
-             FROM caller_ids c JOIN numbers n ON n.id = c.number_id WHERE c.tenant_id = ? AND c.user_id = ?",
+             CAST(CASE WHEN n.tenant_id = c.tenant_id AND n.verified_at IS NOT NULL \
+              AND (n.user_id IS NULL OR n.user_id = c.user_id) THEN 1 ELSE 0 END AS BIGINT) AS owned \
+             FROM caller_ids c JOIN numbers n ON n.id = c.number_id WHERE c.tenant_id = $1 AND c.user_id = $2",
         )
         .bind(tenant.as_str())
         .bind(user.as_str())
@@ -44,7 +44,7 @@ impl Store {
 
     /// Whether the number asked this tenant not to be called (I42).
     pub(crate) async fn is_blocked(&self, tenant: &TenantId, e164: &str) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT count(*) FROM blocked_numbers WHERE tenant_id = ? AND e164 = ?")
+        let row = sqlx::query("SELECT count(*) FROM blocked_numbers WHERE tenant_id = $1 AND e164 = $2")
             .bind(tenant.as_str())
             .bind(e164)
             .fetch_one(&self.pool)

@@ -3,12 +3,12 @@
 use super::columns::{Columns, millis, word};
 use super::{Store, StoreError};
 use crate::ids::{MeetingId, PersonId, TenantId, UserId};
+use crate::store::Connection;
+use crate::store::Row;
 use crate::vocabulary::{Access, Role, UnixMillis};
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
 /// Who a person of a meeting is. At most one row per identity and meeting.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Identity {
     /// A user of the tenant.
     User(UserId),
@@ -17,11 +17,12 @@ pub(crate) enum Identity {
     /// Somebody known by a phone number, in E.164.
     Number(String),
     /// Somebody who came by the shared link; every time anew.
+    #[default]
     Guest,
 }
 
 /// One row of `people`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PersonRow {
     pub(crate) id: PersonId,
     pub(crate) tenant: TenantId,
@@ -35,10 +36,18 @@ pub(crate) struct PersonRow {
     pub(crate) source: String,
     pub(crate) created_at: UnixMillis,
     pub(crate) removed_at: Option<UnixMillis>,
+    /// Sealed; it stays the same as long as the row does.
+    pub(crate) pin: Option<String>,
+    /// The role of the latest invitation by a Host; `None` for those nobody invited.
+    pub(crate) invited_role: Option<Role>,
+    /// When that was.
+    pub(crate) invited_at: Option<UnixMillis>,
+    /// An Attendee whom a Host lets speak in a presentation.
+    pub(crate) may_speak: bool,
 }
 
 impl PersonRow {
-    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         let identity =
             match (row.optional_text("user_id")?, row.optional_text("mail")?, row.optional_text("e164")?) {
@@ -59,6 +68,10 @@ impl PersonRow {
             source: row.text("source")?,
             created_at: row.time("created_at")?,
             removed_at: row.optional_time("removed_at")?,
+            pin: row.optional_text("pin")?,
+            invited_role: row.optional_word("invited_role")?,
+            invited_at: row.optional_time("invited_at")?,
+            may_speak: row.flag("may_speak")?,
         })
     }
 
@@ -73,7 +86,7 @@ impl PersonRow {
 impl Store {
     /// Inserts a person. `link_hash` is the hash of the personal link's token.
     pub(crate) async fn insert_person(
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         person: &PersonRow,
         link_hash: &str,
     ) -> Result<(), StoreError> {
@@ -85,7 +98,9 @@ impl Store {
         };
         sqlx::query(
             "INSERT INTO people (id, tenant_id, meeting_id, user_id, mail, e164, display_name, role, access, \
-             invited_by, source, link_hash, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             invited_by, source, link_hash, created_at, updated_at, position, pin, invited_role, invited_at, \
+             may_speak) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, \
+             (SELECT count(*) FROM people WHERE meeting_id = $3), $14, $15, $16, $17)",
         )
         .bind(person.id.as_str())
         .bind(person.tenant.as_str())
@@ -100,21 +115,25 @@ impl Store {
         .bind(&person.source)
         .bind(link_hash)
         .bind(millis(person.created_at))
-        .bind(millis(person.created_at))
+        .bind(person.pin.as_deref())
+        .bind(person.invited_role.map(|role| word(&role)))
+        .bind(person.invited_at.map(millis))
+        .bind(i64::from(person.may_speak))
         .execute(connection)
         .await?;
         Ok(())
     }
 
-    /// Writes role, access, name and inviter; a removed person is back in.
+    /// Writes role, access, name, inviter and invitation; a removed person is back in.
     pub(crate) async fn update_person(
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         person: &PersonRow,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE people SET display_name = ?, role = ?, access = ?, invited_by = ?, removed_at = NULL, \
-             updated_at = ? WHERE tenant_id = ? AND meeting_id = ? AND id = ?",
+            "UPDATE people SET display_name = $1, role = $2, access = $3, invited_by = $4, removed_at = NULL, \
+             updated_at = $5, invited_role = $9, invited_at = $10, may_speak = $11, pin = $12 \
+             WHERE tenant_id = $6 AND meeting_id = $7 AND id = $8",
         )
         .bind(&person.display_name)
         .bind(word(&person.role))
@@ -124,6 +143,10 @@ impl Store {
         .bind(person.tenant.as_str())
         .bind(person.meeting.as_str())
         .bind(person.id.as_str())
+        .bind(person.invited_role.map(|role| word(&role)))
+        .bind(person.invited_at.map(millis))
+        .bind(i64::from(person.may_speak))
+        .bind(person.pin.as_deref())
         .execute(connection)
         .await?;
         Ok(())
@@ -131,17 +154,16 @@ impl Store {
 
     /// Takes somebody off the list; the row stays, so that their link is refused with the right words (I74).
     pub(crate) async fn remove_person(
-        &self,
+        connection: &mut Connection,
         tenant: &TenantId,
         person: &PersonId,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE people SET removed_at = ?, updated_at = ? WHERE tenant_id = ? AND id = ?")
-            .bind(millis(now))
+        sqlx::query("UPDATE people SET removed_at = $1, updated_at = $1 WHERE tenant_id = $2 AND id = $3")
             .bind(millis(now))
             .bind(tenant.as_str())
             .bind(person.as_str())
-            .execute(&self.pool)
+            .execute(connection)
             .await?;
         Ok(())
     }
@@ -153,7 +175,7 @@ impl Store {
         meeting: &MeetingId,
     ) -> Result<Vec<PersonRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM people WHERE tenant_id = ? AND meeting_id = ? ORDER BY created_at, rowid",
+            "SELECT * FROM people WHERE tenant_id = $1 AND meeting_id = $2 ORDER BY created_at, position",
         )
         .bind(tenant.as_str())
         .bind(meeting.as_str())
@@ -169,7 +191,7 @@ impl Store {
         meeting: &MeetingId,
         person: &PersonId,
     ) -> Result<Option<PersonRow>, StoreError> {
-        sqlx::query("SELECT * FROM people WHERE tenant_id = ? AND meeting_id = ? AND id = ?")
+        sqlx::query("SELECT * FROM people WHERE tenant_id = $1 AND meeting_id = $2 AND id = $3")
             .bind(tenant.as_str())
             .bind(meeting.as_str())
             .bind(person.as_str())
@@ -181,7 +203,7 @@ impl Store {
 
     /// The person of a personal link. The hash of a random token belongs to one person of one tenant.
     pub(crate) async fn person_by_link(&self, link_hash: &str) -> Result<Option<PersonRow>, StoreError> {
-        sqlx::query("SELECT * FROM people WHERE link_hash = ?")
+        sqlx::query("SELECT * FROM people WHERE link_hash = $1")
             .bind(link_hash)
             .fetch_optional(&self.pool)
             .await?
@@ -191,19 +213,21 @@ impl Store {
 
     /// The row of an identity in a meeting, removed or not. Guests have no identity to be found by.
     pub(crate) async fn person_by_identity(
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         meeting: &MeetingId,
         identity: &Identity,
     ) -> Result<Option<PersonRow>, StoreError> {
         let query = match identity {
-            Identity::User(user) => sqlx::query("SELECT * FROM people WHERE meeting_id = ? AND user_id = ?")
-                .bind(meeting.as_str())
-                .bind(user.as_str()),
-            Identity::Mail(mail) => sqlx::query("SELECT * FROM people WHERE meeting_id = ? AND mail = ?")
+            Identity::User(user) => {
+                sqlx::query("SELECT * FROM people WHERE meeting_id = $1 AND user_id = $2")
+                    .bind(meeting.as_str())
+                    .bind(user.as_str())
+            }
+            Identity::Mail(mail) => sqlx::query("SELECT * FROM people WHERE meeting_id = $1 AND mail = $2")
                 .bind(meeting.as_str())
                 .bind(mail.as_str()),
             Identity::Number(number) => {
-                sqlx::query("SELECT * FROM people WHERE meeting_id = ? AND e164 = ? AND user_id IS NULL")
+                sqlx::query("SELECT * FROM people WHERE meeting_id = $1 AND e164 = $2 AND user_id IS NULL")
                     .bind(meeting.as_str())
                     .bind(number.as_str())
             }

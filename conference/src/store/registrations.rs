@@ -2,8 +2,8 @@
 
 use super::columns::{Columns, millis};
 use super::{Store, StoreError};
+use crate::store::Row;
 use crate::vocabulary::UnixMillis;
-use sqlx::sqlite::SqliteRow;
 
 /// One row of `registrations`. The address of record names the tenant by its domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) struct RegistrationRow {
 }
 
 impl RegistrationRow {
-    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
             aor: row.text("aor")?,
@@ -42,7 +42,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO registrations (aor, contact, source, user_agent, call_id, cseq, expires_at, updated_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (aor, contact) DO UPDATE SET source = excluded.source, \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (aor, contact) DO UPDATE SET source = excluded.source, \
              user_agent = excluded.user_agent, call_id = excluded.call_id, cseq = excluded.cseq, \
              expires_at = excluded.expires_at, updated_at = excluded.updated_at",
         )
@@ -65,7 +65,7 @@ impl Store {
         aor: &str,
         contact: Option<&str>,
     ) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM registrations WHERE aor = ?1 AND (?2 IS NULL OR contact = ?2)")
+        sqlx::query("DELETE FROM registrations WHERE aor = $1 AND ($2 IS NULL OR contact = $2)")
             .bind(aor)
             .bind(contact)
             .execute(&self.pool)
@@ -78,7 +78,7 @@ impl Store {
         &self,
         now: UnixMillis,
     ) -> Result<Vec<RegistrationRow>, StoreError> {
-        sqlx::query("DELETE FROM registrations WHERE expires_at <= ?")
+        sqlx::query("DELETE FROM registrations WHERE expires_at <= $1")
             .bind(millis(now))
             .execute(&self.pool)
             .await?;

@@ -51,22 +51,15 @@ impl LinkKey {
     /// # Errors
     /// When the file cannot be read or written, or holds something else.
     pub fn load_or_create(path: &Path, entropy: &dyn Entropy) -> Result<Self, StoreError> {
-        let file_error = |source| StoreError::File { path: path.display().to_string(), source };
-        match std::fs::read_to_string(path) {
-            Ok(text) => {
-                let mut bytes = [0; 32];
-                hex::decode_to_slice(text.trim(), &mut bytes)
-                    .map_err(|_| StoreError::LinkKey { path: path.display().to_string() })?;
-                Ok(Self(bytes))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let mut bytes = [0; 32];
-                entropy.fill(&mut bytes);
-                write_private(path, &hex::encode(bytes)).map_err(file_error)?;
-                Ok(Self(bytes))
-            }
-            Err(error) => Err(file_error(error)),
+        if let Some(keys) = load_key_file(path)? {
+            let bytes = keys.first().copied();
+            return bytes.map(Self).ok_or_else(|| StoreError::LinkKey { path: path.display().to_string() });
         }
+        let mut bytes = [0; 32];
+        entropy.fill(&mut bytes);
+        write_private(path, &hex::encode(bytes))
+            .map_err(|source| StoreError::File { path: path.display().to_string(), source })?;
+        Ok(Self(bytes))
     }
 
     /// The token in the link of a meeting or of a person. The hash is cut to half its length, which also closes
@@ -93,7 +86,24 @@ impl std::fmt::Debug for LinkKey {
     }
 }
 
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+/// The keys of a file, one of 64 hex digits a line; `None` where there is no such file.
+pub(super) fn load_key_file(path: &Path) -> Result<Option<Vec<[u8; 32]>>, StoreError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(StoreError::File { path: path.display().to_string(), source }),
+    };
+    let key = |line: &str| {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(line.trim(), &mut bytes)
+            .map_err(|_| StoreError::LinkKey { path: path.display().to_string() })?;
+        Ok(bytes)
+    };
+    text.trim().lines().map(key).collect::<Result<Vec<_>, StoreError>>().map(Some)
+}
+
+/// Writes a file that its owner alone can read.
+pub(super) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);

@@ -42,7 +42,7 @@ impl Store {
         };
         sqlx::query(
             "INSERT INTO sessions (token_hash, tenant_id, user_id, meeting_id, person_id, created_at, expires_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(token_hash)
         .bind(tenant.as_str())
@@ -62,7 +62,7 @@ impl Store {
         token_hash: &str,
         now: UnixMillis,
     ) -> Result<Option<SessionRow>, StoreError> {
-        let row = sqlx::query("SELECT * FROM sessions WHERE token_hash = ? AND expires_at > ?")
+        let row = sqlx::query("SELECT * FROM sessions WHERE token_hash = $1 AND expires_at > $2")
             .bind(token_hash)
             .bind(millis(now))
             .fetch_optional(&self.pool)
@@ -85,7 +85,10 @@ impl Store {
     }
 
     pub(crate) async fn delete_session(&self, token_hash: &str) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM sessions WHERE token_hash = ?").bind(token_hash).execute(&self.pool).await?;
+        sqlx::query("DELETE FROM sessions WHERE token_hash = $1")
+            .bind(token_hash)
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
@@ -95,7 +98,7 @@ impl Store {
         tenant: &TenantId,
         person: &PersonId,
     ) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM sessions WHERE tenant_id = ? AND person_id = ?")
+        sqlx::query("DELETE FROM sessions WHERE tenant_id = $1 AND person_id = $2")
             .bind(tenant.as_str())
             .bind(person.as_str())
             .execute(&self.pool)
@@ -105,7 +108,7 @@ impl Store {
 
     /// Forgets expired tokens.
     pub(crate) async fn delete_expired_sessions(&self, now: UnixMillis) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM sessions WHERE expires_at <= ?")
+        sqlx::query("DELETE FROM sessions WHERE expires_at <= $1")
             .bind(millis(now))
             .execute(&self.pool)
             .await?;

@@ -3,7 +3,7 @@
 use super::columns::Columns;
 use super::{Store, StoreError};
 use crate::ids::TenantId;
-use sqlx::sqlite::SqliteRow;
+use crate::store::Row;
 
 /// One row of `tenants`.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct TenantRow {
 }
 
 impl TenantRow {
-    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
             id: TenantId::new(row.text("id")?),
@@ -32,12 +32,21 @@ impl TenantRow {
 
 impl Store {
     pub(crate) async fn tenant(&self, id: &TenantId) -> Result<Option<TenantRow>, StoreError> {
-        sqlx::query("SELECT * FROM tenants WHERE id = ?")
+        sqlx::query("SELECT * FROM tenants WHERE id = $1")
             .bind(id.as_str())
             .fetch_optional(&self.pool)
             .await?
             .map(|row| TenantRow::read(&row))
             .transpose()
+    }
+
+    /// What the tenant has set, as JSON.
+    pub(crate) async fn tenant_settings(&self, id: &TenantId) -> Result<String, StoreError> {
+        let row = sqlx::query("SELECT settings FROM tenants WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(|row| Columns(&row).text("settings")).transpose()?.unwrap_or_default())
     }
 
     /// Every tenant: for provisioning at start.

@@ -3,7 +3,7 @@
 use super::columns::Columns;
 use super::{Store, StoreError};
 use crate::ids::TenantId;
-use sqlx::sqlite::SqliteRow;
+use crate::store::Row;
 
 /// One row of `trunks`.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct TrunkRow {
 }
 
 impl TrunkRow {
-    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
             id: u64::try_from(row.integer("id")?).unwrap_or(0),
@@ -39,7 +39,7 @@ impl TrunkRow {
 impl Store {
     /// The trunks of a tenant, in the order they are tried.
     pub(crate) async fn trunks(&self, tenant: &TenantId) -> Result<Vec<TrunkRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM trunks WHERE tenant_id = ? ORDER BY id")
+        let rows = sqlx::query("SELECT * FROM trunks WHERE tenant_id = $1 ORDER BY id")
             .bind(tenant.as_str())
             .fetch_all(&self.pool)
             .await?;

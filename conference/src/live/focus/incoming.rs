@@ -5,7 +5,7 @@ use super::{At, Focus, PersonSpec};
 use crate::ids::MeetingId;
 use crate::live::meeting::Meeting;
 use crate::live::number;
-use crate::vocabulary::{Access, Role};
+use crate::vocabulary::Role;
 use bytes::Bytes;
 use media::sdp;
 use media::worker::LegId;
@@ -47,6 +47,7 @@ impl Focus {
         }
         let user = invite.request_user.trim_start_matches('+').to_ascii_lowercase();
         let id = self.addresses.get(&user).ok_or(404_u16)?.clone();
+        self.check_not_draining(&id).map_err(|_| 503_u16)?;
         self.check_leg_room(&id).map_err(|_| 503_u16)?;
         let entrant = match &invite.origin {
             Origin::Device(aor) => self.device_entrant(&id, aor)?,
@@ -81,7 +82,7 @@ impl Focus {
             user: Some(owner.user),
             display_name: owner.display_name,
             role,
-            access: Access::Collaborate,
+            ..PersonSpec::default()
         };
         Ok(Entrant { spec, number: None, walk_in: true })
     }
@@ -105,7 +106,7 @@ impl Focus {
         };
         let display_name = name.chars().filter(|c| !c.is_control()).take(NAME_LIMIT).collect();
         let person = self.new_person_id();
-        let spec = PersonSpec { person, user: None, display_name, role, access: Access::Collaborate };
+        let spec = PersonSpec { person, display_name, role, number: number.clone(), ..PersonSpec::default() };
         Ok(Entrant { spec, number, walk_in: true })
     }
 

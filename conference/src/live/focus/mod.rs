@@ -14,6 +14,7 @@
 mod api;
 mod commands;
 mod dial;
+mod drain;
 mod incoming;
 mod legs;
 mod life;
@@ -88,6 +89,7 @@ pub struct Focus {
     next_session: u64,
     /// After [`Command::Shutdown`] nothing new is taken.
     closing: bool,
+    draining: bool,
 }
 
 impl Focus {
@@ -111,6 +113,7 @@ impl Focus {
             next_room: 1,
             next_session: 1,
             closing: false,
+            draining: false,
         }
     }
 

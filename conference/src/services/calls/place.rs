@@ -9,11 +9,11 @@ use crate::services::actor::Actor;
 use crate::services::error::ServiceError;
 use crate::services::meetings::conflict;
 use crate::services::views::CallAnswer;
+use crate::store::Connection;
 use crate::store::secrets::token_hash;
 use crate::store::{CallStep, NewCall, PersonRow, Store, StoreError, StoredAnswer};
 use crate::vocabulary::{CallState, Cause};
 use sip_core::ua::CallerIdentity;
-use sqlx::SqliteConnection;
 
 /// The longest idempotency key taken.
 const KEY_MAX: usize = 200;
@@ -133,7 +133,7 @@ impl Services {
     /// Writes one call down: the person first, unless the call is refused.
     async fn write(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         desk: &Desk,
         plan: Plan,
         retry_of: Option<&CallId>,
@@ -211,7 +211,7 @@ impl Services {
             call: call.row.id.clone(),
             meeting: call.row.meeting.clone(),
             tenant: call.row.tenant.clone(),
-            person: person.spec(),
+            person: person.spec(&self.vault),
             acting_host: desk.host.user.clone(),
             target,
             caller: CallerIdentity {

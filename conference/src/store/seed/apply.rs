@@ -7,9 +7,9 @@ use crate::store::columns::{millis, word};
 use crate::store::people::Identity;
 use crate::store::secrets::{LinkKey, ha1, hash_password, random_id, token_hash, verify_password};
 use crate::store::world::Entropy;
-use crate::store::{MeetingRow, PersonRow, Store, StoreError};
-use crate::vocabulary::{Access, MeetingState, Role, UnixMillis};
-use sqlx::{Row as _, SqliteConnection};
+use crate::store::{Connection, MeetingRow, PersonRow, Store, StoreError};
+use crate::vocabulary::{Access, MeetingForm, MeetingState, Role, UnixMillis};
+use sqlx::Row as _;
 
 /// What applying needs besides the seed.
 struct Application<'a> {
@@ -43,7 +43,7 @@ impl Seed {
 }
 
 impl Application<'_> {
-    async fn tenant(&self, connection: &mut SqliteConnection, seed: &TenantSeed) -> Result<(), StoreError> {
+    async fn tenant(&self, connection: &mut Connection, seed: &TenantSeed) -> Result<(), StoreError> {
         let place = Place::tenant(seed);
         let id = self.put_tenant(connection, &place, seed).await?;
         for user in &seed.users {
@@ -69,13 +69,13 @@ impl Application<'_> {
 
     async fn put_tenant(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         place: &Place,
         seed: &TenantSeed,
     ) -> Result<TenantId, StoreError> {
         let written = sqlx::query(
             "INSERT INTO tenants (id, name, domain, phone_address_domain, country, area_code, created_at, \
-             updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT (name) DO UPDATE SET \
+             updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (name) DO UPDATE SET \
              domain = excluded.domain, phone_address_domain = excluded.phone_address_domain, \
              country = excluded.country, area_code = excluded.area_code, updated_at = excluded.updated_at \
              RETURNING id",
@@ -101,12 +101,12 @@ impl Application<'_> {
 
     async fn put_user(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         place: &Place,
         tenant: &TenantId,
         seed: &UserSeed,
     ) -> Result<UserId, StoreError> {
-        let old = sqlx::query("SELECT id, tenant_id, password_hash FROM users WHERE login = ?")
+        let old = sqlx::query("SELECT id, tenant_id, password_hash FROM users WHERE login = $1")
             .bind(&seed.login)
             .fetch_optional(&mut *connection)
             .await?;
@@ -129,8 +129,8 @@ impl Application<'_> {
         };
         let written = sqlx::query(
             "INSERT INTO users (id, tenant_id, login, password_hash, first, last, display_name, extension, \
-             area_code, tenant_role, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, \
-             ?11, ?11) ON CONFLICT (id) DO UPDATE SET password_hash = excluded.password_hash, \
+             area_code, tenant_role, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
+             $11, $11) ON CONFLICT (id) DO UPDATE SET password_hash = excluded.password_hash, \
              first = excluded.first, last = excluded.last, display_name = excluded.display_name, \
              extension = excluded.extension, area_code = excluded.area_code, tenant_role = excluded.tenant_role, \
              updated_at = excluded.updated_at",
@@ -165,14 +165,14 @@ impl Application<'_> {
 
     async fn put_addresses(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         place: &Place,
         tenant: &TenantId,
         user: &UserId,
         seed: &UserSeed,
     ) -> Result<(), StoreError> {
         // What the seed gave earlier and no longer gives must not linger as a second address.
-        sqlx::query("DELETE FROM user_addresses WHERE tenant_id = ? AND user_id = ?")
+        sqlx::query("DELETE FROM user_addresses WHERE tenant_id = $1 AND user_id = $2")
             .bind(tenant.as_str())
             .bind(user.as_str())
             .execute(&mut *connection)
@@ -182,7 +182,7 @@ impl Application<'_> {
         for (kind, value) in mail.chain(phones) {
             let written = sqlx::query(
                 "INSERT INTO user_addresses (id, tenant_id, user_id, kind, value, is_invitation_address, \
-                 created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
+                 created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
             )
             .bind(random_id(self.entropy, 'a'))
             .bind(tenant.as_str())
@@ -202,7 +202,7 @@ impl Application<'_> {
 
     async fn put_caller_id(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         place: &Place,
         (tenant, user): (&TenantId, &UserId),
         number: &str,
@@ -210,7 +210,7 @@ impl Application<'_> {
     ) -> Result<(), StoreError> {
         let row = sqlx::query(
             "INSERT INTO numbers (id, tenant_id, e164, purpose, user_id, verified_at, created_at, updated_at) \
-             VALUES (?1, ?2, ?3, 'caller_id', ?4, ?5, ?5, ?5) ON CONFLICT (e164) DO UPDATE SET \
+             VALUES ($1, $2, $3, 'caller_id', $4, $5, $5, $5) ON CONFLICT (e164) DO UPDATE SET \
              updated_at = excluded.updated_at RETURNING id, tenant_id, user_id",
         )
         .bind(random_id(self.entropy, 'n'))
@@ -230,7 +230,7 @@ impl Application<'_> {
         }
         sqlx::query(
             "INSERT INTO caller_ids (user_id, tenant_id, number_id, display_name, created_at, updated_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (user_id) DO UPDATE SET number_id = excluded.number_id, \
+             VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (user_id) DO UPDATE SET number_id = excluded.number_id, \
              display_name = excluded.display_name, updated_at = excluded.updated_at",
         )
         .bind(user.as_str())
@@ -245,7 +245,7 @@ impl Application<'_> {
 
     async fn put_device(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         place: &Place,
         (tenant, user): (&TenantId, &UserId),
         realm: &str,
@@ -254,7 +254,7 @@ impl Application<'_> {
         let (ha1_md5, ha1_sha256) = ha1(&seed.name, realm, &seed.password);
         let written = sqlx::query(
             "INSERT INTO devices (id, tenant_id, user_id, name, kind, realm, ha1_md5, ha1_sha256, created_at, \
-             updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) ON CONFLICT (tenant_id, name) DO UPDATE \
+             updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) ON CONFLICT (tenant_id, name) DO UPDATE \
              SET user_id = excluded.user_id, kind = excluded.kind, realm = excluded.realm, \
              ha1_md5 = excluded.ha1_md5, ha1_sha256 = excluded.ha1_sha256, updated_at = excluded.updated_at",
         )
@@ -275,13 +275,13 @@ impl Application<'_> {
 
     async fn put_trunk(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         tenant: &TenantId,
         seed: &TrunkSeed,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO trunks (tenant_id, name, host, peer, sources, auth_user, auth_realm, register, \
-             created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) \
+             created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) \
              ON CONFLICT (tenant_id, name) DO UPDATE SET host = excluded.host, peer = excluded.peer, \
              sources = excluded.sources, auth_user = excluded.auth_user, auth_realm = excluded.auth_realm, \
              register = excluded.register, updated_at = excluded.updated_at",
@@ -302,7 +302,7 @@ impl Application<'_> {
 
     async fn put_range(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         place: &Place,
         tenant: &TenantId,
         seed: &TenantSeed,
@@ -327,7 +327,7 @@ impl Application<'_> {
 
     async fn put_meeting(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         place: &Place,
         tenant: &TenantId,
         seed: &MeetingSeed,
@@ -345,10 +345,12 @@ impl Application<'_> {
             direct_join_role: seed.role,
             state: MeetingState::Scheduled,
             created_at: self.now,
+            form: MeetingForm::Room,
+            ..MeetingRow::default()
         };
         let updated = sqlx::query(
-            "UPDATE meetings SET title = ?, kind = ?, alias = ?, direct_join_role = ?, updated_at = ? \
-             WHERE tenant_id = ? AND id = ? AND number = ?",
+            "UPDATE meetings SET title = $1, kind = $2, alias = $3, direct_join_role = $4, updated_at = $5, \
+             form = $9, search_text = $10 WHERE tenant_id = $6 AND id = $7 AND number = $8",
         )
         .bind(&meeting.title)
         .bind(word(&meeting.kind))
@@ -358,6 +360,8 @@ impl Application<'_> {
         .bind(tenant.as_str())
         .bind(meeting.id.as_str())
         .bind(&meeting.number)
+        .bind(word(&meeting.form))
+        .bind(meeting.search_text())
         .execute(&mut *connection)
         .await?;
         if updated.rows_affected() > 0 {
@@ -376,12 +380,12 @@ impl Application<'_> {
 
     async fn owner(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         tenant: &TenantId,
         seed: &MeetingSeed,
     ) -> Result<Option<(UserId, String)>, StoreError> {
         let Some(login) = &seed.owner else { return Ok(None) };
-        let row = sqlx::query("SELECT id, display_name FROM users WHERE tenant_id = ? AND login = ?")
+        let row = sqlx::query("SELECT id, display_name FROM users WHERE tenant_id = $1 AND login = $2")
             .bind(tenant.as_str())
             .bind(login)
             .fetch_optional(connection)
@@ -392,7 +396,7 @@ impl Application<'_> {
     /// The owner counts as Host.
     async fn put_owner(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         meeting: &MeetingRow,
         owner: Option<(UserId, String)>,
     ) -> Result<(), StoreError> {
@@ -408,7 +412,9 @@ impl Application<'_> {
             invited_by: Some(user),
             source: "owner".to_owned(),
             created_at: self.now,
-            removed_at: None,
+            invited_role: Some(Role::Host),
+            invited_at: Some(self.now),
+            ..PersonRow::default()
         };
         let hash = token_hash(&self.links.token(person.id.as_str()));
         Store::insert_person(connection, &person, &hash).await

@@ -1,0 +1,21 @@
+//! What a tenant has set, kept as JSON in its row: each subject has one section, every field has a default.
+
+use super::{ServiceError, Services};
+use crate::ids::TenantId;
+use serde::{Deserialize, Serialize};
+
+/// The settings of one tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TenantSettings {}
+
+impl Services {
+    /// The settings of a tenant. What cannot be read counts as not set.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn tenant_settings(&self, tenant: &TenantId) -> Result<TenantSettings, ServiceError> {
+        let text = self.store.tenant_settings(tenant).await?;
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+}

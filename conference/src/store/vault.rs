@@ -1,0 +1,108 @@
+//! Secrets that must be read again (PINs that join information shows, passwords of trunks, keys of webhooks): sealed with a
+//! key that lies beside the database, not in it, so that a dump of the database shows none of them (D65).
+
+use super::StoreError;
+use super::secrets::{load_key_file, write_private};
+use super::world::Entropy;
+use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Bytes of an AES-GCM nonce, drawn at random for every secret (NIST SP 800-38D section 8.2.2).
+const NONCE: usize = 12;
+
+/// Seals and opens with AES-256-GCM. The newest key seals; all keys of the file open, so that a key can be replaced while
+/// secrets sealed with the one before are still about.
+#[derive(Clone)]
+pub struct Vault {
+    keys: Arc<[(String, Aes256Gcm)]>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Vault {
+    /// A vault with these keys, the newest first. At least one.
+    pub fn new(keys: &[[u8; 32]], entropy: Arc<dyn Entropy>) -> Self {
+        let named = |key: &[u8; 32]| (key_name(key), Aes256Gcm::new(key.into()));
+        Self { keys: keys.iter().map(named).collect(), entropy }
+    }
+
+    /// Reads the keys (64 hex digits a line, the newest first), or makes a file with one key on the first start, readable
+    /// by the owner alone.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written, or holds something else.
+    pub fn load_or_create(path: &Path, entropy: Arc<dyn Entropy>) -> Result<Self, StoreError> {
+        let keys = match load_key_file(path)? {
+            Some(keys) => keys,
+            None => {
+                let mut key = [0; 32];
+                entropy.fill(&mut key);
+                write_private(path, &hex::encode(key))
+                    .map_err(|source| StoreError::File { path: path.display().to_string(), source })?;
+                vec![key]
+            }
+        };
+        Ok(Self::new(&keys, entropy))
+    }
+
+    /// The secret as text that tells nothing but its length and the name of the key.
+    pub fn seal(&self, secret: &str) -> String {
+        let mut nonce = [0; NONCE];
+        self.entropy.fill(&mut nonce);
+        let Some((name, cipher)) = self.keys.first() else { return String::new() };
+        let payload = Payload { msg: secret.as_bytes(), aad: name.as_bytes() };
+        // AES-GCM refuses nothing shorter than 64 GiB.
+        let sealed = cipher.encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
+        format!("{name}.{}{}", hex::encode(nonce), hex::encode(sealed))
+    }
+
+    /// The secret again; `None` when the text is not one of ours, was changed, or its key is gone.
+    pub fn open(&self, sealed: &str) -> Option<String> {
+        let (name, rest) = sealed.split_once('.')?;
+        let (_, cipher) = self.keys.iter().find(|(known, _)| known == name)?;
+        let bytes = hex::decode(rest).ok()?;
+        let (nonce, text) = bytes.split_first_chunk::<NONCE>()?;
+        let payload = Payload { msg: text, aad: name.as_bytes() };
+        String::from_utf8(cipher.decrypt(&Nonce::from(*nonce), payload).ok()?).ok()
+    }
+}
+
+/// A short name that says which key it was, and nothing about it.
+fn key_name(key: &[u8; 32]) -> String {
+    use sha2::Digest as _;
+    let hash = sha2::Sha256::new().chain_update(b"key name ").chain_update(key).finalize();
+    hex::encode(hash).chars().take(8).collect()
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Vault(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::testing::TestEntropy;
+
+    #[test]
+    fn d65_a_sealed_secret_opens_with_its_key_alone_and_shows_nothing() {
+        let entropy: Arc<dyn Entropy> = Arc::new(TestEntropy);
+        let old = Vault::new(&[[1; 32]], Arc::clone(&entropy));
+        let sealed = old.seal("4711");
+        assert!(!sealed.contains("4711"));
+        assert_ne!(sealed, old.seal("4711"), "a nonce is never used twice");
+        assert_eq!(old.open(&sealed).as_deref(), Some("4711"));
+        let rotated = Vault::new(&[[2; 32], [1; 32]], Arc::clone(&entropy));
+        assert_eq!(rotated.open(&sealed).as_deref(), Some("4711"), "the key before still opens");
+        assert_eq!(Vault::new(&[[2; 32]], entropy).open(&sealed), None);
+        let mut changed = sealed.clone();
+        let last = if changed.pop() == Some('0') { '1' } else { '0' };
+        changed.push(last);
+        assert_eq!(rotated.open(&changed), None);
+        for broken in ["", ".", "zz.00", &sealed[..20]] {
+            assert_eq!(rotated.open(broken), None);
+        }
+    }
+}
