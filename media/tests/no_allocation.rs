@@ -10,7 +10,7 @@ use media::codec::Codec;
 use media::prompt::PromptId;
 use media::rtcp::is_rtcp;
 use media::rtp::RtpPacket;
-use media::sdp::{Direction, Negotiated, RtcpPort};
+use media::sdp::{Negotiated, RtcpPort};
 use media::webrtc::{OutgoingRtp, PeerEvent, PeerTransmit, Slot, WebrtcPeer};
 use media::worker::{Command, LegId, LegPlan, RoomId, Source, Worker, WorkerConfig};
 
@@ -68,13 +68,9 @@ fn room(now: Instant) -> Worker {
         let leg = LegId(id);
         worker.handle_command(now, Command::AddSipLeg { leg, room: RoomId(id % 2) });
         let negotiated = Negotiated {
-            remote: address(id),
-            codec: codec(id),
-            payload_type: codec(id).payload_type(),
             telephone_event: (id != 3).then_some(101), // leg 3 is listened to for tones
-            ptime_ms: 20,
-            direction: Direction::SendRecv,
             rtcp: RtcpPort::Muxed,
+            ..Negotiated::new(address(id), codec(id))
         };
         worker.handle_command(now, Command::SetSipRemote { leg, negotiated, symmetric_from: None });
         worker.handle_command(now, Command::SetPlan { leg, plan: ALL });

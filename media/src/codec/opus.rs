@@ -1,8 +1,9 @@
 //! Opus (RFC 6716) at 48 kHz mono, the only form of it on our WebRTC legs (RFC 7587).
 
-use opusic_c::{Application, Bitrate, Channels, InbandFec, SampleRate, Signal};
+use opusic_c::{Application, Bandwidth, Bitrate, Channels, InbandFec, SampleRate, Signal};
 
 use crate::sample::FULL_FRAME;
+use crate::sdp::OpusSettings;
 
 /// The longest packet an Opus encoder can make for one frame, and so the longest one worth buffering.
 pub const MAX_PACKET: usize = 1275;
@@ -24,28 +25,36 @@ impl From<opusic_c::ErrorCode> for OpusError {
     }
 }
 
-/// An encoder for one stream: VOIP, 32 kbit/s, no in-band FEC, no DTX. Allocates at construction only.
+/// An encoder for one stream. Allocates at construction only.
 pub struct Encoder {
     inner: opusic_c::Encoder,
     input: Box<[u16; FULL_FRAME]>,
 }
 
 impl Encoder {
-    const BITRATE: u32 = 32_000;
     const COMPLEXITY: u8 = 5;
+    /// Loss for which error correction is made, in percent.
+    const EXPECTED_LOSS: u8 = 10;
 
     /// A fresh encoder.
     ///
     /// # Errors
     /// When libopus cannot allocate or refuses a setting.
-    pub fn new() -> Result<Self, OpusError> {
+    pub fn new(settings: OpusSettings) -> Result<Self, OpusError> {
         let mut inner = opusic_c::Encoder::new(Channels::Mono, SampleRate::Hz48000, Application::Voip)?;
-        inner.set_bitrate(Bitrate::Value(Self::BITRATE))?;
+        inner.set_bitrate(Bitrate::Value(settings.bitrate))?;
         inner.set_complexity(Self::COMPLEXITY)?;
-        // A mix of voices is no single voice: the MDCT modes carry it at its true level and for half the time.
-        inner.set_signal(Signal::Music)?;
-        inner.set_inband_fec(InbandFec::Off)?;
-        inner.set_dtx(false)?;
+        inner.set_max_bandwidth(bandwidth(settings.max_playback_hz))?;
+        // A mix of voices is no single voice: the MDCT modes carry it at its true level and for half the time. They
+        // know no error correction.
+        inner.set_signal(if settings.voice { Signal::Voice } else { Signal::Music })?;
+        if settings.voice && settings.fec {
+            inner.set_inband_fec(InbandFec::Mode1)?;
+            inner.set_packet_loss(Self::EXPECTED_LOSS)?;
+        } else {
+            inner.set_inband_fec(InbandFec::Off)?;
+        }
+        inner.set_dtx(false)?; // silence is not encoded at all
         Ok(Self { inner, input: Box::new([0; FULL_FRAME]) })
     }
 
@@ -67,6 +76,17 @@ impl Encoder {
     }
 }
 
+/// What a receiver with this sample rate can hear (RFC 7587 section 6.1).
+const fn bandwidth(max_playback_hz: u32) -> Bandwidth {
+    match max_playback_hz {
+        0..=8_000 => Bandwidth::Narrow,
+        8_001..=12_000 => Bandwidth::Medium,
+        12_001..=16_000 => Bandwidth::Wide,
+        16_001..=24_000 => Bandwidth::Superwide,
+        _ => Bandwidth::Full,
+    }
+}
+
 /// A decoder for one stream. Allocates at construction only.
 pub struct Decoder {
     inner: opusic_c::Decoder,
@@ -84,7 +104,11 @@ impl Decoder {
     /// When libopus cannot allocate.
     pub fn new() -> Result<Self, OpusError> {
         let inner = opusic_c::Decoder::new(Channels::Mono, SampleRate::Hz48000)?;
-        Ok(Self { inner, output: Box::new([0; MAX_PACKET_SAMPLES]), samples: Box::new([0; MAX_PACKET_SAMPLES]) })
+        Ok(Self {
+            inner,
+            output: Box::new([0; MAX_PACKET_SAMPLES]),
+            samples: Box::new([0; MAX_PACKET_SAMPLES]),
+        })
     }
 
     /// Decodes one packet.
@@ -127,6 +151,17 @@ impl Decoder {
     }
 }
 
+/// Whether a packet holds nothing but silence: what encoders send instead of it, without a reason to decode.
+#[must_use]
+pub fn is_silence(packet: &[u8]) -> bool {
+    match packet {
+        // Frames of no bytes (RFC 6716 section 3.2.1): discontinuous transmission.
+        [] | [_] => true,
+        // One MDCT frame whose silence flag is set.
+        [toc, rest @ ..] => toc & 0x83 == 0x80 && matches!(rest, [0xFF, 0xFE]),
+    }
+}
+
 /// How many 48 kHz samples a packet holds, from its table-of-contents byte (RFC 6716 section 3.1).
 ///
 /// `None` when the packet cannot be Opus: empty, or longer than 120 ms.
@@ -162,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_tone_survives_encoding_at_its_level() {
-        let (mut encoder, mut decoder) = (Encoder::new().unwrap(), Decoder::new().unwrap());
+        let (mut encoder, mut decoder) = (Encoder::new(OpusSettings::default()).unwrap(), Decoder::new().unwrap());
         let mut tone = Oscillator::new(440, 48_000);
         let mut heard = Vec::new();
         let mut packet = [0; MAX_PACKET];
@@ -185,8 +220,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_for_silence_is_silence() {
+        let mut encoder = Encoder::new(OpusSettings::default()).unwrap();
+        let mut packet = [0; MAX_PACKET];
+        let mut length = 0;
+        for _ in 0..5 {
+            length = encoder.encode(&[0; FULL_FRAME], &mut packet).unwrap();
+        }
+        assert!(is_silence(&packet[..length]), "{:x?}", &packet[..length]);
+        assert!(is_silence(&SILENCE) && is_silence(&[0xF8]));
+        let mut tone = Oscillator::new(440, 48_000);
+        let length = encoder.encode(&frame_of(&mut tone), &mut packet).unwrap();
+        assert!(!is_silence(&packet[..length]));
+    }
+
+    #[test]
+    fn what_a_receiver_cannot_hear_is_not_sent() {
+        let settings = OpusSettings { max_playback_hz: 16_000, bitrate: 16_000, ..OpusSettings::default() };
+        let mut encoder = Encoder::new(settings).unwrap();
+        let mut tone = Oscillator::new(440, 48_000);
+        let mut packet = [0; MAX_PACKET];
+        let mut total = 0;
+        for _ in 0..50 {
+            let length = encoder.encode(&frame_of(&mut tone), &mut packet).unwrap();
+            total += length;
+            assert!(packet[0] >> 3 < 24, "no more than wide band: configuration {}", packet[0] >> 3);
+        }
+        assert!(total < 2_400, "{total} bytes in a second at 16 kbit/s");
+    }
+
+    #[test]
     fn concealment_continues_and_then_fades() {
-        let (mut encoder, mut decoder) = (Encoder::new().unwrap(), Decoder::new().unwrap());
+        let (mut encoder, mut decoder) = (Encoder::new(OpusSettings::default()).unwrap(), Decoder::new().unwrap());
         let mut tone = Oscillator::new(300, 48_000);
         let mut packet = [0; MAX_PACKET];
         for _ in 0..20 {

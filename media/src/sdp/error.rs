@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SdpError {
     /// No codec in common: 488 with a Warning.
-    #[error("no codec in common: m=audio must list PCMU (0) or PCMA (8)")]
+    #[error("no codec in common: m=audio must list one of ours, such as PCMU (0) or PCMA (8)")]
     NoCommonCodec,
     /// No audio stream at all, or all with port 0: 488 with a Warning.
     #[error("no audio stream: one m=audio line with a port other than 0 is needed")]

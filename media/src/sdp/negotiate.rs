@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::parse::{self, Connection, MediaDescription, SessionDescription};
 use super::{
-    Codec, Direction, LocalDescription, Negotiated, PTIME_MS, RtcpPort, SdpError, TELEPHONE_EVENT, write,
+    Codec, Direction, Format, LocalDescription, Negotiated, OpusSettings, PTIME_MS, PayloadTypes, RtcpPort,
+    SdpError, formats, write,
 };
 
 /// An offer: our codecs, telephone events, 20 ms, both directions.
@@ -16,10 +17,9 @@ pub fn offer(local: &LocalDescription) -> Vec<u8> {
 /// [`offer`] with its own `o=` version, which must grow by one with each changed description of a session.
 #[must_use]
 pub fn offer_with_version(local: &LocalDescription, version: u64) -> Vec<u8> {
-    let codecs: Vec<(u8, Codec)> = local.codecs.iter().map(|&codec| (codec.payload_type(), codec)).collect();
     let mut text = write::session(local, version);
     let port = local.address.port();
-    write::audio(&mut text, "RTP/AVP", port, &codecs, Some(TELEPHONE_EVENT), Direction::SendRecv);
+    write::audio(&mut text, "RTP/AVP", port, &formats::offered(local), Direction::SendRecv);
     write::rtcp_mux(&mut text);
     text.into_bytes()
 }
@@ -31,7 +31,19 @@ pub fn offer_with_version(local: &LocalDescription, version: u64) -> Vec<u8> {
 pub fn accept_answer(local: &LocalDescription, answer: &[u8]) -> Result<Negotiated, SdpError> {
     let session = parse::parse(answer)?;
     let audio = session.media.iter().find(|media| is_audio(media)).ok_or(SdpError::NoAudio)?;
-    negotiate(local, &session, audio)
+    let mut negotiated = negotiate(local, &session, audio)?;
+    // What we listed may come under the numbers we gave it (RFC 3264 section 5.1).
+    let mut received = PayloadTypes::static_numbers();
+    for codec in &local.codecs {
+        received.insert(codec.payload_type(), Format::Audio(*codec));
+    }
+    for (payload_type, name, ..) in formats::offered(local) {
+        if name == "telephone-event" {
+            received.insert(payload_type, Format::TelephoneEvent);
+        }
+    }
+    negotiated.received = negotiated.received.after(received);
+    Ok(negotiated)
 }
 
 /// Answers an offer: what was agreed, and the answer to send.
@@ -58,10 +70,13 @@ pub fn answer_with_version(
     let mut text = write::session(local, version);
     for (index, media) in session.media.iter().enumerate() {
         if index == chosen {
-            let codec = [(negotiated.payload_type, negotiated.codec)];
+            let codec = negotiated.codec;
+            let mut formats =
+                vec![(negotiated.payload_type, codec.name(), codec.clock_hz(), codec.channels())];
+            let event = negotiated.telephone_event;
+            formats.extend(event.map(|event| (event, "telephone-event", negotiated.telephone_event_hz, 1)));
             let port = local.address.port();
-            let (event, direction) = (negotiated.telephone_event, negotiated.direction);
-            write::audio(&mut text, media.protocol, port, &codec, event, direction);
+            write::audio(&mut text, media.protocol, port, &formats, negotiated.direction);
             if media.rtcp_mux {
                 write::rtcp_mux(&mut text);
             }
@@ -97,10 +112,12 @@ fn negotiate(
     }
     let address = address(session, audio)?;
     let payload_types = audio.formats.iter().filter_map(|f| f.parse().ok().filter(|&p: &u8| p < 128));
-    let mut codecs = payload_types.clone().filter_map(|p| Some((p, codec(audio, p)?)));
+    let mut codecs = payload_types.clone().filter_map(|p| Some((p, formats::codec(audio, p)?)));
     let (payload_type, codec) =
         codecs.find(|(_, codec)| local.codecs.contains(codec)).ok_or(SdpError::NoCommonCodec)?;
-    let telephone_event = payload_types.clone().find(|&p| is_telephone_event(audio, p));
+    // Events in the clock of the codec, else in any.
+    let events = payload_types.clone().filter_map(|p| Some((p, formats::telephone_event_hz(audio, p)?)));
+    let event = events.min_by_key(|&(_, hz)| hz != codec.clock_hz());
     let theirs = audio.direction.or(session.direction).unwrap_or(Direction::SendRecv).reversed();
     // The hold of RFC 2543: an unspecified address takes no media (RFC 3264 section 8.4).
     let direction = Direction::new(theirs.sends() && !address.is_unspecified(), theirs.receives());
@@ -108,8 +125,11 @@ fn negotiate(
         remote: SocketAddr::new(address, audio.port),
         codec,
         payload_type,
-        telephone_event,
-        ptime_ms: audio.ptime_ms.filter(|ms| (1..=200).contains(ms)).unwrap_or(PTIME_MS),
+        telephone_event: event.map(|(payload_type, _)| payload_type),
+        telephone_event_hz: event.map_or(8_000, |(_, hz)| hz),
+        received: received(local, audio, payload_types),
+        opus: opus(audio, payload_type),
+        ptime_ms: ptime(audio),
         direction,
         rtcp: match audio.rtcp_port {
             _ if audio.rtcp_mux => RtcpPort::Muxed,
@@ -129,22 +149,37 @@ fn address(session: &SessionDescription<'_>, audio: &MediaDescription<'_>) -> Re
     }
 }
 
-/// The codec behind a payload type: by `a=rtpmap`, else by the static numbers of RFC 3551.
-fn codec(audio: &MediaDescription<'_>, payload_type: u8) -> Option<Codec> {
-    let known = [Codec::Pcmu, Codec::Pcma];
-    match audio.rtpmaps.iter().find(|map| map.payload_type == payload_type) {
-        Some(map) if map.clock_hz == 8_000 && map.channels == 1 => {
-            known.into_iter().find(|codec| map.name.eq_ignore_ascii_case(codec.name()))
+/// What may come under the numbers of the remote's description.
+fn received(
+    local: &LocalDescription,
+    audio: &MediaDescription<'_>,
+    payload_types: impl Iterator<Item = u8>,
+) -> PayloadTypes {
+    let mut received = PayloadTypes::static_numbers();
+    for payload_type in payload_types {
+        if let Some(codec) = formats::codec(audio, payload_type) {
+            if local.codecs.contains(&codec) {
+                received.insert(payload_type, Format::Audio(codec));
+            }
+        } else if formats::telephone_event_hz(audio, payload_type).is_some() {
+            received.insert(payload_type, Format::TelephoneEvent);
         }
-        Some(_) => None,
-        None => known.into_iter().find(|codec| codec.payload_type() == payload_type),
     }
+    // Phones switch between the forms of G.711 without a word.
+    for codec in [Codec::Pcmu, Codec::Pcma].into_iter().filter(|codec| local.codecs.contains(codec)) {
+        received.insert(codec.payload_type(), Format::Audio(codec));
+    }
+    received
 }
 
-fn is_telephone_event(audio: &MediaDescription<'_>, payload_type: u8) -> bool {
-    audio.rtpmaps.iter().any(|map| {
-        map.payload_type == payload_type
-            && map.clock_hz == 8_000
-            && map.name.eq_ignore_ascii_case("telephone-event")
-    })
+fn opus(audio: &MediaDescription<'_>, payload_type: u8) -> OpusSettings {
+    let parameters = audio.fmtps.iter().find(|(of, _)| *of == payload_type);
+    parameters.map_or_else(OpusSettings::default, |(_, parameters)| OpusSettings::parse(parameters))
+}
+
+/// What was asked for, no longer than allowed.
+fn ptime(audio: &MediaDescription<'_>) -> u16 {
+    let plausible = |ms: &u16| (1..=200).contains(ms);
+    let asked = audio.ptime_ms.filter(plausible).unwrap_or(PTIME_MS);
+    audio.maxptime_ms.filter(plausible).map_or(asked, |most| asked.min(most))
 }

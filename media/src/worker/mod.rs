@@ -12,6 +12,8 @@ mod align;
 mod browsers;
 mod leg;
 mod opus_sender;
+mod phone_receiver;
+mod phone_sender;
 mod player;
 mod queue;
 mod receiver;
@@ -30,7 +32,7 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha8Rng;
@@ -38,6 +40,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::prompt::PromptTable;
 use crate::quality::LegStats;
+use crate::sdp::Negotiated;
 use crate::webrtc::PeerTransmit;
 use crate::webrtc::demux::Demux;
 
@@ -145,7 +148,7 @@ impl Worker {
                 }
             }
             Command::SetSipRemote { leg, negotiated, symmetric_from } => {
-                self.with_phone(leg, |sip| sip.set_remote(now, negotiated, symmetric_from));
+                self.set_remote(now, leg, negotiated, symmetric_from);
             }
             Command::RemoveLeg { leg } => self.remove(now, leg),
             Command::SetPlan { leg, plan } => self.with_leg(leg, |leg| leg.next_plan = Some(plan)),
@@ -329,11 +332,7 @@ impl Worker {
         }
     }
 
-    fn find<'a>(
-        index: &BTreeMap<LegId, Place>,
-        rooms: &'a mut Rooms,
-        leg: LegId,
-    ) -> Option<&'a mut Leg> {
+    fn find<'a>(index: &BTreeMap<LegId, Place>, rooms: &'a mut Rooms, leg: LegId) -> Option<&'a mut Leg> {
         rooms.get_mut(*index.get(&leg)?)?.leg_mut(leg)
     }
 
@@ -351,14 +350,28 @@ impl Worker {
         });
     }
 
+    fn set_remote(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        negotiated: Negotiated,
+        symmetric_from: Option<IpAddr>,
+    ) {
+        let Some(room) = self.index.get(&leg).and_then(|&place| self.rooms.get_mut(place)) else { return };
+        let Some(found) = room.leg_mut(leg) else { return };
+        let made = found.set_remote(now, negotiated, symmetric_from);
+        let reserved = room.reserve(self.config.max_voices);
+        debug_assert!(made.is_ok() && reserved.is_ok(), "there is memory for codecs and converters");
+    }
+
     /// Adds a leg; one of the same id is replaced.
     fn add(&mut self, now: Instant, room: RoomId, leg: Leg) {
         let id = leg.id;
         self.remove(now, id);
         let place = self.rooms.find(room);
         let schedule = &mut self.schedule;
-        let place = place
-            .unwrap_or_else(|| self.rooms.add(room, |place| Room::new(room, schedule.add(place))));
+        let place =
+            place.unwrap_or_else(|| self.rooms.add(room, |place| Room::new(room, schedule.add(place))));
         self.index.insert(id, place);
         let added = self.rooms.get_mut(place).map(|room| room.add(leg, self.config.max_voices));
         debug_assert!(added.is_none_or(|added| added.is_ok()), "8 kHz and 48 kHz can be converted");

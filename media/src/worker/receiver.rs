@@ -3,11 +3,13 @@
 use std::time::Instant;
 
 use crate::codec::Codec;
+use crate::codec::g722;
 use crate::codec::opus::{self, OpusError};
+use crate::codec::thirds::Up;
 use crate::conceal::Concealer;
 use crate::jitter::{Arrival, JitterBuffer, JitterConfig, Playout, Pushed};
 use crate::noise::ComfortNoise;
-use crate::sample::{NARROW_FRAME, Rate};
+use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate, limit};
 use crate::shorten::shorten;
 
 use super::samples::Samples;
@@ -16,11 +18,17 @@ use super::samples::Samples;
 pub(super) trait Decode {
     /// Rate of the samples.
     const RATE: Rate;
+    /// The RTP clock.
+    const CLOCK_HZ: u32;
     /// Longest payload worth buffering, in bytes.
     const MAX_PAYLOAD: usize;
     /// Longest packet, in samples.
     const MAX_SAMPLES: usize;
 
+    /// Whether a packet is silence and need not be decoded.
+    fn is_silence(_payload: &[u8]) -> bool {
+        false
+    }
     /// Decodes one packet; `tag` is [`Arrival::tag`].
     fn decode(&mut self, tag: u8, payload: &[u8], samples: &mut Samples);
     /// Makes up this many samples, at most one tick; `next` is the packet after the gap, if it is there already.
@@ -50,7 +58,7 @@ impl<D: Decode> Receiver<D> {
     const PATIENCE: u32 = 100;
 
     pub(super) fn new(decoder: D) -> Self {
-        let config = JitterConfig { clock_hz: D::RATE.hz(), max_payload: D::MAX_PAYLOAD };
+        let config = JitterConfig { clock_hz: D::CLOCK_HZ, max_payload: D::MAX_PAYLOAD };
         let samples = Samples::new(D::MAX_SAMPLES + 2 * D::RATE.frame());
         Self {
             jitter: JitterBuffer::new(config),
@@ -81,17 +89,17 @@ impl<D: Decode> Receiver<D> {
                 break;
             }
             match self.jitter.pull(now) {
-                Playout::Packet { tag, payload, .. } if decode => {
+                Playout::Packet { tag, payload, .. } if decode && !D::is_silence(payload) => {
                     self.noise.clear();
                     self.decoder.decode(tag, payload, &mut self.samples);
                 }
                 Playout::Lost { units, next } if decode => {
-                    self.decoder.conceal(to_count(units), next, &mut self.samples);
+                    self.decoder.conceal(Self::to_samples(units), next, &mut self.samples);
                 }
                 Playout::Packet { duration: units, .. }
                 | Playout::Silence(units)
                 | Playout::Lost { units, .. } => {
-                    self.noise.fill(self.samples.grow(to_count(units)));
+                    self.noise.fill(self.samples.grow(Self::to_samples(units)));
                 }
                 Playout::Waiting => break,
             }
@@ -126,7 +134,12 @@ impl<D: Decode> Receiver<D> {
     /// What became of the packets, and the delay they have.
     pub(super) fn playout(&self) -> super::stats::Playout {
         let (_, delay) = self.jitter.delays();
-        super::stats::Playout { counts: self.jitter.counts(), clock_hz: D::RATE.hz(), delay }
+        super::stats::Playout { counts: self.jitter.counts(), clock_hz: D::CLOCK_HZ, delay }
+    }
+
+    /// Samples in so many units of the clock.
+    fn to_samples(units: u32) -> usize {
+        usize::try_from(units * (D::RATE.hz() / D::CLOCK_HZ)).unwrap_or(0)
     }
 
     /// Drops everything that waits.
@@ -139,10 +152,6 @@ impl<D: Decode> Receiver<D> {
     }
 }
 
-fn to_count(units: u32) -> usize {
-    usize::try_from(units).unwrap_or(0)
-}
-
 /// G.711; the tag is the codec's static payload type.
 #[derive(Debug, Default)]
 pub(super) struct G711Decoder {
@@ -151,6 +160,7 @@ pub(super) struct G711Decoder {
 
 impl Decode for G711Decoder {
     const RATE: Rate = Rate::Narrow;
+    const CLOCK_HZ: u32 = 8_000;
     const MAX_PAYLOAD: usize = 480;
     const MAX_SAMPLES: usize = 480;
 
@@ -183,8 +193,13 @@ impl OpusDecoder {
 
 impl Decode for OpusDecoder {
     const RATE: Rate = Rate::Full;
+    const CLOCK_HZ: u32 = 48_000;
     const MAX_PAYLOAD: usize = opus::MAX_PACKET;
     const MAX_SAMPLES: usize = opus::MAX_PACKET_SAMPLES;
+
+    fn is_silence(payload: &[u8]) -> bool {
+        opus::is_silence(payload)
+    }
 
     fn decode(&mut self, _tag: u8, payload: &[u8], samples: &mut Samples) {
         match self.0.decode(payload) {
@@ -199,6 +214,61 @@ impl Decode for OpusDecoder {
 
     fn reset(&mut self) {
         self.0.reset();
+    }
+}
+
+/// G.722, converted to 48 kHz.
+#[derive(Debug, Default)]
+pub(super) struct G722Decoder {
+    decoder: g722::Decoder,
+    up: Up,
+    /// The last sound that was heard, for what is lost: played again, softer each time.
+    last: Vec<i16>,
+    gain: i32,
+}
+
+impl G722Decoder {
+    /// Samples of 16 kHz decoded in one go (10 ms).
+    const PIECE: usize = 160;
+    /// What is left of a lost tick's level in the next one, in 256ths.
+    const FADE: i32 = 160;
+
+    pub(super) fn new() -> Self {
+        Self { last: Vec::with_capacity(FULL_FRAME), ..Self::default() }
+    }
+}
+
+impl Decode for G722Decoder {
+    const RATE: Rate = Rate::Full;
+    const CLOCK_HZ: u32 = 8_000;
+    const MAX_PAYLOAD: usize = 480;
+    const MAX_SAMPLES: usize = 480 * 6;
+
+    fn decode(&mut self, _tag: u8, payload: &[u8], samples: &mut Samples) {
+        for chunk in payload.chunks(Self::PIECE / 2) {
+            let mut wide = [0; Self::PIECE];
+            let Some(wide) = wide.get_mut(..chunk.len() * 2) else { return };
+            self.decoder.decode(chunk, wide);
+            let full = samples.grow(wide.len() * 3);
+            self.up.convert(wide, full);
+            self.last.clear();
+            self.last.extend_from_slice(full);
+        }
+        self.gain = 256;
+    }
+
+    fn conceal(&mut self, count: usize, _next: Option<&[u8]>, samples: &mut Samples) {
+        let gain = self.gain;
+        let sound = self.last.iter().cycle().copied().chain(std::iter::repeat(0));
+        for (to, from) in samples.grow(count).iter_mut().zip(sound) {
+            *to = limit(i32::from(from) * gain / 256);
+        }
+        self.gain = gain * Self::FADE / 256;
+    }
+
+    fn reset(&mut self) {
+        self.decoder = g722::Decoder::default();
+        self.last.clear();
     }
 }
 

@@ -28,8 +28,8 @@ pub(super) struct Room {
     converters: ConverterPool,
     speaker: SpeakerChoice<LegId>,
     pub(super) forwarder: Forwarder<LegId>,
-    /// For rooms with many browsers; comes with the first of them.
-    shared_opus: Option<Box<SharedOpus>>,
+    /// One for each way in which somebody takes Opus.
+    shared_opus: Vec<SharedOpus>,
     aligner: Aligner,
     /// How many steps the next tick should come earlier.
     earlier: i64,
@@ -41,9 +41,6 @@ pub(super) struct Room {
 impl Room {
     /// How much louder a voice must be to push another one out of a full mix, in dB.
     const MIXED_BONUS_DB: u8 = 6;
-    /// Browsers a room must have before those who only listen share an encoder. In a small meeting everybody
-    /// speaks now and then, and his own encoder all the time is the simpler thing.
-    const WORTH_SHARING: usize = 4;
 
     pub(super) fn new(id: RoomId, next_step: u64) -> Self {
         Self {
@@ -55,7 +52,7 @@ impl Room {
             converters: ConverterPool::default(),
             speaker: SpeakerChoice::default(),
             forwarder: Forwarder::new(),
-            shared_opus: None,
+            shared_opus: Vec::new(),
             aligner: Aligner::default(),
             earlier: 0,
             waiting: Vec::new(),
@@ -71,28 +68,43 @@ impl Room {
         self.ranking.reserve(self.legs.len());
         self.waiting.clear();
         self.waiting.reserve(self.legs.len());
-        if self.shared_opus.is_none() && self.legs.iter().any(|leg| leg.rate() == Rate::Full) {
-            // Without it everybody has an encoder of his own: more work, nothing worse.
-            self.shared_opus = SharedOpus::new().ok().map(Box::new);
-        }
-        self.reserve_converters(max_voices)
+        self.reserve(max_voices)
     }
 
-    /// As soon as a room has legs of both rates its voices can be converted, and not before.
-    fn reserve_converters(&mut self, max_voices: usize) -> Result<(), ResampleError> {
-        let count = |rate| self.legs.iter().filter(|leg| leg.rate() == rate).count();
-        let (narrow, full) = (count(Rate::Narrow), count(Rate::Full));
-        if narrow > 0 && full > 0 {
-            self.converters.reserve(Rate::Narrow, narrow.min(max_voices))?;
-            self.converters.reserve(Rate::Full, full.min(max_voices))?;
+    /// Makes what the legs need together: shared encoders, and converters as soon as somebody listens at another
+    /// rate than somebody may speak at. Allocates.
+    pub(super) fn reserve(&mut self, max_voices: usize) -> Result<(), ResampleError> {
+        self.count_listeners();
+        for settings in self.legs.iter().filter_map(Leg::opus_settings) {
+            // Without it everybody has an encoder of his own: more work, nothing worse.
+            if !self.shared_opus.iter().any(|shared| shared.settings == settings)
+                && let Ok(shared) = SharedOpus::new(settings)
+            {
+                self.shared_opus.push(shared);
+            }
+        }
+        self.count_listeners();
+        for (from, to) in [(Rate::Narrow, Rate::Full), (Rate::Full, Rate::Narrow)] {
+            if self.legs.iter().any(|leg| leg.listening_rate() == to) {
+                let voices = self.legs.iter().filter(|leg| leg.may_speak_at(from)).count();
+                self.converters.reserve(from, voices.min(max_voices))?;
+            }
         }
         Ok(())
+    }
+
+    fn count_listeners(&mut self) {
+        for shared in &mut self.shared_opus {
+            let alike = self.legs.iter().filter(|leg| leg.opus_settings() == Some(shared.settings));
+            shared.listeners = alike.count();
+        }
     }
 
     pub(super) fn remove(&mut self, now: Instant, leg: LegId, out: &mut Outbox) {
         if let Ok(at) = self.legs.binary_search_by_key(&leg, |other| other.id) {
             let mut gone = self.legs.remove(at);
             self.browsers -= usize::from(gone.webrtc().is_some());
+            self.count_listeners();
             gone.end(now, out);
             self.converters.take_back(&mut gone.voice);
             self.forwarder.leave(now, leg);
@@ -130,12 +142,8 @@ impl Room {
         }
         self.choose_voices(max_voices);
         self.mix();
-        if let Some(shared) = &mut self.shared_opus {
-            shared.begin_tick();
-        }
-        let is_worth_sharing = self.browsers >= Self::WORTH_SHARING;
-        let shared_opus = self.shared_opus.as_deref_mut().filter(|_| is_worth_sharing);
-        let mut shared = SharedMixes::new(shared_opus);
+        self.shared_opus.iter_mut().for_each(SharedOpus::begin_tick);
+        let mut shared = SharedMixes::new(&mut self.shared_opus);
         for leg in &mut self.legs {
             leg.end_tick(now, &self.mixer, &mut shared, out);
         }
@@ -203,7 +211,8 @@ impl Room {
 
     fn mix(&mut self) {
         let mut needed = Rates::default();
-        self.legs.iter().filter(|leg| leg.listens()).for_each(|leg| needed.insert(leg.rate()));
+        let listeners = self.legs.iter().filter(|leg| leg.listens());
+        listeners.for_each(|leg| needed.insert(leg.listening_rate()));
         self.mixer.begin(needed);
         for leg in self.legs.iter_mut().filter(|leg| !leg.is_mixed) {
             self.converters.take_back(&mut leg.voice);
