@@ -184,10 +184,7 @@ const BATCH_COUNT: libc::c_uint = BATCH as libc::c_uint;
 /// # Safety
 /// `name` must hold `length` bytes of an address.
 #[expect(unsafe_code, reason = "see the caller")]
-unsafe fn source(
-    name: &MaybeUninit<libc::sockaddr_storage>,
-    length: libc::socklen_t,
-) -> Option<SocketAddr> {
+unsafe fn source(name: &MaybeUninit<libc::sockaddr_storage>, length: libc::socklen_t) -> Option<SocketAddr> {
     let length = usize::try_from(length).ok()?;
     if length < size_of::<libc::sockaddr_in>() {
         return None;
@@ -271,7 +268,10 @@ mod tests {
                 for (arrival, source, payload) in batch.datagrams(count) {
                     assert_eq!(source, sender.local_addr().expect("bound"));
                     let slack = Duration::from_millis(5);
-                    assert!(arrival + slack > before && arrival < after + slack, "when it came, not when read");
+                    assert!(
+                        arrival + slack > before && arrival < after + slack,
+                        "when it came, not when read"
+                    );
                     seen.push(payload.to_vec());
                 }
             }

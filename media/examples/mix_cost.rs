@@ -58,7 +58,8 @@ fn measure(rooms: u64, legs: u64, talkers: u64) -> (Duration, u64) {
 }
 
 fn add_phone(worker: &mut Worker, now: Instant, leg: LegId, room: RoomId) {
-    let negotiated = Negotiated { telephone_event: Some(101), ..Negotiated::new(address(leg.0), Codec::Pcmu) };
+    let negotiated =
+        Negotiated { telephone_event: Some(101), ..Negotiated::new(address(leg.0), Codec::Pcmu) };
     let plan = LegPlan { send_audio: true, receive_audio: true, ..LegPlan::default() };
     worker.handle_command(now, Command::AddSipLeg { leg, room });
     worker.handle_command(now, Command::SetSipRemote { leg, negotiated, symmetric_from: None });

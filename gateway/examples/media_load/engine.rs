@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome<()> {
     let phones: Vec<u16> = phones.split(' ').map(str::parse).collect::<Result<_, _>>()?;
     match scenario.kind {
         Kind::Bare => bare(ports, lines),
-        Kind::Pcmu => engine(&scenario, ports, &phones, lines),
+        Kind::Pcmu | Kind::Opus | Kind::Voice | Kind::G722 => engine(&scenario, ports, &phones, lines),
     }
 }
 
@@ -54,9 +54,11 @@ fn engine(
     for (number, (port, &phone)) in ports.into_iter().zip(phones).enumerate() {
         let (leg, room) = (LegId(number as u64), RoomId((number / scenario.legs) as u64));
         let address = port.local_addr()?;
-        let local = LocalDescription { address, session_id: 1, codecs: vec![Codec::Pcmu] };
-        let offer = offer(SocketAddr::from(([127, 0, 0, 1], phone)));
-        let (negotiated, _) = sdp::answer(&local, offer.as_bytes())?;
+        let local =
+            LocalDescription { address, session_id: 1, codecs: vec![Codec::Pcmu, Codec::G722, Codec::Opus] };
+        let offer = offer(scenario.kind, SocketAddr::from(([127, 0, 0, 1], phone)));
+        let (mut negotiated, _) = sdp::answer(&local, offer.as_bytes())?;
+        negotiated.opus.voice = scenario.kind == Kind::Voice;
         let plan = LegPlan { send_audio: true, receive_audio: true, ..LegPlan::default() };
         handle.send(Input::Open(leg, port))?;
         for command in [
@@ -83,11 +85,18 @@ fn engine(
     Ok(())
 }
 
-fn offer(phone: SocketAddr) -> String {
+fn offer(kind: Kind, phone: SocketAddr) -> String {
     let (ip, port) = (phone.ip(), phone.port());
+    let codec = match kind {
+        Kind::Bare | Kind::Pcmu => "0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000",
+        Kind::G722 => "9 101\r\na=rtpmap:9 G722/8000\r\na=rtpmap:101 telephone-event/8000",
+        Kind::Opus | Kind::Voice => {
+            "111 101\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:101 telephone-event/48000"
+        }
+    };
     format!(
-        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
-         a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=rtcp-mux\r\n"
+        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP {codec}\r\n\
+         a=rtcp-mux\r\n"
     )
 }
 

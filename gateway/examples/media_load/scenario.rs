@@ -9,6 +9,22 @@ pub(crate) enum Kind {
     Bare,
     /// G.711 mu-law.
     Pcmu,
+    /// Opus at 48 kHz, mono, in its MDCT mode.
+    Opus,
+    /// Opus in its voice modes.
+    Voice,
+    /// G.722.
+    G722,
+}
+
+impl Kind {
+    const NAMES: [(Self, &str); 5] = [
+        (Self::Bare, "bare"),
+        (Self::Pcmu, "pcmu"),
+        (Self::Opus, "opus"),
+        (Self::Voice, "opusvoice"),
+        (Self::G722, "g722"),
+    ];
 }
 
 /// So many rooms of so many phones, of which the first so many talk: `pcmu:100x3/3`.
@@ -28,10 +44,8 @@ impl Scenario {
 
 impl std::fmt::Display for Scenario {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kind = match self.kind {
-            Kind::Bare => "bare",
-            Kind::Pcmu => "pcmu",
-        };
+        let name = Kind::NAMES.iter().find(|(kind, _)| *kind == self.kind);
+        let kind = name.map_or("", |(_, name)| name);
         write!(f, "{kind}:{}x{}/{}", self.rooms, self.legs, self.talkers)
     }
 }
@@ -44,11 +58,7 @@ impl FromStr for Scenario {
             let (kind, rest) = text.split_once(':')?;
             let (rooms, rest) = rest.split_once('x')?;
             let (legs, talkers) = rest.split_once('/')?;
-            let kind = match kind {
-                "bare" => Kind::Bare,
-                "pcmu" => Kind::Pcmu,
-                _ => return None,
-            };
+            let (kind, _) = *Kind::NAMES.iter().find(|(_, name)| *name == kind)?;
             Some(Self {
                 kind,
                 rooms: rooms.parse().ok()?,
@@ -69,6 +79,12 @@ pub(crate) fn standard() -> Vec<Scenario> {
         (Kind::Pcmu, 333, 3, 3),
         (Kind::Pcmu, 833, 3, 3),
         (Kind::Pcmu, 1, 300, 3),
+        (Kind::G722, 50, 3, 3),
+        (Kind::Opus, 20, 3, 3),
+        (Kind::Opus, 50, 3, 3),
+        (Kind::Voice, 20, 3, 3),
+        (Kind::Opus, 1, 100, 3),
+        (Kind::Opus, 1, 500, 3),
     ];
     let scenario = |(kind, rooms, legs, talkers)| Scenario { kind, rooms, legs, talkers };
     shapes.into_iter().map(scenario).collect()

@@ -110,7 +110,14 @@ impl Timekeeper {
     }
 
     /// The thread worked for so long; brings the figures up to date when it is time.
-    pub(super) fn worked(&mut self, now: Instant, time: Duration, gauges: &Gauges, rooms: usize, legs: usize) {
+    pub(super) fn worked(
+        &mut self,
+        now: Instant,
+        time: Duration,
+        gauges: &Gauges,
+        rooms: usize,
+        legs: usize,
+    ) {
         self.worked += time;
         let period = now.saturating_duration_since(self.began);
         if period < Self::INTERVAL {

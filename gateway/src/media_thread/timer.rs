@@ -34,7 +34,8 @@ impl Timer {
             },
         };
         // SAFETY: `time` lives through the call; the old value is not asked for.
-        let result = unsafe { libc::timerfd_settime(self.as_raw_fd(), 0, &raw const time, std::ptr::null_mut()) };
+        let result =
+            unsafe { libc::timerfd_settime(self.as_raw_fd(), 0, &raw const time, std::ptr::null_mut()) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 }

@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_tone_survives_encoding_at_its_level() {
-        let (mut encoder, mut decoder) = (Encoder::new(OpusSettings::default()).unwrap(), Decoder::new().unwrap());
+        let (mut encoder, mut decoder) =
+            (Encoder::new(OpusSettings::default()).unwrap(), Decoder::new().unwrap());
         let mut tone = Oscillator::new(440, 48_000);
         let mut heard = Vec::new();
         let mut packet = [0; MAX_PACKET];
@@ -251,7 +252,8 @@ mod tests {
 
     #[test]
     fn concealment_continues_and_then_fades() {
-        let (mut encoder, mut decoder) = (Encoder::new(OpusSettings::default()).unwrap(), Decoder::new().unwrap());
+        let (mut encoder, mut decoder) =
+            (Encoder::new(OpusSettings::default()).unwrap(), Decoder::new().unwrap());
         let mut tone = Oscillator::new(300, 48_000);
         let mut packet = [0; MAX_PACKET];
         for _ in 0..20 {

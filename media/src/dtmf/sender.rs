@@ -89,7 +89,9 @@ impl DigitSender {
         let ticks = current.ticks;
         let (packet, length) = match current.step {
             Step::Pause(length) => (None, length),
-            Step::Key(code) => (current.packet(code, units), Self::DOWN_TICKS + Self::ENDS - 1 + Self::GAP_TICKS),
+            Step::Key(code) => {
+                (current.packet(code, units), Self::DOWN_TICKS + Self::ENDS - 1 + Self::GAP_TICKS)
+            }
         };
         if ticks >= length {
             self.current = None;

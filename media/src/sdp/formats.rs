@@ -116,7 +116,9 @@ pub(super) fn codec(audio: &MediaDescription<'_>, payload_type: u8) -> Option<Co
                 && map.channels == codec.channels()
                 && map.name.eq_ignore_ascii_case(codec.name())
         }),
-        None => Codec::ALL.into_iter().find(|codec| codec.is_static() && codec.payload_type() == payload_type),
+        None => {
+            Codec::ALL.into_iter().find(|codec| codec.is_static() && codec.payload_type() == payload_type)
+        }
     }
 }
 
@@ -128,9 +130,10 @@ pub(super) fn telephone_event_hz(audio: &MediaDescription<'_>, payload_type: u8)
 
 /// The numbers we offer: for each codec its own, then telephone events in the clocks of the codecs.
 pub(super) fn offered(local: &LocalDescription) -> Vec<(u8, &'static str, u32, u8)> {
-    let codecs = local.codecs.iter().map(|codec| {
-        (codec.payload_type(), codec.name(), codec.clock_hz(), codec.channels())
-    });
+    let codecs = local
+        .codecs
+        .iter()
+        .map(|codec| (codec.payload_type(), codec.name(), codec.clock_hz(), codec.channels()));
     let has = |hz| local.codecs.iter().any(|codec| codec.clock_hz() == hz);
     let events = [(super::TELEPHONE_EVENT, 8_000), (super::TELEPHONE_EVENT_FULL, 48_000)];
     let events = events.into_iter().filter(|&(_, hz)| has(hz));
@@ -143,8 +146,11 @@ mod tests {
 
     #[test]
     fn opus_parameters_are_honoured_within_bounds() {
-        let parsed = OpusSettings::parse("maxaveragebitrate=20000; useinbandfec=1;usedtx=1; stereo=0;x;maxplaybackrate=16000");
-        let expected = OpusSettings { bitrate: 20_000, fec: true, dtx: true, max_playback_hz: 16_000, voice: false };
+        let parsed = OpusSettings::parse(
+            "maxaveragebitrate=20000; useinbandfec=1;usedtx=1; stereo=0;x;maxplaybackrate=16000",
+        );
+        let expected =
+            OpusSettings { bitrate: 20_000, fec: true, dtx: true, max_playback_hz: 16_000, voice: false };
         assert_eq!(parsed, expected);
         assert_eq!(OpusSettings::parse("maxaveragebitrate=1;maxplaybackrate=9999999").bitrate, 6_000);
         assert_eq!(OpusSettings::parse("maxaveragebitrate=510000"), OpusSettings::default());

@@ -62,7 +62,8 @@ fn d20_offers_and_what_they_agree_on() {
     ];
     for (media, codec, payload_type, telephone_event, ptime_ms, direction) in table {
         let found = negotiated(media).unwrap();
-        let agreed = (found.codec, found.payload_type, found.telephone_event, found.ptime_ms, found.direction);
+        let agreed =
+            (found.codec, found.payload_type, found.telephone_event, found.ptime_ms, found.direction);
         assert_eq!(agreed, (codec, payload_type, telephone_event, ptime_ms, direction), "{media}");
         assert_eq!(found.rtcp, RtcpPort::None, "{media}");
     }
@@ -235,7 +236,8 @@ fn d20_codecs_of_wide_band_are_offered_in_the_order_of_the_leg() {
     let meaning = [96, 107, 9, 8, 101, 102, 110, 0].map(|number| found.received.get(number));
     let (audio, event) = (Format::Audio, Some(Format::TelephoneEvent));
     let opus = Some(audio(Codec::Opus));
-    let expected = [opus, opus, Some(audio(Codec::G722)), Some(audio(Codec::Pcma)), event, event, event, None];
+    let expected =
+        [opus, opus, Some(audio(Codec::G722)), Some(audio(Codec::Pcma)), event, event, event, None];
     assert_eq!(meaning, expected);
 }
 
@@ -248,7 +250,14 @@ fn d20_an_offer_of_opus_is_answered_under_its_own_numbers() {
     let (found, text) = answer(&local, offer.as_bytes()).unwrap();
     let text = String::from_utf8(text).unwrap();
     assert!(text.contains("m=audio 20000 RTP/AVP 116 97\r\na=rtpmap:116 opus/48000/2\r\n"), "{text}");
-    assert!(text.contains("a=rtpmap:97 telephone-event/48000\r\n"), "events in the clock of the codec: {text}");
+    assert!(
+        text.contains("a=rtpmap:97 telephone-event/48000\r\n"),
+        "events in the clock of the codec: {text}"
+    );
     assert_eq!((found.opus.dtx, found.opus.max_playback_hz), (true, 16_000));
-    assert_eq!(found.received.get(0), Some(Format::Audio(Codec::Pcmu)), "a phone may fall back without a word");
+    assert_eq!(
+        found.received.get(0),
+        Some(Format::Audio(Codec::Pcmu)),
+        "a phone may fall back without a word"
+    );
 }

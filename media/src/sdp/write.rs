@@ -31,7 +31,8 @@ pub(super) fn audio(
     formats: &[Mapped<'_>],
     direction: Direction,
 ) {
-    let types = formats.iter().fold(String::new(), |list, (payload_type, ..)| format!("{list} {payload_type}"));
+    let types =
+        formats.iter().fold(String::new(), |list, (payload_type, ..)| format!("{list} {payload_type}"));
     let _ = write!(text, "m=audio {port} {protocol}{types}\r\n");
     for &(payload_type, name, clock_hz, channels) in formats {
         let _ = write!(text, "a=rtpmap:{payload_type} {name}/{clock_hz}");

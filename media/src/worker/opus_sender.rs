@@ -20,7 +20,12 @@ impl OpusSender {
 
     pub(super) fn new(settings: OpusSettings) -> Result<Self, OpusError> {
         let packet = Box::new([0; opus::MAX_PACKET]);
-        Ok(Self { encoder: opus::Encoder::new(settings)?, packet, length: 0, silent_ticks: Self::ENCODED_SILENCE })
+        Ok(Self {
+            encoder: opus::Encoder::new(settings)?,
+            packet,
+            length: 0,
+            silent_ticks: Self::ENCODED_SILENCE,
+        })
     }
 
     /// Makes this tick's packet from its mix, `None` for digital silence; says whether something was encoded.
@@ -68,7 +73,15 @@ impl SharedOpus {
     pub(super) fn new(settings: OpusSettings) -> Result<Self, OpusError> {
         let silence = || Box::new([0; FULL_FRAME]);
         let (mix, spare) = (silence(), Some(silence()));
-        Ok(Self { settings, listeners: 0, sender: OpusSender::new(settings)?, mix, is_made: false, previous: None, spare })
+        Ok(Self {
+            settings,
+            listeners: 0,
+            sender: OpusSender::new(settings)?,
+            mix,
+            is_made: false,
+            previous: None,
+            spare,
+        })
     }
 
     /// A tick begins: what was made in the last one is the past.

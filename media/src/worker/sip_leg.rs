@@ -6,9 +6,9 @@ use std::time::Instant;
 use rand_chacha::rand_core::Rng;
 
 use crate::codec::Codec;
+use crate::codec::opus::OpusError;
 use crate::dtmf::{DigitReceiver, DigitSender, EventPacket, InbandDetector};
 use crate::jitter::Pushed;
-use crate::codec::opus::OpusError;
 use crate::quality::LegStats;
 use crate::rtcp::{self, RtcpSession};
 use crate::rtp::{RtpPacket, RtpStream};

@@ -15,8 +15,11 @@ fn agree(bench: &mut Bench, leg: LegId, change: impl FnOnce(&mut Negotiated)) {
 #[test]
 fn d40_d46_phones_of_every_codec_hear_each_other_at_the_right_level() {
     let mut bench = Bench::new();
-    let legs: Vec<LegId> =
-        CODECS.iter().zip(1..).map(|(&codec, id)| bench.phone(id, codec, 300 + 200 * id as u32, ALL)).collect();
+    let legs: Vec<LegId> = CODECS
+        .iter()
+        .zip(1..)
+        .map(|(&codec, id)| bench.phone(id, codec, 300 + 200 * id as u32, ALL))
+        .collect();
     bench.settle(150);
     bench.run(100);
     for (index, &leg) in legs.iter().enumerate() {
