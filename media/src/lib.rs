@@ -38,5 +38,6 @@ pub mod sdp;
 pub mod shorten;
 pub mod speaker;
 pub mod tone;
+pub mod srtp;
 pub mod webrtc;
 pub mod worker;
