@@ -3,6 +3,7 @@
 //! [`offer`] and [`accept_answer`] are for calls we make, [`answer`] for calls we get. Descriptions are read with
 //! limits; unknown lines and attributes are ignored; further media are refused by port 0.
 
+mod crypto;
 mod error;
 mod formats;
 mod negotiate;
@@ -14,7 +15,10 @@ mod tests;
 
 use std::net::SocketAddr;
 
+use crate::srtp::SrtpKeys;
+
 pub use crate::codec::Codec;
+pub use crypto::{KeySeed, SrtpPolicy};
 pub use error::{MediaWarning, SdpError};
 pub use formats::{Format, OpusSettings, PayloadTypes};
 pub use negotiate::{accept_answer, answer, answer_with_version, offer, offer_with_version};
@@ -37,6 +41,18 @@ pub struct LocalDescription {
     pub session_id: u64,
     /// Codecs we take, the preferred first.
     pub codecs: Vec<Codec>,
+    /// Whether media is encrypted.
+    pub srtp: SrtpPolicy,
+    /// What our keys are drawn from; must be random unless `srtp` is [`SrtpPolicy::Off`].
+    pub key_seed: KeySeed,
+}
+
+impl LocalDescription {
+    /// A description without encryption.
+    #[must_use]
+    pub const fn new(address: SocketAddr, session_id: u64, codecs: Vec<Codec>) -> Self {
+        Self { address, session_id, codecs, srtp: SrtpPolicy::Off, key_seed: KeySeed([0; 32]) }
+    }
 }
 
 /// What an offer and its answer agreed on.
@@ -62,6 +78,8 @@ pub struct Negotiated {
     pub direction: Direction,
     /// Where our RTCP goes.
     pub rtcp: RtcpPort,
+    /// The keys, if media is encrypted.
+    pub srtp: Option<SrtpKeys>,
 }
 
 impl Negotiated {
@@ -85,6 +103,7 @@ impl Negotiated {
             ptime_ms: PTIME_MS,
             direction: Direction::SendRecv,
             rtcp: RtcpPort::None,
+            srtp: None,
         }
     }
 }

@@ -2,10 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::srtp::SrtpKeys;
+
+use super::crypto::Crypto;
 use super::parse::{self, Connection, MediaDescription, SessionDescription};
 use super::{
     Codec, Direction, Format, LocalDescription, Negotiated, OpusSettings, PTIME_MS, PayloadTypes, RtcpPort,
-    SdpError, formats, write,
+    SdpError, SrtpPolicy, formats, write,
 };
 
 /// An offer: our codecs, telephone events, 20 ms, both directions.
@@ -19,7 +22,11 @@ pub fn offer(local: &LocalDescription) -> Vec<u8> {
 pub fn offer_with_version(local: &LocalDescription, version: u64) -> Vec<u8> {
     let mut text = write::session(local, version);
     let port = local.address.port();
-    write::audio(&mut text, "RTP/AVP", port, &formats::offered(local), Direction::SendRecv);
+    let transport = if local.srtp == SrtpPolicy::Require { "RTP/SAVP" } else { "RTP/AVP" };
+    write::audio(&mut text, transport, port, &formats::offered(local), Direction::SendRecv);
+    if local.srtp != SrtpPolicy::Off {
+        Crypto::offered(&local.key_seed).for_each(|crypto| text.push_str(&crypto.line()));
+    }
     write::rtcp_mux(&mut text);
     text.into_bytes()
 }
@@ -32,6 +39,13 @@ pub fn accept_answer(local: &LocalDescription, answer: &[u8]) -> Result<Negotiat
     let session = parse::parse(answer)?;
     let audio = session.media.iter().find(|media| is_audio(media)).ok_or(SdpError::NoAudio)?;
     let mut negotiated = negotiate(local, &session, audio)?;
+    let chosen = usable(local, audio);
+    let offered = |chosen: &Crypto| {
+        Crypto::offered(&local.key_seed).any(|ours| (ours.tag, ours.suite) == (chosen.tag, chosen.suite))
+    };
+    if chosen.is_some_and(|chosen| !offered(&chosen)) {
+        return Err(SdpError::SrtpRequired);
+    }
     // What we listed may come under the numbers we gave it (RFC 3264 section 5.1).
     let mut received = PayloadTypes::static_numbers();
     for codec in &local.codecs {
@@ -64,7 +78,7 @@ pub fn answer_with_version(
     version: u64,
 ) -> Result<(Negotiated, Vec<u8>), SdpError> {
     let session = parse::parse(offer)?;
-    let chosen = choose_audio(&session).ok_or(SdpError::NoAudio)?;
+    let chosen = choose_audio(local, &session).ok_or(SdpError::NoAudio)?;
     let audio = session.media.get(chosen).ok_or(SdpError::NoAudio)?;
     let negotiated = negotiate(local, &session, audio)?;
     let mut text = write::session(local, version);
@@ -77,6 +91,9 @@ pub fn answer_with_version(
             formats.extend(event.map(|event| (event, "telephone-event", negotiated.telephone_event_hz, 1)));
             let port = local.address.port();
             write::audio(&mut text, media.protocol, port, &formats, negotiated.direction);
+            if let (Some(chosen), Some(keys)) = (usable(local, media), negotiated.srtp) {
+                text.push_str(&Crypto { key: keys.local, ..chosen }.line());
+            }
             if media.rtcp_mux {
                 write::rtcp_mux(&mut text);
             }
@@ -87,15 +104,48 @@ pub fn answer_with_version(
     Ok((negotiated, text.into_bytes()))
 }
 
-/// The audio line to answer: the first over plain RTP, which may come after an encrypted one (RFC 3264 section 6
-/// lets us refuse that one alone), else the first of any transport.
-fn choose_audio(session: &SessionDescription<'_>) -> Option<usize> {
-    let is_usable = |media: &MediaDescription<'_>| is_audio(media) && is_plain_rtp(media);
-    session.media.iter().position(is_usable).or_else(|| session.media.iter().position(is_audio))
+/// The audio line to answer: the first one that fits the policy, encrypted ones before plain ones. The others are
+/// refused alone (RFC 3264 section 6). Without any the first one is, with a reason.
+fn choose_audio(local: &LocalDescription, session: &SessionDescription<'_>) -> Option<usize> {
+    let find = |fits: &dyn Fn(&MediaDescription<'_>) -> bool| {
+        session.media.iter().position(|media| is_audio(media) && fits(media))
+    };
+    find(&|media| is_secure(media) && usable(local, media).is_some())
+        .or_else(|| find(&|media| is_plain_rtp(media) && usable(local, media).is_some()))
+        .or_else(|| find(&is_plain_rtp).filter(|_| local.srtp != SrtpPolicy::Require))
+        .or_else(|| find(&|_| true))
+}
+
+/// The first key of the remote that we can and may use.
+fn usable(local: &LocalDescription, audio: &MediaDescription<'_>) -> Option<Crypto> {
+    let mut lines = audio.crypto.iter().filter(|_| local.srtp != SrtpPolicy::Off);
+    lines.find_map(|line| Crypto::parse(line))
+}
+
+/// The keys of both sides, as far as the policy and the transport want them.
+fn keys(local: &LocalDescription, audio: &MediaDescription<'_>) -> Result<Option<SrtpKeys>, SdpError> {
+    let unsupported = || SdpError::UnsupportedTransport(audio.protocol.to_owned());
+    if !is_plain_rtp(audio) && !is_secure(audio) {
+        return Err(unsupported());
+    }
+    let keys = usable(local, audio).and_then(|crypto| {
+        let local = local.key_seed.key(crypto.suite)?;
+        Some(SrtpKeys { suite: crypto.suite, local, remote: crypto.key })
+    });
+    match local.srtp {
+        _ if keys.is_some() => Ok(keys),
+        SrtpPolicy::Require => Err(SdpError::SrtpRequired),
+        SrtpPolicy::Off | SrtpPolicy::Prefer if is_secure(audio) => Err(unsupported()),
+        SrtpPolicy::Off | SrtpPolicy::Prefer => Ok(None),
+    }
 }
 
 fn is_plain_rtp(media: &MediaDescription<'_>) -> bool {
     matches!(media.protocol, "RTP/AVP" | "RTP/AVPF")
+}
+
+fn is_secure(media: &MediaDescription<'_>) -> bool {
+    matches!(media.protocol, "RTP/SAVP" | "RTP/SAVPF")
 }
 
 fn is_audio(media: &MediaDescription<'_>) -> bool {
@@ -107,9 +157,7 @@ fn negotiate(
     session: &SessionDescription<'_>,
     audio: &MediaDescription<'_>,
 ) -> Result<Negotiated, SdpError> {
-    if !is_plain_rtp(audio) {
-        return Err(SdpError::UnsupportedTransport(audio.protocol.to_owned()));
-    }
+    let srtp = keys(local, audio)?;
     let address = address(session, audio)?;
     let payload_types = audio.formats.iter().filter_map(|f| f.parse().ok().filter(|&p: &u8| p < 128));
     let mut codecs = payload_types.clone().filter_map(|p| Some((p, formats::codec(audio, p)?)));
@@ -136,6 +184,7 @@ fn negotiate(
             Some(port) => RtcpPort::Apart(port),
             None => RtcpPort::None,
         },
+        srtp,
     })
 }
 

@@ -9,6 +9,7 @@ const MAX_LINES: usize = 512;
 const MAX_MEDIA: usize = 16;
 const MAX_FORMATS: usize = 64;
 const MAX_TOKEN: usize = 64;
+const MAX_CRYPTO: usize = 16;
 
 /// A description as far as it matters here.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub(super) struct MediaDescription<'a> {
     pub(super) rtpmaps: Vec<RtpMap<'a>>,
     /// `a=fmtp`: payload type and parameters.
     pub(super) fmtps: Vec<(u8, &'a str)>,
+    /// `a=crypto`, unread.
+    pub(super) crypto: Vec<&'a str>,
     pub(super) ptime_ms: Option<u16>,
     pub(super) maxptime_ms: Option<u16>,
     pub(super) rtcp_mux: bool,
@@ -141,6 +144,7 @@ fn media(line: usize, value: &str) -> Result<MediaDescription<'_>, SdpError> {
         direction: None,
         rtpmaps: Vec::new(),
         fmtps: Vec::new(),
+        crypto: Vec::new(),
         ptime_ms: None,
         maxptime_ms: None,
         rtcp_mux: false,
@@ -183,6 +187,7 @@ fn attribute<'a>(session: &mut SessionDescription<'a>, line: usize, value: &'a s
                 .ok_or(SdpError::Malformed { line, what: "a=rtpmap must be `type name/clock`" })?;
             media.rtpmaps.push(map);
         }
+        "crypto" if media.crypto.len() < MAX_CRYPTO => media.crypto.push(argument),
         "rtcp-mux" => media.rtcp_mux = true,
         "rtcp" => {
             let port = argument.split_ascii_whitespace().next().and_then(|port| port.parse().ok());

@@ -131,13 +131,7 @@ impl Cipher {
     }
 
     /// Opens an SRTCP packet whose index begins at `at`.
-    pub(super) fn open_rtcp(
-        &self,
-        datagram: &mut [u8],
-        at: usize,
-        ssrc: u32,
-        index: u32,
-    ) -> Option<usize> {
+    pub(super) fn open_rtcp(&self, datagram: &mut [u8], at: usize, ssrc: u32, index: u32) -> Option<usize> {
         let is_encrypted = index & ENCRYPTED != 0;
         match &self.rtcp {
             Protection::CounterMode(mode) => {
@@ -181,7 +175,12 @@ impl Protection {
                 derive(master, label(2), &mut salt);
                 let tag = if suite == Suite::AesCm128HmacSha1_32 && !is_rtcp { 4 } else { RTCP_TAG };
                 let authentication = keyed(&authentication);
-                Self::CounterMode(Box::new(CounterMode { key: Aes128::new(&key.into()), salt, authentication, tag }))
+                Self::CounterMode(Box::new(CounterMode {
+                    key: Aes128::new(&key.into()),
+                    salt,
+                    authentication,
+                    tag,
+                }))
             }
             Suite::AeadAes128Gcm | Suite::AeadAes256Gcm => {
                 let (mut key, mut salt) = ([0; 32], [0; NONCE_LEN]);
@@ -189,8 +188,7 @@ impl Protection {
                 let (key, _) = key.split_at_mut(length);
                 derive(master, label(0), key);
                 derive(master, label(2), &mut salt);
-                let algorithm =
-                    if suite == Suite::AeadAes256Gcm { &AES_256_GCM } else { &AES_128_GCM };
+                let algorithm = if suite == Suite::AeadAes256Gcm { &AES_256_GCM } else { &AES_128_GCM };
                 let key = UnboundKey::new(algorithm, key).ok().map(LessSafeKey::new);
                 Self::Gcm(Box::new(Gcm { key, salt }))
             }
@@ -323,5 +321,71 @@ impl Gcm {
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let plain = self.key.as_ref()?.open_in_place(nonce, Aad::from(aad), body).ok()?;
         Some(plain.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(text: &str) -> Vec<u8> {
+        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn rfc_3711_appendix_b_3_session_keys() {
+        let master = hex("E1F97A0D3E018BE0D64FA32C06DE41390EC675AD498AFEEBB6960B3AABE6");
+        let master = MasterKey::new(Suite::AesCm128HmacSha1_80, &master).unwrap();
+        for (label, expected) in [
+            (0, "C61E7A93744F39EE10734AFE3FF7A087"),
+            (2, "30CBBC08863D8C85D49DB34A9AE1"),
+            (1, "CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4"),
+        ] {
+            let expected = hex(expected);
+            let mut derived = vec![0; expected.len()];
+            derive(&master, label, &mut derived);
+            assert_eq!(derived, expected, "label {label}");
+        }
+    }
+
+    #[test]
+    fn rfc_3711_appendix_b_2_key_stream() {
+        let mut salt = [0; 14];
+        salt.copy_from_slice(&hex("F0F1F2F3F4F5F6F7F8F9FAFBFCFD"));
+        let key: [u8; 16] = hex("2B7E151628AED2A6ABF7158809CF4F3C").try_into().unwrap();
+        let mode =
+            CounterMode { key: Aes128::new(&key.into()), salt, authentication: keyed(&[0; 20]), tag: 10 };
+        let mut stream = vec![0; 0xFF02 * 16];
+        mode.apply(&mut stream, 0, 0);
+        assert_eq!(
+            stream[..48],
+            hex(
+                "E03EAD0935C95E80E166B16DD92B4EB4D23513162B02D0F72A43A2FE4A5F97AB41E95B3BB0A2E8DD477901E4FCA894C0"
+            )
+        );
+        assert_eq!(
+            stream[0xFEFF * 16..][..48],
+            hex(
+                "EC8CDF7398607CB0F2D21675EA9EA1E4362B7C3C6773516318A077D7FC5073AE6A2CC3787889374FBEB4C81B17BA6C44"
+            )
+        );
+    }
+
+    /// RFC 7714 section 16.1.1.
+    #[test]
+    fn rfc_7714_aes_128_gcm() {
+        let key = UnboundKey::new(&AES_128_GCM, &hex("000102030405060708090a0b0c0d0e0f"))
+            .ok()
+            .map(LessSafeKey::new);
+        let salt = hex("517569642070726f2071756f").try_into().unwrap();
+        let gcm = Gcm { key, salt };
+        let mut packet = hex("8040f17b8041f8d35501a0b247616c6c696120657374206f6d6e697320646976697361");
+        packet.extend(hex("20696e207061727465732074726573"));
+        let length = packet.len();
+        packet.resize(length + GCM_TAG, 0);
+        let (head, body) = packet.split_at_mut(12);
+        gcm.seal(&gcm.rtp_nonce(0x5501_A0B2, 0xF17B), head, body, length - 12).unwrap();
+        let expected = "f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833899d7f27beb16a9152cf765ee4390cce";
+        assert_eq!(packet[12..], hex(expected));
     }
 }

@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::codec::opus;
-use crate::rtp::{HEADER, RtpPacket};
+use crate::rtp::HEADER;
+#[cfg(test)]
+use crate::rtp::RtpPacket;
+use crate::srtp;
 
 use super::types::{Event, LegId, Port, Transmit};
 
@@ -43,7 +46,7 @@ impl EventQueue {
 }
 
 /// Largest datagram of a SIP leg: header, the longest Opus packet, authentication tag.
-const DATAGRAM: usize = HEADER + opus::MAX_PACKET + 16;
+const DATAGRAM: usize = HEADER + opus::MAX_PACKET + srtp::MAX_GROWTH;
 
 /// Packets of SIP legs in order. Grows when legs are added, never in a tick; when full, new packets are lost.
 #[derive(Debug, Default)]
@@ -86,6 +89,7 @@ impl TransmitRing {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn push(&mut self, leg: LegId, destination: SocketAddr, packet: &RtpPacket<'_>) {
         self.push_with(leg, destination, |datagram| packet.write(datagram));
     }

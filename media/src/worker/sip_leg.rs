@@ -14,6 +14,7 @@ use crate::rtcp::{self, RtcpSession};
 use crate::rtp::{RtpPacket, RtpStream};
 use crate::sample::{NARROW_FRAME, Rate};
 use crate::sdp::{Direction, Format, Negotiated, OpusSettings, RtcpPort};
+use crate::srtp::{Opener, Sealer, SrtpKeys};
 
 use super::phone_receiver::PhoneReceiver;
 use super::phone_sender::PhoneSender;
@@ -44,6 +45,7 @@ pub(super) struct SipLeg {
     digits: DigitReceiver,
     receiver: PhoneReceiver,
     encoder: PhoneSender,
+    srtp: Option<Box<Srtp>>,
     stream: RtpStream,
     rtcp: RtcpSession,
     sender: DigitSender,
@@ -60,6 +62,7 @@ impl SipLeg {
             digits: DigitReceiver::default(),
             receiver: PhoneReceiver::new(),
             encoder: PhoneSender::default(),
+            srtp: None,
             stream: RtpStream::new(random),
             rtcp: RtcpSession::new(Codec::Pcmu.clock_hz(), random),
             sender: DigitSender::default(),
@@ -82,6 +85,9 @@ impl SipLeg {
         if was_held && negotiated.direction == Direction::SendRecv {
             // What is left of the hold music must not be heard.
             self.receiver.reset();
+        }
+        if self.srtp.as_ref().map(|srtp| srtp.keys) != negotiated.srtp {
+            self.srtp = negotiated.srtp.map(|keys| Box::new(Srtp::new(keys)));
         }
         self.rtcp.set_clock(negotiated.codec.clock_hz());
         self.remote = Some(negotiated);
@@ -131,6 +137,18 @@ impl SipLeg {
     }
 
     pub(super) fn handle_datagram(&mut self, now: Instant, source: SocketAddr, payload: &[u8]) -> Received {
+        let Some(srtp) = &mut self.srtp else { return self.handle_plain(now, source, payload) };
+        let mut memory = [0; MAX_DATAGRAM];
+        let Some(datagram) = memory.get_mut(..payload.len()) else { return Received::Dropped };
+        datagram.copy_from_slice(payload);
+        // Nothing is believed, and no source learned, before the tag is verified.
+        match srtp.open(datagram).and_then(|length| memory.get(..length)) {
+            Some(plain) => self.handle_plain(now, source, plain),
+            None => Received::Dropped,
+        }
+    }
+
+    fn handle_plain(&mut self, now: Instant, source: SocketAddr, payload: &[u8]) -> Received {
         if rtcp::is_rtcp(payload) {
             return self.handle_rtcp(now, source, payload);
         }
@@ -203,8 +221,14 @@ impl SipLeg {
         ring: &mut TransmitRing,
     ) {
         let (ssrc, timestamp) = (self.stream.ssrc(), self.stream.timestamp());
-        let rtcp = &mut self.rtcp;
-        ring.push_with(leg, destination, |datagram| rtcp.write(now, ssrc, timestamp, bye, datagram));
+        let (rtcp, srtp) = (&mut self.rtcp, &mut self.srtp);
+        ring.push_with(leg, destination, |datagram| {
+            let length = rtcp.write(now, ssrc, timestamp, bye, datagram)?;
+            match srtp {
+                Some(srtp) => srtp.sealer.seal_rtcp(datagram, length),
+                None => Some(length),
+            }
+        });
     }
 
     fn take(&mut self, now: Instant, format: Format, packet: &RtpPacket<'_>) -> Received {
@@ -277,7 +301,7 @@ impl SipLeg {
                 ssrc: self.stream.ssrc(),
                 payload,
             };
-            ring.push(leg, destination, &packet);
+            push(&mut self.srtp, leg, destination, &packet, ring);
             self.rtcp.sent(payload.len());
             return;
         }
@@ -295,7 +319,7 @@ impl SipLeg {
                 ssrc: self.stream.ssrc(),
                 payload,
             };
-            ring.push(leg, destination, &packet);
+            push(&mut self.srtp, leg, destination, &packet, ring);
             self.rtcp.sent(payload.len());
             packets += 1;
             begins = begins.wrapping_add(u32::try_from(packer.whole()).unwrap_or(0));
@@ -341,7 +365,45 @@ impl SipLeg {
             }
             None => audio,
         };
-        ring.push(leg, destination, &packet);
+        push(&mut self.srtp, leg, destination, &packet, ring);
         self.rtcp.sent(packet.payload.len());
     }
+}
+
+/// Largest datagram taken.
+const MAX_DATAGRAM: usize = 2048;
+
+/// Encryption of one phone's media.
+struct Srtp {
+    keys: SrtpKeys,
+    sealer: Sealer,
+    opener: Opener,
+}
+
+impl Srtp {
+    fn new(keys: SrtpKeys) -> Self {
+        let (sealer, opener) = (Sealer::new(keys.suite, &keys.local), Opener::new(keys.suite, &keys.remote));
+        Self { keys, sealer, opener }
+    }
+
+    fn open(&mut self, datagram: &mut [u8]) -> Option<usize> {
+        if rtcp::is_rtcp(datagram) { self.opener.open_rtcp(datagram) } else { self.opener.open_rtp(datagram) }
+    }
+}
+
+/// Queues a packet, sealed if the phone's media is encrypted.
+fn push(
+    srtp: &mut Option<Box<Srtp>>,
+    leg: LegId,
+    destination: SocketAddr,
+    packet: &RtpPacket<'_>,
+    ring: &mut TransmitRing,
+) {
+    ring.push_with(leg, destination, |datagram| {
+        let length = packet.write(datagram)?;
+        match srtp {
+            Some(srtp) => srtp.sealer.seal_rtp(datagram, length),
+            None => Some(length),
+        }
+    });
 }

@@ -2,6 +2,7 @@
 
 mod browsers;
 mod codecs;
+mod encrypted;
 mod fuzz;
 mod hearing;
 mod keys;
