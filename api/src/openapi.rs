@@ -1,6 +1,6 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
-use crate::routes::{calls, events, health, join, login, meetings, people, resolve, users, webrtc};
+use crate::routes::{calls, events, health, invitations, join, login, meetings, people, profile, resolve, trunks, users, webhooks, webrtc};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -20,7 +20,12 @@ use utoipa::{Modify, OpenApi};
         people::list, people::add, people::change, people::remove, people::mute, people::unmute,
         calls::place, calls::check, calls::list, calls::show, calls::end, calls::retry,
         join::preview, join::join, webrtc::offer, events::events,
+        trunks::list, trunks::create, trunks::show, trunks::change, trunks::remove, trunks::status, trunks::probe,
         health::alive, health::ready, health::openapi,
+        profile::show, profile::change, profile::set_address,
+        invitations::send, invitations::resend, invitations::show, invitations::answer,
+        webhooks::list, webhooks::create, webhooks::show, webhooks::change, webhooks::delete, webhooks::test,
+        webhooks::deliveries, webhooks::outbox, webhooks::retry,
     ),
     modifiers(&Tokens, &Names),
     security(("bearer" = []), ("cookie" = []))
@@ -46,7 +51,8 @@ struct Names;
 impl Modify for Names {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         for item in openapi.paths.paths.values_mut() {
-            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+            let operations =
+                [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 let tag = operation.tags.as_ref().and_then(|tags| tags.first());
                 if let (Some(tag), Some(name)) = (tag, &operation.operation_id) {

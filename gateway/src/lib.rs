@@ -11,12 +11,16 @@ mod http_server;
 mod limits;
 mod live;
 pub mod logging;
+mod mail;
 pub mod media_thread;
+mod outbox;
 mod ports;
 mod recorder;
+mod signalling;
 mod sockets;
 mod start;
 pub mod udp;
+mod webhook_sender;
 
 pub use error::StartError;
 pub use start::run;

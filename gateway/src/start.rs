@@ -8,8 +8,10 @@ use crate::http_server::{self, Reloader, Security};
 use crate::limits;
 use crate::live::LiveHandle;
 use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
+use crate::outbox::{self, Outbox};
 use crate::ports::RtpPorts;
 use crate::recorder;
+use crate::signalling::{ConnectionLimits, Signalling, StreamListener, UdpListener, dns, tls};
 use crate::sockets::Sockets;
 use axum_server::Handle;
 use conference::live::emergency;
@@ -24,7 +26,7 @@ use sd_notify::NotifyState;
 use sip_core::message::Limits;
 use sip_core::registrar::RegistrarConfig;
 use sip_core::transaction::TimerValues;
-use sip_core::ua::{IpNetwork, UserAgent, UserAgentConfig};
+use sip_core::ua::{IpNetwork, Listener, Transport, UserAgent, UserAgentConfig};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{SocketAddr, UdpSocket};
@@ -170,6 +172,7 @@ struct Gateway {
     media: Vec<JoinHandle<()>>,
     media_ended: mpsc::UnboundedReceiver<usize>,
     recorder: tokio::task::JoinHandle<()>,
+    outbox: Outbox,
     store: Store,
 }
 
@@ -191,10 +194,11 @@ impl Gateway {
         let told = |handle: &MediaHandle| SocketAddr::new(config.webrtc_advertised(), handle.webrtc.port());
         let webrtc = handles.iter().map(told).collect();
         let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256);
+        let signalling = signalling(config, sockets.udp, sockets.streams)?;
         let task = FocusTask {
             focus: Focus::new(FocusConfig::default(), edge::seed()?),
             user_agent: UserAgent::new(user_agent_config(config), edge::seed()?),
-            socket: tokio::net::UdpSocket::from_std(sockets.sip)?,
+            signalling,
             media: handles,
             busy_limit_percent: config.media.busy_limit_percent,
             ports: RtpPorts::new(config.rtp_address(), config.rtp_advertised(), config.media.rtp_ports),
@@ -209,10 +213,11 @@ impl Gateway {
         let focus = tokio::spawn(task.run());
         let services = services(config, data, live.clone(), events).await?;
         live.listen().await;
+        let outbox = Outbox::start(config, &services)?;
         let stop_api = Handle::new();
         let app = api::router(services);
         let api = tokio::spawn(http_server::serve(sockets.api, app, security, stop_api.clone()));
-        Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, store })
+        Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, outbox, store })
     }
 
     /// Waits until a part ends that must not end, and names it. Running on without it would leave a process that
@@ -262,6 +267,7 @@ impl Gateway {
             }
         }
         join("the recorder", self.recorder, GOODBYE).await;
+        self.outbox.stop().await;
         self.store.close().await;
     }
 }
@@ -305,9 +311,16 @@ fn user_agent_config(config: &Config) -> UserAgentConfig {
     let advertised = config.sip.advertised.clone().unwrap_or_else(|| config.sip.listen.to_string());
     let domains = config.seed.tenants.iter().map(|tenant| tenant.domain.clone()).collect();
     let trusted = config.sip.trusted_peers.iter().filter_map(|peer| peer.parse::<IpNetwork>().ok()).collect();
+    let (local, public) = (config.sip.listen, config.sip.public);
+    let first = Listener { transport: Transport::Udp, local, advertised, public };
+    let others = config.sip.listeners.iter().map(|listener| Listener {
+        transport: listener.transport(),
+        local: listener.listen,
+        advertised: listener.advertised(),
+        public: listener.public,
+    });
     UserAgentConfig {
-        local: config.sip.listen,
-        advertised,
+        listeners: std::iter::once(first).chain(others).collect(),
         domains,
         product: concat!("Partyline/", env!("CARGO_PKG_VERSION")).to_owned(),
         timers: TimerValues::default(),
@@ -315,6 +328,40 @@ fn user_agent_config(config: &Config) -> UserAgentConfig {
         registrar: RegistrarConfig::default(),
         trusted_peers: trusted,
     }
+}
+
+/// The sockets of SIP, with what stands between them and the messages.
+fn signalling(
+    config: &Config,
+    udp: Vec<(UdpSocket, SocketAddr)>,
+    streams: Vec<std::net::TcpListener>,
+) -> Result<Signalling, StartError> {
+    let mut datagrams = Vec::new();
+    for (socket, local) in udp {
+        datagrams.push(UdpListener { socket: tokio::net::UdpSocket::from_std(socket)?, local });
+    }
+    let described = config.sip.listeners.iter().filter(|listener| listener.transport() != Transport::Udp);
+    let mut listeners = Vec::new();
+    for (described, socket) in described.zip(streams) {
+        let server = match (&described.certificate, &described.key) {
+            (Some(certificate), Some(key)) => {
+                let (path, key) = (config.beside(certificate), config.beside(key));
+                let loaded = tls::Server::load(&path, &key);
+                Some(loaded.map_err(|source| StartError::Certificate { path, source })?)
+            }
+            _ => None,
+        };
+        let (transport, local) = (described.transport(), described.listen);
+        listeners.push(StreamListener { transport, local, socket, server });
+    }
+    let roots = config.sip.tls_roots.as_ref().map(|file| config.beside(file));
+    let client = tls::Client::load(roots.as_deref())
+        .map_err(|source| StartError::Certificate { path: roots.unwrap_or_default(), source })?;
+    let resolver = dns::resolver(&config.sip.name_servers)
+        .inspect_err(|error| tracing::warn!(%error, "no name servers: trunks must be given by address"));
+    let connections =
+        ConnectionLimits { per_address: config.sip.connections_per_address, total: config.sip.connections };
+    Ok(Signalling::new(datagrams, listeners, client, resolver.ok(), (Limits::default(), connections)))
 }
 
 async fn services(
@@ -336,6 +383,8 @@ async fn services(
         config: ServicesConfig {
             base_url: config.base_url(),
             ring_timeout: config.ring_timeout(),
+            outbox: outbox::config(config),
+            webhooks: outbox::guard(config),
             ..ServicesConfig::default()
         },
     };

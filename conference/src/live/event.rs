@@ -49,6 +49,26 @@ pub enum Record {
         /// When.
         at: UnixMillis,
     },
+    /// A meeting was locked or unlocked from within.
+    MeetingLocked {
+        /// Which meeting.
+        meeting: MeetingId,
+        /// Locked or not.
+        locked: bool,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A role was changed from within: somebody has taken over as Host.
+    RoleChanged {
+        /// Where.
+        meeting: MeetingId,
+        /// Whose.
+        person: PersonId,
+        /// The new role.
+        role: Role,
+        /// When.
+        at: UnixMillis,
+    },
     /// A person has come in.
     PersonJoined {
         /// Where.
@@ -80,7 +100,16 @@ pub enum Record {
     /// A device has registered or refreshed its registration.
     Binding {
         /// The binding as the registrar holds it.
-        binding: BindingInfo,
+        binding: Box<BindingInfo>,
+        /// When.
+        at: UnixMillis,
+    },
+    /// An address guessed passwords and gets no answer for a while.
+    Banned {
+        /// Which one.
+        address: std::net::IpAddr,
+        /// Until when.
+        until: UnixMillis,
         /// When.
         at: UnixMillis,
     },

@@ -8,16 +8,21 @@
 //! values as parameters. Nothing here decides who may do what; that is the services' work. Neither the SIP nor the
 //! media path waits for this module: what the running meetings report arrives through [`records::RecordWriter`].
 
+mod addresses;
 mod audit;
+mod bans;
 mod calls;
 mod columns;
 mod devices;
 mod error;
+mod happenings;
 mod idempotency;
+mod invitations;
 mod meetings;
 mod migrations;
 mod numbers;
 mod open;
+pub(crate) mod outbox;
 mod people;
 mod pool;
 pub mod records;
@@ -32,6 +37,7 @@ mod tenants;
 mod trunks;
 mod users;
 pub mod vault;
+mod webhooks;
 pub mod world;
 
 pub use error::StoreError;
@@ -40,11 +46,14 @@ pub use scratch::Scratch;
 pub use vault::Vault;
 
 pub(crate) use audit::AuditEntry;
+pub(crate) use bans::BanRow;
 pub(crate) use calls::{CallRow, CallStep, NewCall};
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
-pub(crate) use meetings::MeetingRow;
+pub(crate) use invitations::InvitationRow;
+pub(crate) use meetings::{MeetingRow, PlanColumns};
 pub(crate) use numbers::CallerIdRow;
+pub(crate) use outbox::{NewParcel, OutboxRow};
 pub(crate) use people::{Identity, PersonRow};
 pub(crate) use pool::{Connection, Transaction};
 pub(crate) use registrations::RegistrationRow;
@@ -54,6 +63,7 @@ pub(crate) use sessions::SessionRow;
 pub(crate) use tenants::TenantRow;
 pub(crate) use trunks::TrunkRow;
 pub(crate) use users::UserRow;
+pub(crate) use webhooks::{OutgoingEvent, WebhookRow};
 
 /// One row of an answer; read it with [`columns::Columns`].
 pub(crate) type Row = sqlx::any::AnyRow;
@@ -65,6 +75,8 @@ use crate::times::Times;
 pub struct Store {
     pool: pool::Pool,
     dialect: Dialect,
+    /// Rung when something was put into the outbox.
+    outbox_bell: std::sync::Arc<tokio::sync::Notify>,
     #[cfg(any(test, feature = "testing"))]
     scratch: Option<Scratch>,
 }

@@ -39,7 +39,8 @@ impl Drop for Folder {
 async fn dump(store: &Store, scratch: &Scratch) -> Vec<u8> {
     let mut dump = Vec::new();
     let Some(folder) = scratch.folder() else {
-        let tables = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = 'public'";
+        let tables =
+            "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = 'public'";
         for table in sqlx::query(tables).fetch_all(&store.pool).await.unwrap() {
             let table: String = table.try_get(0).unwrap();
             let rows = sqlx::AssertSqlSafe(format!("SELECT CAST(t AS TEXT) FROM {table} t"));
@@ -189,6 +190,11 @@ async fn i94_registrations_survive_a_restart_until_they_expire() {
         device: aor(user),
         contact: format!("sip:{user}@192.0.2.7:5060"),
         source: "192.0.2.7:5060".parse().unwrap(),
+        transport: sip_core::ua::Transport::Udp,
+        reachable: true,
+        instance: None,
+        reg_id: None,
+        path: Vec::new(),
         user_agent: "phone".to_owned(),
         call_id: "r1".to_owned(),
         cseq: 7,
@@ -198,7 +204,7 @@ async fn i94_registrations_survive_a_restart_until_they_expire() {
     let at = UnixMillis(1_800_000_000_000);
     let mut writer = RecordWriter::new(bench.store.clone());
     for (user, seconds) in [("103a", 600), ("101a", 0), ("102a", 600)] {
-        writer.write(&Record::Binding { binding: binding(user, seconds), at }).await.unwrap();
+        writer.write(&Record::Binding { binding: Box::new(binding(user, seconds)), at }).await.unwrap();
     }
     writer.write(&Record::BindingGone { device: aor("102a"), at }).await.unwrap();
     let again = Bench::on(Store::open(&scratch.url()).await.unwrap()).await;

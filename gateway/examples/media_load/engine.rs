@@ -54,8 +54,7 @@ fn engine(
     for (number, (port, &phone)) in ports.into_iter().zip(phones).enumerate() {
         let (leg, room) = (LegId(number as u64), RoomId((number / scenario.legs) as u64));
         let address = port.local_addr()?;
-        let local =
-            LocalDescription { address, session_id: 1, codecs: vec![Codec::Pcmu, Codec::G722, Codec::Opus] };
+        let local = LocalDescription::new(address, 1, vec![Codec::Pcmu, Codec::G722, Codec::Opus]);
         let offer = offer(scenario.kind, SocketAddr::from(([127, 0, 0, 1], phone)));
         let (mut negotiated, _) = sdp::answer(&local, offer.as_bytes())?;
         negotiated.opus.voice = scenario.kind == Kind::Voice;

@@ -197,6 +197,7 @@ fn drain(
                 );
                 log.extend(&transmit.payload);
             }
+            Output::Resolve(_) | Output::Connect(_) => {}
             Output::Event(event) => {
                 log.extend(format!("{event:?}").bytes());
                 if let sip_core::ua::Event::Incoming(invite) = event {
@@ -247,7 +248,7 @@ fn run(steps: &[Step]) -> Vec<u8> {
     configuration.trusted_peers = vec!["0.0.0.0/0".parse().unwrap()];
     let mut ua = UserAgent::new(configuration, [9; 32]);
     let (mut now, mut log, mut incoming) = (Instant::now(), Vec::new(), Vec::new());
-    ua.handle_command(now, Command::PutTrunk(carrier_trunk()));
+    ua.handle_command(now, Command::PutTrunk(Box::new(carrier_trunk())));
     ua.handle_command(now, Command::PutDevice(account("103a", "acme.test", "x")));
     for step in steps {
         match step {

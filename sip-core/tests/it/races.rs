@@ -11,7 +11,7 @@ pub(crate) const CONTACT: &str = "Contact: <sip:callee@192.0.2.2:5060>\r\nConten
 
 pub(crate) fn calling() -> (Network, String) {
     let mut network = Network::gateway();
-    network.command(GATEWAY, Command::PutTrunk(carrier_trunk()));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(carrier_trunk())));
     network.command(GATEWAY, call(to_number()));
     network.run_for(Duration::from_millis(50));
     let invite = network.take_one(CARRIER);
@@ -202,7 +202,8 @@ fn s2_nobody_else_may_speak_in_a_dialog_even_with_its_tags() {
     assert_eq!(network.take_events(GATEWAY), []);
     // The peer behind another port of the same host is still the peer.
     network.send("192.0.2.2:9999", &their_request("BYE", &invite, 1, ""));
-    assert!(network.take_one("192.0.2.2:9999").starts_with("SIP/2.0 200 "));
+    // It named its own address in Via and did not ask for rport: the answer goes to the port it named.
+    assert!(network.take_one(CARRIER).starts_with("SIP/2.0 200 "));
     network.run_until_idle();
 }
 
@@ -213,7 +214,7 @@ fn s6_a_bye_that_went_elsewhere_shows_no_digest() {
     trunk.sources = vec!["192.0.2.0/24".parse().unwrap()];
     trunk.credentials =
         Some(sip_core::ua::Credentials { user: "u".into(), realm: None, password: "p".into() });
-    network.command(GATEWAY, Command::PutTrunk(trunk));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(trunk)));
     network.send(CARRIER, &answer_to(&invite, "200 OK", "a", CONTACT, ANSWER));
     network.take(CARRIER);
     let elsewhere = "192.0.2.99:5060";

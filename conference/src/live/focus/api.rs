@@ -7,8 +7,9 @@ pub use crate::live::meeting::MeetingSpec;
 pub use crate::live::participant::PersonSpec;
 pub use crate::live::refusal::{Refusal, RefusalKind};
 pub use crate::live::snapshot::{CallView, MeetingSnapshot, PersonView};
+pub use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Access, Role};
-use media::sdp::Codec;
+use media::sdp::{Codec, SrtpPolicy};
 use media::worker::{LegId, RoomId};
 use sip_core::ua::{AddressOfRecord, TrunkId};
 use std::time::{Duration, Instant};
@@ -18,10 +19,14 @@ use std::time::{Duration, Instant};
 pub struct FocusConfig {
     /// The codecs offered and accepted on SIP legs, the preferred one first.
     pub codecs: Vec<Codec>,
+    /// Whether the media of SIP legs is encrypted.
+    pub srtp: SrtpPolicy,
     /// How long a meeting that everybody has left waits before it ends, ringing calls included.
     pub empty_grace: Duration,
     /// How long a meeting goes on after its last Host has left.
     pub no_host_grace: Duration,
+    /// How long somebody may wait in the lobby: no phone bill runs on for ever.
+    pub lobby_timeout: Duration,
     /// How long a browser may take until its media connection stands.
     pub connect_timeout: Duration,
     /// The bounds on what one meeting may hold.
@@ -45,8 +50,10 @@ impl Default for FocusConfig {
     fn default() -> Self {
         Self {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
+            srtp: SrtpPolicy::Off,
             empty_grace: Duration::from_secs(30),
             no_host_grace: Duration::from_secs(600),
+            lobby_timeout: Duration::from_secs(1800),
             connect_timeout: Duration::from_secs(30),
             limits: FocusLimits::default(),
         }
@@ -107,6 +114,13 @@ pub enum Command {
         trunk: TrunkId,
         /// Its tenant.
         tenant: TenantId,
+    },
+    /// How the sound of a device or trunk travels from its next call on; `None`: as that of everybody.
+    PutWire {
+        /// Whose.
+        peer: WirePeer,
+        /// How.
+        wire: Option<Wire>,
     },
     /// A person was invited (again): role and access for when they come, by whatever way. Those who are in change
     /// at once.
@@ -170,6 +184,36 @@ pub enum Command {
         by: MutedBy,
         /// Muted or not.
         muted: bool,
+    },
+    /// Let an Attendee of a presentation speak, or no longer.
+    SetSpeaking {
+        /// Where.
+        meeting: MeetingId,
+        /// Whom.
+        person: PersonId,
+        /// Whether they may.
+        may_speak: bool,
+    },
+    /// Mute everybody but the Hosts, or take that back.
+    MuteAll {
+        /// Where.
+        meeting: MeetingId,
+        /// Muted or not.
+        muted: bool,
+    },
+    /// Let somebody in who waits in the lobby.
+    LetIn {
+        /// Where.
+        meeting: MeetingId,
+        /// Whom; everybody when missing.
+        person: Option<PersonId>,
+    },
+    /// Send somebody away who waits in the lobby.
+    SendAway {
+        /// From where.
+        meeting: MeetingId,
+        /// Whom.
+        person: PersonId,
     },
     /// Remove a person: legs end, ringing calls to them too, and they may not come back until invited again.
     Remove {

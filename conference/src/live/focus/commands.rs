@@ -1,14 +1,15 @@
 //! Commands that change a meeting or a person. Calls are in [`super::dial`].
 
 use super::legs::{Carrier, Leg};
+use super::lobby::Door;
 use super::{
-    At, Command, DeviceOwner, Effect, Focus, MeetingSpec, MutedBy, PersonSpec, Refusal, RefusalKind, Reply,
-    Timer,
+    At, Command, DeviceOwner, Effect, Focus, MeetingSpec, PersonSpec, Refusal, RefusalKind, Reply, Timer,
 };
 use crate::ids::{MeetingId, PersonId};
 use crate::live::call::Input;
 use crate::live::meeting::Meeting;
 use crate::live::policy;
+use crate::live::wire::WirePeer;
 use crate::vocabulary::{Access, Cause, Role};
 use media::worker::{LegId, RoomId};
 use sip_core::ua::Command as SipCommand;
@@ -16,14 +17,22 @@ use sip_core::ua::Command as SipCommand;
 impl Focus {
     pub(super) fn command(&mut self, at: At, command: Command) -> Result<Reply, Refusal> {
         match command {
-            Command::PutMeeting(spec) => self.put_meeting(spec),
+            Command::PutMeeting(spec) => self.put_meeting(at, spec),
             Command::DropMeeting { meeting } => self.drop_meeting(at, &meeting),
             Command::PutDevice { aor, user, tenant, display_name, role_hint } => {
                 let owner = DeviceOwner { user, tenant, display_name, role_hint };
                 self.devices.insert(aor, owner);
                 Ok(Reply::Done)
             }
+            Command::PutWire { peer, wire } => {
+                match wire {
+                    Some(wire) => drop(self.wires.insert(peer, wire)),
+                    None => drop(self.wires.remove(&peer)),
+                }
+                Ok(Reply::Done)
+            }
             Command::DropDevice { aor } => {
+                self.wires.remove(&WirePeer::Device(aor.clone()));
                 self.devices.remove(&aor);
                 Ok(Reply::Done)
             }
@@ -45,6 +54,13 @@ impl Focus {
             Command::SetMuted { meeting, person, by, muted } => {
                 self.set_muted(at, &meeting, &person, by, muted)
             }
+            Command::SetSpeaking { meeting, person, may_speak } => {
+                self.set_speaking(at, &meeting, &person, may_speak)
+            }
+            Command::MuteAll { meeting, muted } => self.mute_all(at, &meeting, muted),
+            Command::LetIn { meeting, person: Some(person) } => self.let_in(at, &meeting, &person),
+            Command::LetIn { meeting, person: None } => self.let_all_in(at, &meeting),
+            Command::SendAway { meeting, person } => self.send_away(at, &meeting, &person),
             Command::Remove { meeting, person } => self.remove(at, &meeting, &person),
             Command::EndMeeting { meeting } => {
                 self.meeting(&meeting)?;
@@ -56,7 +72,7 @@ impl Focus {
         }
     }
 
-    fn put_meeting(&mut self, spec: MeetingSpec) -> Result<Reply, Refusal> {
+    fn put_meeting(&mut self, at: At, spec: MeetingSpec) -> Result<Reply, Refusal> {
         let number = (Some(&spec.number), "number");
         let alias = (spec.alias.as_ref(), "alias");
         for (address, field) in [number, alias] {
@@ -73,8 +89,8 @@ impl Focus {
             self.addresses.insert(address.to_ascii_lowercase(), id.clone());
         }
         if let Some(meeting) = self.meetings.get_mut(&id) {
-            meeting.spec = spec;
-            self.replan_all(&id);
+            let before = std::mem::replace(&mut meeting.spec, spec);
+            self.meeting_changed(at, &id, &before);
         } else {
             let room = RoomId(self.next_room);
             self.next_room += 1;
@@ -82,6 +98,25 @@ impl Focus {
             self.meetings.insert(id, Meeting::new(spec, room));
         }
         Ok(Reply::Done)
+    }
+
+    /// What has changed counts at once, for those who are in and for those who wait.
+    fn meeting_changed(&mut self, at: At, id: &MeetingId, before: &MeetingSpec) {
+        let Some(meeting) = self.meetings.get(id) else { return };
+        if meeting.spec == *before {
+            return;
+        }
+        let (view, closed) = (meeting.view(), meeting.spec.closed);
+        self.replan_all(id);
+        self.publish(at, id, "meeting.updated", serde_json::json!({ "meeting": view }));
+        if view.locked != before.settings.locked {
+            self.announce_lock(at, id);
+        }
+        if closed {
+            return self.end_meeting(at, id);
+        }
+        self.settle(at, id);
+        self.open_doors(at, id);
     }
 
     fn drop_meeting(&mut self, at: At, id: &MeetingId) -> Result<Reply, Refusal> {
@@ -102,8 +137,12 @@ impl Focus {
         check_last_host(meeting, &person.person, person.role)?;
         let person_id = person.person.clone();
         let before = meeting.people.get(&person_id).map(|row| (row.spec.role, row.spec.access));
-        let (role, access) = (person.role, person.access);
+        let (role, access, removed) = (person.role, person.access, person.removed);
         meeting.put_person(person).walk_in = false;
+        if removed {
+            // Somebody removed before the restart: the row is there to keep them out.
+            return Ok(Reply::Done);
+        }
         self.replan(id, &person_id);
         if before.is_none() {
             self.publish_person(at, id, &person_id, "person.added");
@@ -115,6 +154,7 @@ impl Focus {
             self.publish_person(at, id, &person_id, "person.access_changed");
         }
         self.settle(at, id);
+        self.open_doors(at, id);
         Ok(Reply::Done)
     }
 
@@ -126,21 +166,25 @@ impl Focus {
         let limit = self.config.limits.people_per_meeting;
         let meeting = self.meeting_mut(id)?;
         check_roster(meeting, &person.person, limit)?;
-        if meeting.people.get(&person.person).is_some_and(|row| row.removed) {
-            return Err(Refusal::new(RefusalKind::Forbidden, "a Host has removed you from this meeting")
-                .mend("Ask a Host to invite you again"));
-        }
         if meeting.is_last_host(&person.person) {
             // Reloading the page is no way to lose the last Host.
             (person.role, person.access) = (Role::Host, Access::Collaborate);
         }
+        let door = self.door(id, &person);
+        if let Door::Shut(refusal) = door {
+            return Err(refusal);
+        }
+        let meeting = self.meeting_mut(id)?;
         let (person_id, room) = (person.person.clone(), meeting.room);
         meeting.put_person(person).walk_in = false;
         let leg = self.new_leg_id();
         self.legs.insert(leg, Leg::new(id.clone(), room, person_id, Carrier::Webrtc));
         self.effect(Effect::AttachPeer { leg, room });
         self.timers.arm(Timer::Connect(leg), at.now + self.config.connect_timeout);
-        self.admit(at, leg);
+        match door {
+            Door::Lobby => self.wait(at, leg),
+            Door::Open | Door::Shut(_) => self.admit(at, leg),
+        }
         Ok(Reply::Leg(leg))
     }
 
@@ -162,6 +206,7 @@ impl Focus {
             self.replan(id, person);
             self.publish_person(at, id, person, "person.role_changed");
             self.settle(at, id);
+            self.open_doors(at, id);
         }
         Ok(Reply::Done)
     }
@@ -183,32 +228,11 @@ impl Focus {
         Ok(Reply::Done)
     }
 
-    fn set_muted(
-        &mut self,
-        at: At,
-        id: &MeetingId,
-        person: &PersonId,
-        by: MutedBy,
-        muted: bool,
-    ) -> Result<Reply, Refusal> {
-        let row = self.meeting_mut(id)?.people.get_mut(person).ok_or_else(unknown_person)?;
-        let flag = match by {
-            MutedBy::Host => &mut row.muted_by_host,
-            MutedBy::Oneself => &mut row.muted_by_self,
-        };
-        if *flag != muted {
-            *flag = muted;
-            self.replan(id, person);
-            self.publish_person(at, id, person, "person.muted");
-        }
-        Ok(Reply::Done)
-    }
-
     fn remove(&mut self, at: At, id: &MeetingId, person: &PersonId) -> Result<Reply, Refusal> {
         let legs = self.legs_of(id, person)?;
         let meeting = self.meeting_mut(id)?;
-        if meeting.is_last_host(person) && meeting.present() > 1 {
-            return Err(last_host());
+        if meeting.present() > 1 {
+            check_last_host(meeting, person, Role::Attendee)?;
         }
         if let Some(row) = meeting.people.get_mut(person) {
             row.removed = true;
@@ -245,7 +269,7 @@ impl Focus {
     /// The legs that carry a person now.
     fn legs_of(&self, id: &MeetingId, person: &PersonId) -> Result<Vec<LegId>, Refusal> {
         let row = self.meeting(id)?.people.get(person).ok_or_else(unknown_person)?;
-        Ok(row.legs().map(|(_, leg)| leg).collect())
+        Ok(row.legs().map(|(_, leg)| leg).chain(row.waiting_legs()).collect())
     }
 
     pub(super) fn check_open(&self) -> Result<(), Refusal> {
@@ -277,18 +301,14 @@ pub(super) fn check_roster(meeting: &Meeting, person: &PersonId, limit: usize) -
     Ok(())
 }
 
-/// A meeting cannot lose its last Host by a change of role.
+/// A meeting cannot lose its last Host by a change of role, unless somebody takes over (I72).
 fn check_last_host(meeting: &Meeting, person: &PersonId, role: Role) -> Result<(), Refusal> {
-    if role != Role::Host && meeting.is_last_host(person) {
-        return Err(last_host());
+    if role == Role::Host || !meeting.is_last_host(person) || meeting.next_host(Some(person)).is_some() {
+        return Ok(());
     }
-    Ok(())
-}
-
-fn last_host() -> Refusal {
-    Refusal::new(RefusalKind::Conflict, "the meeting would lose its last Host")
+    Err(Refusal::new(RefusalKind::Conflict, "the meeting would lose its last Host")
         .field("role")
-        .mend("Make somebody else Host first")
+        .mend("Make somebody else Host first"))
 }
 
 pub(super) fn unknown_person() -> Refusal {

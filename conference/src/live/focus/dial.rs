@@ -2,12 +2,14 @@
 
 use super::commands::check_roster;
 use super::legs::{Carrier, Leg, SipLeg};
-use super::{At, DialSpec, DialTarget, Focus, Refusal, RefusalKind, Reply, Timer};
+use super::{At, DialSpec, DialTarget, Focus, Refusal, RefusalKind, Reply, Timer, lobby};
 use crate::ids::{CallId, MeetingId, TenantId};
 use crate::live::call::{Action, Call, CallTimer, Input};
 use crate::live::event::{PublicEvent, Record};
+use crate::live::meeting::Meeting;
 use crate::live::number;
 use crate::live::policy;
+use crate::live::wire::WirePeer;
 use crate::vocabulary::{CallState, Cause};
 use media::prompt::PromptId;
 use media::sdp;
@@ -29,7 +31,12 @@ impl Focus {
         let leg = self.new_leg_id();
         let (id, call) = (spec.meeting.clone(), spec.call.clone());
         let symmetric = matches!(spec.target, DialTarget::Device { .. });
-        let sip = SipLeg { call: Some(call.clone()), symmetric, ..SipLeg::default() };
+        let peer = match &spec.target {
+            DialTarget::Device { aor, .. } => Some(WirePeer::Device(aor.clone())),
+            // The description is made before the trunk has answered: the first one's counts.
+            DialTarget::Number { trunks, .. } => trunks.first().copied().map(WirePeer::Trunk),
+        };
+        let sip = SipLeg { call: Some(call.clone()), symmetric, peer, ..SipLeg::default() };
         let person = spec.person.person.clone();
         let meeting = self.meeting_mut(&id)?;
         let added = !meeting.people.contains_key(&person);
@@ -67,6 +74,7 @@ impl Focus {
         let meeting = self.meeting(&spec.meeting)?;
         self.check_tenant(spec, &meeting.spec.tenant)?;
         policy::check_host_present(meeting.has_host())?;
+        self.check_callee(meeting, spec)?;
         if meeting.person_of_user(&spec.acting_host).is_some_and(|row| {
             row.is_present()
                 && !policy::may(policy::Action::Invite, meeting.spec.kind, row.spec.role, row.spec.access)
@@ -93,6 +101,22 @@ impl Focus {
                 .mend("Wait until some of the calls are over"));
         }
         self.check_leg_room(&spec.meeting)
+    }
+
+    /// Whoever was removed is not called either until invited again (I74), and there must be a place for them.
+    fn check_callee(&self, meeting: &Meeting, spec: &DialSpec) -> Result<(), Refusal> {
+        if meeting.spec.closed {
+            return Err(Refusal::call(RefusalKind::Conflict, Cause::MeetingEnded));
+        }
+        if meeting.people.get(&spec.person.person).is_some_and(|row| row.removed) {
+            return Err(Refusal::new(RefusalKind::Forbidden, "this person was removed from the meeting")
+                .mend("Invite them again first"));
+        }
+        lobby::check_places(meeting, meeting.live_calls().filter(|call| !self.is_joined(call)).count() + 1)
+    }
+
+    fn is_joined(&self, call: &Call) -> bool {
+        self.legs.get(&call.leg()).is_some_and(|leg| leg.admitted)
     }
 
     /// Nothing crosses from one tenant to another: not the meeting, not the device, not the trunk.
@@ -274,6 +298,7 @@ impl Focus {
             caller: entry.spec().caller.clone(),
             call_id: entry.sip_call_id(),
             offer: offer.into(),
+            patience: entry.patience(),
         };
         self.sip(SipCommand::Invite(Box::new(invite)));
     }

@@ -1,10 +1,12 @@
 //! Incoming calls to a meeting's own address.
 
 use super::legs::{Carrier, Entrant, Leg, SipLeg};
+use super::lobby::{Door, status_of};
 use super::{At, Focus, PersonSpec};
 use crate::ids::MeetingId;
 use crate::live::meeting::Meeting;
 use crate::live::number;
+use crate::live::wire::WirePeer;
 use crate::vocabulary::Role;
 use bytes::Bytes;
 use media::sdp;
@@ -27,6 +29,11 @@ impl Focus {
                     session: Some(session),
                     caller: Some(entrant),
                     offer: Some(invite.body),
+                    peer: match &invite.origin {
+                        Origin::Device(aor) => Some(WirePeer::Device(aor.clone())),
+                        Origin::Trunk(trunk) => Some(WirePeer::Trunk(*trunk)),
+                        Origin::TrustedPeer => None,
+                    },
                     symmetric: matches!(invite.origin, Origin::Device(_)),
                     proved: matches!(invite.origin, Origin::Device(_)),
                     signalled_from: Some(invite.source.ip()),
@@ -57,7 +64,10 @@ impl Focus {
             }
             Origin::TrustedPeer => self.walk_in(&id, invite)?,
         };
-        Ok((id, entrant))
+        match self.door(&id, &entrant.spec) {
+            Door::Shut(refusal) => Err(status_of(&refusal)),
+            Door::Open | Door::Lobby => Ok((id, entrant)),
+        }
     }
 
     /// A registered device is its user: with the row the user has, or as Host of an own meeting, or as a guest.
@@ -66,9 +76,6 @@ impl Focus {
         let meeting =
             self.meetings.get(id).filter(|meeting| meeting.spec.tenant == owner.tenant).ok_or(404_u16)?;
         if let Some(row) = meeting.person_of_user(&owner.user) {
-            if row.removed {
-                return Err(403);
-            }
             return Ok(Entrant { spec: row.spec.clone(), number: None, walk_in: row.walk_in });
         }
         let role = if meeting.spec.owner.as_ref() == Some(&owner.user) {
@@ -134,7 +141,7 @@ impl Focus {
                 let proved = sip.proved;
                 self.sip(SipCommand::Accept { session, body: Bytes::from(body) });
                 if proved {
-                    self.let_in(at, leg);
+                    self.answered_caller(at, leg);
                 }
             }
             Err(error) => self.reject_incoming(at, leg, error.status()),
@@ -144,14 +151,14 @@ impl Focus {
     /// The ACK has come: the caller is where our answer went.
     pub(super) fn established(&mut self, at: At, session: SessionId) {
         if let Some(&leg) = self.sessions.get(&session) {
-            self.let_in(at, leg);
+            self.answered_caller(at, leg);
         }
     }
 
-    fn let_in(&mut self, at: At, leg: LegId) {
+    fn answered_caller(&mut self, at: At, leg: LegId) {
         let Some(negotiated) = self.sip_leg_mut(leg).and_then(|sip| sip.unproven.take()) else { return };
         self.set_remote(leg, negotiated);
-        self.admit(at, leg);
+        self.knock(at, leg);
     }
 
     /// Refuses a call that has not been answered, and gives its leg back.

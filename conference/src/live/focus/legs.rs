@@ -5,13 +5,16 @@ use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::Input;
 use crate::live::participant::PersonSpec;
 use crate::live::plan::{Standing, plan};
-use crate::vocabulary::{Cause, LegKind};
+use crate::live::rights::Rules;
+use crate::live::wire::{Wire, WirePeer};
+use crate::vocabulary::{Cause, LegKind, Role};
 use bytes::Bytes;
-use media::sdp::{Direction, LocalDescription, Negotiated};
+use media::sdp::{Direction, KeySeed, LocalDescription, Negotiated};
 use media::worker::{Command as MediaCommand, LegId, LegPlan, RoomId};
 use rand_chacha::rand_core::Rng;
 use sip_core::ua::{Command as SipCommand, SessionId};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 /// One leg.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub(super) enum Carrier {
 /// The SIP side of a leg.
 #[derive(Debug, Default)]
 pub(super) struct SipLeg {
+    /// Whose settings count for its media.
+    pub(super) peer: Option<WirePeer>,
     /// The INVITE session, while there is one.
     pub(super) session: Option<SessionId>,
     /// The dial-out this leg belongs to; `None` for an incoming call.
@@ -128,15 +133,20 @@ impl Focus {
     pub(super) fn port_result(&mut self, at: At, leg: LegId, result: Result<SocketAddr, String>) {
         // RFC 8866 section 5.2 asks for a unique session id; 31 bits are what every phone can read.
         let session_id = self.rng.next_u64() >> 33;
-        let codecs = self.config.codecs.clone();
+        let mut key_seed = KeySeed::default();
+        self.rng.fill_bytes(&mut key_seed.0);
         let Some(room) = self.legs.get(&leg).map(|leg| leg.room) else { return };
         let Some(sip) = self.sip_leg_mut(leg).filter(|sip| sip.port_asked && sip.local.is_none()) else {
             return;
         };
-        let call = sip.call.clone();
+        let (call, peer) = (sip.call.clone(), sip.peer.clone());
         match result {
             Ok(address) => {
-                sip.local = Some(LocalDescription { address, session_id, codecs });
+                let Wire { codecs, srtp } = self.wire(peer.as_ref());
+                let local = LocalDescription { address, session_id, codecs, srtp, key_seed };
+                if let Some(sip) = self.sip_leg_mut(leg) {
+                    sip.local = Some(local);
+                }
                 self.media(room, MediaCommand::AddSipLeg { leg, room });
                 match call {
                     Some(call) => self.drive_call(at, &call, Input::PortOpened),
@@ -152,6 +162,16 @@ impl Focus {
                 }
             }
         }
+    }
+
+    /// How a peer's sound travels.
+    fn wire(&self, peer: Option<&WirePeer>) -> Wire {
+        let own = peer.and_then(|peer| self.wires.get(peer)).cloned();
+        let mut wire = own.unwrap_or(Wire { codecs: Vec::new(), srtp: self.config.srtp });
+        if wire.codecs.is_empty() {
+            wire.codecs.clone_from(&self.config.codecs);
+        }
+        wire
     }
 
     /// Notes what was negotiated and tells the mixer where to send.
@@ -172,16 +192,18 @@ impl Focus {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         entry.admitted = true;
         let (id, person, kind) = (entry.meeting.clone(), entry.person.clone(), entry.kind());
-        let entrant = self.sip_leg_mut(leg).and_then(|sip| sip.caller.take());
+        self.put_entrant(&id, leg);
         let Some(meeting) = self.meetings.get_mut(&id) else { return };
-        if let Some(entrant) = entrant {
-            let row = meeting.put_person(entrant.spec);
-            row.walk_in = entrant.walk_in;
-            row.number = entrant.number;
-        }
+        let settings = &meeting.spec.settings;
+        let (mute_on_entry, max_call) = (settings.mute_on_entry, settings.max_call_minutes);
         let Some(row) = meeting.people.get_mut(&person) else { return };
         let was_present = row.is_present();
+        row.muted_by_self |= mute_on_entry && !was_present && row.spec.role != Role::Host;
         let replaced = row.attach(kind, leg);
+        if let Some(minutes) = max_call.filter(|_| kind == LegKind::Sip) {
+            let most = Duration::from_secs(u64::from(minutes) * 60);
+            self.timers.arm(Timer::MaxCall(leg), at.now + most);
+        }
         self.replan(&id, &person);
         if let Some(old) = replaced {
             self.end_leg(at, old, Cause::HungUp);
@@ -192,6 +214,15 @@ impl Focus {
         }
     }
 
+    /// Puts the caller of an incoming leg on the roster, if they are not there yet.
+    pub(super) fn put_entrant(&mut self, id: &MeetingId, leg: LegId) {
+        let Some(entrant) = self.sip_leg_mut(leg).and_then(|sip| sip.caller.take()) else { return };
+        let Some(meeting) = self.meetings.get_mut(id) else { return };
+        let row = meeting.put_person(entrant.spec);
+        row.walk_in = entrant.walk_in;
+        row.number = entrant.number;
+    }
+
     /// Brings the mixer's plan for one person up to date.
     pub(super) fn replan(&mut self, meeting: &MeetingId, person: &PersonId) {
         let Some(meeting) = self.meetings.get(meeting) else { return };
@@ -200,9 +231,8 @@ impl Focus {
         for (kind, leg) in row.legs() {
             let Some(entry) = self.legs.get_mut(&leg) else { continue };
             let new = plan(&Standing {
-                kind: meeting.spec.kind,
-                role: row.spec.role,
-                access: row.spec.access,
+                rules: Rules::from(&meeting.spec),
+                rank: row.rank(),
                 admitted: entry.admitted,
                 muted: row.is_muted(),
                 held: entry.held,
@@ -247,7 +277,9 @@ impl Focus {
     /// Gives everything of a leg back. The SIP session, if any, has been dealt with before.
     pub(super) fn drop_leg(&mut self, at: At, leg: LegId) {
         let Some(entry) = self.legs.remove(&leg) else { return };
-        self.timers.disarm(&Timer::Connect(leg));
+        for timer in [Timer::Connect(leg), Timer::Lobby(leg), Timer::MaxCall(leg)] {
+            self.timers.disarm(&timer);
+        }
         let mut known_to_worker = true;
         let mut port_asked = false;
         if let Some(sip) = entry.sip() {
@@ -272,13 +304,17 @@ impl Focus {
         meeting.slots.remove(&leg);
         let spoke = meeting.active_speaker == Some(leg);
         let Some(row) = meeting.people.get_mut(&entry.person) else { return };
+        let was_waiting = row.is_waiting();
         let was_in = row.detach(leg);
         let gone = was_in && !row.is_present();
+        let gave_up = was_waiting && !row.is_waiting();
         if spoke {
             self.speaker_changed(at, &entry.meeting, None);
         }
         if gone {
             self.person_left(at, &entry.meeting, &entry.person);
+        } else if gave_up {
+            self.gave_up_waiting(at, &entry.meeting, &entry.person);
         } else if was_in {
             // A browser gets its audio back when its own phone is gone.
             self.replan(&entry.meeting, &entry.person);

@@ -1,10 +1,12 @@
 //! The life of a meeting: started, active, over.
 
+use super::lobby::is_running;
 use super::{At, Effect, Focus, Timer};
 use crate::ids::{MeetingId, PersonId};
 use crate::live::call::Input;
 use crate::live::event::Record;
 use crate::vocabulary::{Cause, LegKind, MeetingState};
+use std::time::Duration;
 
 impl Focus {
     /// A person is in with their first leg.
@@ -43,14 +45,23 @@ impl Focus {
         self.settle(at, meeting);
     }
 
+    /// Somebody has left the lobby without having been in.
+    pub(super) fn gave_up_waiting(&mut self, at: At, meeting: &MeetingId, person: &PersonId) {
+        self.publish_person(at, meeting, person, "person.left");
+        if let Some(entry) = self.meetings.get_mut(meeting) {
+            entry.people.retain(|id, row| id != person || !row.walk_in || row.removed);
+        }
+    }
+
     /// Brings the meeting's state and its two graces in line with who is in.
     pub(super) fn settle(&mut self, at: At, id: &MeetingId) {
         let Some(meeting) = self.meetings.get(id) else { return };
         let (empty, has_host, state) = (meeting.present() == 0, meeting.has_host(), meeting.state);
-        let running = matches!(state, MeetingState::Started | MeetingState::Active);
+        let running = is_running(state);
         if empty {
             if running && !self.timers.is_armed(&Timer::Empty(id.clone())) {
-                self.timers.arm(Timer::Empty(id.clone()), at.now + self.config.empty_grace);
+                let grace = grace(meeting.spec.settings.empty_grace_seconds, self.config.empty_grace);
+                self.timers.arm(Timer::Empty(id.clone()), at.now + grace);
             }
         } else {
             self.timers.disarm(&Timer::Empty(id.clone()));
@@ -63,8 +74,9 @@ impl Focus {
             if state != MeetingState::Active {
                 self.enter(at, id, MeetingState::Active);
             }
-        } else if state == MeetingState::Active && !self.timers.is_armed(&Timer::NoHost(id.clone())) {
-            self.timers.arm(Timer::NoHost(id.clone()), at.now + self.config.no_host_grace);
+            self.open_doors(at, id);
+        } else if state == MeetingState::Active {
+            self.hand_over(at, id);
         }
     }
 
@@ -83,8 +95,10 @@ impl Focus {
         }
         self.timers.disarm(&Timer::Empty(id.clone()));
         self.timers.disarm(&Timer::NoHost(id.clone()));
-        if self.meetings.get(id).is_some_and(|meeting| meeting.state != MeetingState::Ended) {
+        if self.meetings.get(id).is_some_and(|meeting| is_running(meeting.state)) {
             self.enter(at, id, MeetingState::Ended);
+            // The lock was for those who were in.
+            self.set_lock(at, id, false);
         }
         if let Some(meeting) = self.meetings.get_mut(id) {
             meeting.clear_history();
@@ -108,4 +122,9 @@ impl Focus {
         self.effect(Effect::Record(Record::MeetingState { meeting: id.clone(), state, at: at.wall }));
         self.publish(at, id, kind, serde_json::json!({ "meeting": view }));
     }
+}
+
+/// The meeting's own grace time, or the installation's.
+pub(super) fn grace(seconds: Option<u32>, otherwise: Duration) -> Duration {
+    seconds.map_or(otherwise, |seconds| Duration::from_secs(seconds.into()))
 }

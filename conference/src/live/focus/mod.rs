@@ -10,6 +10,7 @@
 //! |---|---|
 //! | ids of people who dial in | must not be guessable: they are names in the API |
 //! | session ids in SDP | RFC 8866 section 5.2 wants them unique |
+//! | keys of encrypted media | must not be guessable |
 
 mod api;
 mod commands;
@@ -18,7 +19,9 @@ mod drain;
 mod incoming;
 mod legs;
 mod life;
+mod lobby;
 mod media_events;
+mod moderation;
 mod publish;
 mod sip_events;
 
@@ -27,8 +30,9 @@ pub use api::*;
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::CallTimer;
 use crate::live::meeting::Meeting;
+use crate::live::participant::Participant;
 use crate::live::timers::Timers;
-use crate::vocabulary::{Role, UnixMillis};
+use crate::vocabulary::{Cause, Role, UnixMillis};
 use legs::Leg;
 use media::worker::{LegId, RoomId};
 use rand_chacha::ChaCha12Rng;
@@ -55,6 +59,10 @@ enum Timer {
     Empty(MeetingId),
     /// The last Host has left long ago: the meeting ends.
     NoHost(MeetingId),
+    /// Somebody has waited in the lobby long enough.
+    Lobby(LegId),
+    /// A phone has been in as long as the meeting allows (I59).
+    MaxCall(LegId),
 }
 
 /// Who a registered device belongs to.
@@ -78,6 +86,7 @@ pub struct Focus {
     devices: BTreeMap<AddressOfRecord, DeviceOwner>,
     registered: BTreeSet<AddressOfRecord>,
     trunks: BTreeMap<TrunkId, TenantId>,
+    wires: BTreeMap<WirePeer, Wire>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
     /// The calls that are not over.
@@ -89,6 +98,8 @@ pub struct Focus {
     next_session: u64,
     /// After [`Command::Shutdown`] nothing new is taken.
     closing: bool,
+    /// Those who wait are being let in.
+    opening: bool,
     draining: bool,
 }
 
@@ -104,6 +115,7 @@ impl Focus {
             devices: BTreeMap::new(),
             registered: BTreeSet::new(),
             trunks: BTreeMap::new(),
+            wires: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -113,6 +125,7 @@ impl Focus {
             next_room: 1,
             next_session: 1,
             closing: false,
+            opening: false,
             draining: false,
         }
     }
@@ -195,6 +208,8 @@ impl Focus {
         match timer {
             Timer::Call(call, timer) => self.drive_call(at, &call, crate::live::call::Input::Timer(timer)),
             Timer::Connect(leg) => self.drop_leg(at, leg),
+            Timer::Lobby(leg) => self.end_leg(at, leg, Cause::NoHost),
+            Timer::MaxCall(leg) => self.end_leg(at, leg, Cause::HungUp),
             Timer::Empty(meeting) | Timer::NoHost(meeting) => self.end_meeting(at, &meeting),
         }
     }

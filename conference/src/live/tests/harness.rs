@@ -4,8 +4,9 @@ use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::{DialSpec, DialTarget, RING_TIMEOUT};
 use crate::live::event::{PublicEvent, Record};
 use crate::live::focus::{
-    Command, Effect, Focus, FocusConfig, MeetingSpec, Output, PersonSpec, Refusal, Reply,
+    Command, Effect, Focus, FocusConfig, MeetingSpec, Output, PersonSpec, PersonView, Refusal, Reply,
 };
+use crate::live::settings::MeetingSettings;
 use crate::vocabulary::{CallState, Cause, MeetingKind, Role, UnixMillis};
 use bytes::Bytes;
 use media::sdp::{self, Codec, LocalDescription};
@@ -25,6 +26,8 @@ pub(crate) const WALL: u64 = 1_800_000_000_000;
 /// The focus, its clock, and what its effects have done to the world.
 pub(crate) struct Stage {
     pub(crate) focus: Focus,
+    /// The meeting as it was put last.
+    pub(crate) spec: MeetingSpec,
     base: Instant,
     pub(crate) now: Instant,
     next_timeout: Option<Instant>,
@@ -123,11 +126,7 @@ pub(crate) fn to_device(call: &str, name: &str, device: &str) -> DialSpec {
 }
 
 pub(crate) fn far_end() -> LocalDescription {
-    LocalDescription {
-        address: SocketAddr::from(([127, 0, 0, 1], 40_000)),
-        session_id: 1,
-        codecs: vec![Codec::Pcmu, Codec::Pcma],
-    }
+    LocalDescription::new(SocketAddr::from(([127, 0, 0, 1], 40_000)), 1, vec![Codec::Pcmu, Codec::Pcma])
 }
 
 /// A description that no call can use: G.729 alone.
@@ -148,6 +147,7 @@ impl Stage {
         let base = Instant::now();
         let mut stage = Self {
             focus: Focus::new(config, SEED),
+            spec: spec(kind),
             base,
             now: base,
             next_timeout: None,
@@ -169,8 +169,16 @@ impl Stage {
             records: Vec::new(),
             log: Vec::new(),
         };
-        stage.ok(Command::PutMeeting(spec(kind)));
+        stage.ok(Command::PutMeeting(stage.spec.clone()));
         stage
+    }
+
+    /// Changes the meeting's settings.
+    pub(crate) fn set(&mut self, change: impl FnOnce(&mut MeetingSettings)) {
+        let mut spec = self.spec.clone();
+        change(&mut spec.settings);
+        self.spec = spec.clone();
+        self.ok(Command::PutMeeting(spec));
     }
 
     /// The same with Hana in it, as Host, by browser.
@@ -199,7 +207,11 @@ impl Stage {
     }
 
     pub(crate) fn join(&mut self, name: &str, role: Role) -> LegId {
-        let command = Command::JoinWebrtc { meeting: meeting_id(), person: person(name, role) };
+        self.join_as(person(name, role))
+    }
+
+    pub(crate) fn join_as(&mut self, person: PersonSpec) -> LegId {
+        let command = Command::JoinWebrtc { meeting: meeting_id(), person };
         let Reply::Leg(leg) = self.ok(command) else { panic!("no leg") };
         self.media(media::worker::Event::WebrtcConnected { leg });
         leg
@@ -266,6 +278,7 @@ impl Stage {
             session,
             origin,
             source: SocketAddr::from(([127, 0, 0, 1], 5070)),
+            transport: sip_core::ua::Transport::Udp,
             request_user: to.into(),
             request_domain: "acme.test".into(),
             from_user: from.into(),
@@ -294,6 +307,17 @@ impl Stage {
             self.drain();
         }
         self.now = end;
+    }
+
+    /// A person's row as the API would see it.
+    pub(crate) fn row(&self, person: &str) -> PersonView {
+        let people = self.focus.snapshot(&meeting_id()).unwrap().people;
+        people.into_iter().find(|row| row.id.as_str() == person).unwrap()
+    }
+
+    /// The newest leg at the worker.
+    pub(crate) fn last_leg(&self) -> LegId {
+        *self.worker_legs.iter().next_back().unwrap()
     }
 
     pub(crate) fn last_session(&self) -> SessionId {

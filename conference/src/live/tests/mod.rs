@@ -4,6 +4,8 @@ mod dial_out;
 pub(crate) mod harness;
 mod incoming;
 mod life;
+mod lobby;
+mod moderation;
 mod property;
 mod roles;
 mod whole_call;

@@ -143,7 +143,7 @@ impl Services {
             Some(_) => None,
         };
         let row = self.new_call(desk, &plan, person.as_ref(), retry_of);
-        Store::insert_call(connection, &row).await?;
+        self.store.insert_call(connection, &row).await?;
         let answer = CallAnswer { id: Some(row.id.clone()), person: row.person.clone(), ..plan.answer() };
         Ok(Written { row, person, destination: plan.destination, answer })
     }

@@ -9,6 +9,7 @@ use crate::services::error::ServiceError;
 use crate::services::people::Invitee;
 use crate::services::reach::Reach;
 use crate::services::resolve::{Directory, Meaning};
+use crate::services::trunk_order::in_order;
 use crate::services::views::CallAnswer;
 use crate::services::{Services, input};
 use crate::store::{CallerIdRow, DeviceRow, Identity, UserRow};
@@ -150,7 +151,7 @@ impl Services {
         let limit = i64::from(self.config.calls_per_minute);
         Ok(Desk {
             policy: DialPolicy::home_only(&tenant.country).with_countries(&self.config.dial_countries),
-            trunks: trunks.iter().map(|trunk| TrunkId(trunk.id)).collect(),
+            trunks: in_order(&trunks, self.entropy.as_ref()),
             left: usize::try_from(limit - placed).unwrap_or(0),
             host,
             reach,

@@ -81,14 +81,11 @@ impl FarEnd {
     /// Registers with the gateway as a device: to this side the gateway is a trunk that wants a registration.
     pub(super) fn register(&mut self, now: Instant, device: &str, password: &str) {
         let trunk = Trunk {
-            id: TrunkId(1),
-            peer: SIP.parse().unwrap(),
-            host: "acme.test".into(),
-            sources: Vec::new(),
             credentials: Some(Credentials { user: device.into(), realm: None, password: password.into() }),
             registration: Some(TrunkRegistration { aor_user: device.into(), expires: 3600 }),
+            ..Trunk::new(TrunkId(1), SIP.parse::<SocketAddr>().unwrap(), "acme.test")
         };
-        self.ua.handle_command(now, Command::PutTrunk(trunk));
+        self.ua.handle_command(now, Command::PutTrunk(Box::new(trunk)));
         self.drain(now);
     }
 
@@ -164,7 +161,7 @@ impl FarEnd {
 
     fn answer(&mut self, now: Instant) {
         let Some(session) = self.session else { return };
-        let local = LocalDescription { address: self.rtp, session_id: 5, codecs: vec![Codec::Pcmu] };
+        let local = LocalDescription::new(self.rtp, 5, vec![Codec::Pcmu]);
         let (negotiated, body) = sdp::answer(&local, &self.offer).unwrap();
         self.negotiated = Some(negotiated);
         if let Manner::Presses(after) = self.manner {
@@ -177,8 +174,13 @@ impl FarEnd {
         loop {
             match self.ua.poll_output() {
                 Output::Transmit(transmit) => {
-                    self.outbox.push_back((self.address, transmit.destination, transmit.payload.to_vec()));
+                    self.outbox.push_back((
+                        self.address,
+                        transmit.destination.remote,
+                        transmit.payload.to_vec(),
+                    ));
                 }
+                Output::Connect(_) | Output::Resolve(_) => {}
                 Output::Event(event) => self.event(now, event),
                 Output::Timeout(at) => {
                     self.wake = [at, self.answer_at].into_iter().flatten().min();
