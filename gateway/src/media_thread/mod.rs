@@ -109,14 +109,15 @@ impl MediaHandle {
     /// # Errors
     /// When the queue is full or the thread has ended.
     pub fn send(&self, input: Input) -> io::Result<()> {
-        match &input {
-            Input::Open(..) => self.gauges.opened(),
-            Input::Close(_) => self.gauges.closed(),
-            Input::Command(_) | Input::Stop => {}
-        }
+        let (opens, closes) = (matches!(input, Input::Open(..)), matches!(input, Input::Close(_)));
         self.queue
             .try_send(input)
             .map_err(|_| io::Error::other("the media thread does not take commands"))?;
+        if opens {
+            self.gauges.opened();
+        } else if closes {
+            self.gauges.closed();
+        }
         self.waker.wake()
     }
 

@@ -98,7 +98,8 @@ impl Opener {
         let header = rtp_header(datagram)?;
         let (sequence_number, ssrc) = numbers(datagram)?;
         let known = self.streams.iter().flatten().find(|stream| stream.ssrc == ssrc).copied();
-        let index = known.map_or(u64::from(sequence_number), |known| estimate(&known, sequence_number));
+        let index =
+            known.map_or_else(|| u64::from(sequence_number), |known| estimate(&known, sequence_number));
         if known.is_some_and(|known| !known.window.is_new(index)) {
             return None;
         }

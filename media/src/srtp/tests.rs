@@ -54,7 +54,7 @@ fn d22_another_implementation_reads_what_we_seal_and_we_what_it_seals() {
         // Over two wraps of the sequence number.
         for n in (0..140_000_u32).step_by(997) {
             let number = n as u16;
-            let plain = packet(number, &vec![n as u8; 160]);
+            let plain = packet(number, &[n as u8; 160]);
             let sealed = seal(&mut sealer, &plain);
             assert_eq!(reader.decrypt_rtp(&sealed).unwrap(), plain, "{suite:?} {n}");
             let sealed = writer.encrypt_rtp(&plain).unwrap();

@@ -273,6 +273,18 @@ impl Stage {
 
     /// Somebody calls the meeting.
     pub(crate) fn invite_in(&mut self, number: u64, origin: Origin, to: &str, from: &str) -> SessionId {
+        self.invite_offering(number, origin, to, from, sdp::offer(&far_end()).into())
+    }
+
+    /// Somebody calls the meeting with an offer of his own.
+    pub(crate) fn invite_offering(
+        &mut self,
+        number: u64,
+        origin: Origin,
+        to: &str,
+        from: &str,
+        body: Bytes,
+    ) -> SessionId {
         let session = SessionId::Incoming(number);
         self.sip(SipEvent::Incoming(Box::new(IncomingInvite {
             session,
@@ -283,7 +295,7 @@ impl Stage {
             request_domain: "acme.test".into(),
             from_user: from.into(),
             from_display: String::new(),
-            body: sdp::offer(&far_end()).into(),
+            body,
             call_id: format!("in-{number}"),
         })));
         session

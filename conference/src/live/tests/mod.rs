@@ -9,3 +9,4 @@ mod moderation;
 mod property;
 mod roles;
 mod whole_call;
+mod wires;
