@@ -18,8 +18,6 @@ async fn a58_baresip_is_called_heard_and_hears() {
             domain: "acme.test".to_owned(),
             registrar: stage.sip()?,
             tone: tone::UMA,
-            codec: "PCMU/8000/1",
-            encryption: None,
         })
         .await?;
         let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;

@@ -20,8 +20,6 @@ async fn a57_a58_d41_chromium_calls_baresip_and_both_hear_each_other() {
             domain: "acme.test".to_owned(),
             registrar: stage.sip()?,
             tone: tone::UMA,
-            codec: "PCMU/8000/1",
-            encryption: None,
         })
         .await?;
         let (api, _) = stage.login("hana").await?;

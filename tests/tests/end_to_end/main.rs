@@ -13,7 +13,6 @@
 mod answers;
 mod bad_input;
 mod baresip;
-mod baresip_codecs;
 mod browser;
 mod caller_id;
 mod devices;

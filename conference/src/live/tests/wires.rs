@@ -20,13 +20,9 @@ fn d20_d22_a_device_is_offered_what_its_settings_say_and_others_are_not() {
     let offer = offered(&stage);
     assert!(offer.contains("RTP/SAVP 96 0 "), "{offer}");
     assert_eq!(offer.matches("a=crypto:").count(), 4, "{offer}");
-    let (first, second) = (offer, {
-        stage.dial(to_number("c2", "tom", "+12025550177")).unwrap();
-        offered(&stage)
-    });
-    assert!(second.contains("RTP/AVP 0 8 101") && !second.contains("a=crypto"), "{second}");
-    stage.dial(to_device("c3", "ari", "103a")).unwrap();
-    assert_ne!(first, offered(&stage), "each call has its own keys");
+    stage.dial(to_number("c2", "tom", "+12025550177")).unwrap();
+    let other = offered(&stage);
+    assert!(other.contains("RTP/AVP 0 8 101") && !other.contains("a=crypto"), "{other}");
 }
 
 #[test]
