@@ -1,7 +1,10 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
 use crate::routes::{
-    again, api_keys, calls, devices, enrol, events, health, invitations, join, login, meetings, metrics, moderation, multi_invites, numbers, oidc, people, planning, planning};, policy, profile, records, resolve, sessions, trunks, use crate::routes::{moderation, user_requests, users, users_admin, webhooks, webrtc, };,
+    again, api_keys, calls, devices, enrol, events, health, invitations, join, login, meetings, metrics,
+    moderation, multi_invites, numbers, oidc, people, planning, policy, profile, records, resolve, sessions,
+    trunks, user_requests, users, users_admin, webhooks, webrtc,
+};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 

@@ -115,6 +115,39 @@ pub struct Media {
     pub webrtc_listen: Option<SocketAddr>,
     /// Address browsers are told to send to.
     pub webrtc_advertised: Option<IpAddr>,
+    /// A media thread that is busy for more than this share of the time takes no new legs.
+    pub busy_limit_percent: u8,
+    /// Codecs of phones and trunks that have no list of their own, the preferred first.
+    pub codecs: Vec<CodecName>,
+    /// Whether the sound of phones and trunks without a setting of their own is encrypted.
+    pub srtp: Encryption,
+}
+
+/// A codec's name in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CodecName {
+    /// G.711 mu-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+    /// G.722.
+    G722,
+    /// Opus.
+    Opus,
+}
+
+/// Whether sound is encrypted (SDES-SRTP).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encryption {
+    /// Never; a phone that insists is refused.
+    #[default]
+    Off,
+    /// Where the phone can.
+    Prefer,
+    /// Always; a phone that cannot is refused.
+    Require,
 }
 
 impl Default for Media {
@@ -127,6 +160,9 @@ impl Default for Media {
             rtp_ports: [20000, 29999],
             webrtc_listen: None,
             webrtc_advertised: None,
+            busy_limit_percent: 75,
+            codecs: vec![CodecName::Pcmu, CodecName::Pcma],
+            srtp: Encryption::Off,
         }
     }
 }
@@ -330,6 +366,15 @@ impl Config {
         if self.media.threads.is_some_and(|threads| !(1..=256).contains(&threads)) {
             let mend = "Leave it out for one less than the cores";
             problems.push(Problem::new("media.threads", "must be 1 to 256".to_owned(), mend));
+        }
+        if self.media.codecs.is_empty() {
+            let mend = "Leave it out for [\"pcmu\", \"pcma\"]";
+            problems.push(Problem::new("media.codecs", "is empty".to_owned(), mend));
+        }
+        let limit = self.media.busy_limit_percent;
+        if !(1..=95).contains(&limit) {
+            let problem = format!("is {limit}, not 1 to 95");
+            problems.push(Problem::new("media.busy_limit_percent", problem, "Leave it out for 75"));
         }
         problems
     }

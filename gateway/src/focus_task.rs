@@ -8,7 +8,7 @@ use crate::signalling::{Arrival, Signalling};
 use crate::story;
 use conference::ids::MeetingId;
 use conference::live::event::Record;
-use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, Reply};
+use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, RefusalKind, Reply};
 use conference::services::EventHub;
 use conference::services::trunks::{TrunkAnswer, TrunkHealth, TrunkState};
 use media::webrtc::AcceptedPeer;
@@ -63,6 +63,8 @@ pub(crate) struct FocusTask {
     pub(crate) signalling: Signalling,
     /// Media threads, by index.
     pub(crate) media: Vec<MediaHandle>,
+    /// How busy a media thread may be, in percent, and still take legs.
+    pub(crate) busy_limit_percent: u8,
     /// Ports of phone legs.
     pub(crate) ports: RtpPorts,
     /// Public events go here.
@@ -175,6 +177,10 @@ impl FocusTask {
             }
             Request::Join(join, answer) => {
                 let (command, peer) = *join;
+                if let Err(refusal) = self.check_load(&command) {
+                    let _ = answer.send(Err(refusal));
+                    return;
+                }
                 let result = self.focus.handle_command(now, edge::wall(), command);
                 if let Ok(Reply::Leg(leg)) = &result {
                     self.peers.insert(*leg, peer);
@@ -276,6 +282,11 @@ impl FocusTask {
     }
 
     fn open_port(&mut self, leg: LegId, room: RoomId) {
+        if !self.takes_legs(room) {
+            tracing::warn!(room.id = room.0, "a leg is refused: its media thread is at its limit");
+            let refused = Err("the media thread is at its limit".to_owned());
+            return self.focus.handle_port(Instant::now(), edge::wall(), leg, refused);
+        }
         let result = self.ports.bind().and_then(|(socket, address)| {
             self.thread(room).map_or_else(
                 || Err(std::io::Error::other("no media thread")),
@@ -288,6 +299,22 @@ impl FocusTask {
         }
         let result = result.map_err(|error| error.to_string());
         self.focus.handle_port(Instant::now(), edge::wall(), leg, result);
+    }
+
+    /// Whether one more leg in this room leaves the ticks of its thread in time.
+    fn takes_legs(&self, room: RoomId) -> bool {
+        self.thread(room).is_none_or(|thread| thread.accepts(self.busy_limit_percent))
+    }
+
+    /// A browser is refused before anything is decided about it.
+    fn check_load(&self, command: &focus::Command) -> Result<(), Refusal> {
+        let focus::Command::JoinWebrtc { meeting, .. } = command else { return Ok(()) };
+        match self.focus.room(meeting) {
+            Some(room) if !self.takes_legs(room) => {
+                Err(Refusal::new(RefusalKind::Overload, "the server is at its limit").mend("Try again later"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn close_port(&mut self, leg: LegId) {

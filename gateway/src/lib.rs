@@ -15,8 +15,8 @@ mod limits;
 mod live;
 pub mod logging;
 mod mail;
-mod media_thread;
-mod metrics;
+pub mod media_thread;
+pub mod metrics;
 mod oidc;
 mod outbox;
 mod ports;
@@ -25,6 +25,7 @@ mod signalling;
 mod sockets;
 mod start;
 mod story;
+pub mod udp;
 mod webhook_sender;
 
 pub use error::StartError;

@@ -5,12 +5,14 @@ use crate::metrics::Metrics;
 use async_trait::async_trait;
 use conference::ids::MeetingId;
 use conference::live::focus::{
-    Command, MeetingSnapshot, PersonSpec, Refusal, RefusalKind, Reply, TrunkMedia,
+    Command, MeetingSnapshot, PersonSpec, Refusal, RefusalKind, Reply, Wire, WirePeer,
 };
 use conference::services::provision::{ProvisionedDevice, ProvisionedTrunk};
 use conference::services::trunks::TrunkState;
 use conference::services::{Live, Provision, WebrtcAnswer};
 use conference::vocabulary::Cause;
+use conference::vocabulary::trunk::TrunkSrtp;
+use media::sdp::SrtpPolicy;
 use media::webrtc::{AcceptedPeer, PeerConfig, PeerError, accept_offer};
 use sip_core::ua::{self, AddressOfRecord, BindingInfo, TrunkId};
 use std::net::SocketAddr;
@@ -155,13 +157,18 @@ impl Live for LiveHandle {
                 self.tell(Command::DropDevice { aor: device }).await;
             }
             Provision::Trunk(provisioned) => {
-                let ProvisionedTrunk { trunk, probe, srtp, codecs, tenant } = *provisioned;
+                let ProvisionedTrunk { trunk, probe, tenant, srtp, codecs } = *provisioned;
                 let id = trunk.id;
                 self.user_agent(ua::Command::PutTrunk(Box::new(trunk))).await;
                 self.user_agent(ua::Command::ProbeTrunk { trunk: id, every: probe }).await;
                 self.tell(Command::PutTrunk { trunk: id, tenant }).await;
-                let media = TrunkMedia { srtp, codecs };
-                self.tell(Command::PutTrunkMedia { trunk: id, media }).await;
+                let srtp = match srtp {
+                    TrunkSrtp::Off => SrtpPolicy::Off,
+                    TrunkSrtp::Optional => SrtpPolicy::Prefer,
+                    TrunkSrtp::Required => SrtpPolicy::Require,
+                };
+                let wire = Wire::from_names(codecs.iter().map(String::as_str), srtp);
+                self.tell(Command::PutWire { peer: WirePeer::Trunk(id), wire: Some(wire) }).await;
             }
             Provision::TrunkGone(trunk) => self.user_agent(ua::Command::RemoveTrunk(trunk)).await,
             Provision::ProbeTrunk(trunk) => self.user_agent(ua::Command::ProbeNow(trunk)).await,

@@ -31,7 +31,7 @@ pub(crate) struct Metrics {
 
 /// What one media thread counts.
 #[derive(Debug, Default)]
-pub(crate) struct ThreadMetrics {
+pub struct ThreadMetrics {
     /// How long ticks took.
     pub(crate) tick: Times,
     /// How late ticks began.

@@ -1,6 +1,6 @@
 //! Start and stop: puts the parts together in order, and takes them apart in the reverse order.
 
-use crate::config::Config;
+use crate::config::{CodecName, Config, Encryption};
 use crate::edge::{self, OsEntropy, WallClock};
 use crate::error::StartError;
 use crate::focus_task::{FocusTask, Request};
@@ -26,6 +26,7 @@ use conference::services::{EventHub, Parts, Services, ServicesConfig};
 use conference::store::records::RecordWriter;
 use conference::store::secrets::LinkKey;
 use conference::store::{Store, Vault};
+use media::sdp::{Codec, SrtpPolicy};
 use media::worker::WorkerConfig;
 use sd_notify::NotifyState;
 use sip_core::message::Limits;
@@ -208,10 +209,11 @@ impl Gateway {
         let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256, Arc::clone(&metrics));
         let signalling = signalling(config, sockets.udp, sockets.streams)?;
         let task = FocusTask {
-            focus: Focus::new(FocusConfig::default(), edge::seed()?),
+            focus: Focus::new(focus_config(config), edge::seed()?),
             user_agent: UserAgent::new(user_agent_config(config), edge::seed()?),
             signalling,
             media: handles,
+            busy_limit_percent: config.media.busy_limit_percent,
             ports: RtpPorts::new(config.rtp_address(), config.rtp_advertised(), config.media.rtp_ports),
             events: events.clone(),
             metrics,
@@ -325,6 +327,21 @@ fn start_media(
         threads.push(join);
     }
     Ok((handles, threads))
+}
+
+fn focus_config(config: &Config) -> FocusConfig {
+    let codecs = config.media.codecs.iter().map(|name| match name {
+        CodecName::Pcmu => Codec::Pcmu,
+        CodecName::Pcma => Codec::Pcma,
+        CodecName::G722 => Codec::G722,
+        CodecName::Opus => Codec::Opus,
+    });
+    let srtp = match config.media.srtp {
+        Encryption::Off => SrtpPolicy::Off,
+        Encryption::Prefer => SrtpPolicy::Prefer,
+        Encryption::Require => SrtpPolicy::Require,
+    };
+    FocusConfig { codecs: codecs.collect(), srtp, ..FocusConfig::default() }
 }
 
 fn user_agent_config(config: &Config) -> UserAgentConfig {

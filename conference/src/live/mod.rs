@@ -31,6 +31,7 @@ pub mod rights;
 pub mod settings;
 pub mod snapshot;
 pub mod timers;
+pub mod wire;
 
 #[cfg(test)]
 pub(crate) mod tests;

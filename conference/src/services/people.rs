@@ -490,7 +490,6 @@ fn commands(
     commands.into_iter().chain([speaking]).flatten()
 }
 
-
 fn listed(reach: &Reach, person: &PersonId) -> Result<PersonRow, ServiceError> {
     let row = reach.listed().find(|row| row.id == *person);
     row.cloned().ok_or_else(|| ServiceError::not_found("person in this meeting"))

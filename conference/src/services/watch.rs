@@ -162,6 +162,7 @@ mod tests {
                 meeting: Some("m1".into()),
                 all_meetings: false,
                 tenant_wide: true,
+                administration: false,
             },
             person: Some("p-ari".into()),
             numbers: false,

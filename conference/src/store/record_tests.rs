@@ -15,7 +15,7 @@ use crate::services::records::CdrQuery;
 use crate::services::retention::Erasure;
 use crate::services::testing::Bench;
 use crate::services::{Actor, ErrorKind};
-use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingKind, Role, UnixMillis};
+use crate::vocabulary::{Access, CallState, Cause, LegKind, Role, UnixMillis};
 use sqlx::Row as _;
 use std::time::Duration;
 

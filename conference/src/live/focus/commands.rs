@@ -8,6 +8,7 @@ use super::{
 use crate::ids::{MeetingId, PersonId};
 use crate::live::meeting::Meeting;
 use crate::live::policy;
+use crate::live::wire::WirePeer;
 use crate::vocabulary::{Access, Cause, Role};
 use media::worker::{LegId, RoomId};
 use sip_core::ua::Command as SipCommand;
@@ -22,16 +23,20 @@ impl Focus {
                 self.devices.insert(aor, owner);
                 Ok(Reply::Done)
             }
+            Command::PutWire { peer, wire } => {
+                match wire {
+                    Some(wire) => drop(self.wires.insert(peer, wire)),
+                    None => drop(self.wires.remove(&peer)),
+                }
+                Ok(Reply::Done)
+            }
             Command::DropDevice { aor } => {
+                self.wires.remove(&WirePeer::Device(aor.clone()));
                 self.devices.remove(&aor);
                 Ok(Reply::Done)
             }
             Command::PutTrunk { trunk, tenant } => {
                 self.trunks.insert(trunk, tenant);
-                Ok(Reply::Done)
-            }
-            Command::PutTrunkMedia { trunk, media } => {
-                self.trunk_media.insert(trunk, media);
                 Ok(Reply::Done)
             }
             Command::PutPerson { meeting, person } => self.put_person(at, &meeting, person),

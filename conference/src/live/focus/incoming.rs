@@ -6,6 +6,7 @@ use super::{At, Focus, PersonSpec};
 use crate::ids::MeetingId;
 use crate::live::meeting::Meeting;
 use crate::live::number;
+use crate::live::wire::WirePeer;
 use crate::vocabulary::Role;
 use bytes::Bytes;
 use media::sdp;
@@ -32,6 +33,11 @@ impl Focus {
                     trunk: match invite.origin {
                         Origin::Trunk(trunk) => Some(trunk),
                         Origin::Device(_) | Origin::TrustedPeer => None,
+                    },
+                    peer: match &invite.origin {
+                        Origin::Device(aor) => Some(WirePeer::Device(aor.clone())),
+                        Origin::Trunk(trunk) => Some(WirePeer::Trunk(*trunk)),
+                        Origin::TrustedPeer => None,
                     },
                     symmetric: matches!(invite.origin, Origin::Device(_)),
                     proved: matches!(invite.origin, Origin::Device(_)),

@@ -8,9 +8,10 @@ use crate::live::leg_record::LegRecord;
 use crate::live::participant::PersonSpec;
 use crate::live::plan::{Standing, plan};
 use crate::live::rights::Rules;
+use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Cause, LegKind, Role};
 use bytes::Bytes;
-use media::sdp::{Direction, LocalDescription, Negotiated};
+use media::sdp::{Direction, KeySeed, LocalDescription, Negotiated};
 use media::worker::{Command as MediaCommand, LegId, LegPlan, RoomId};
 use rand_chacha::rand_core::Rng;
 use sip_core::ua::{Command as SipCommand, SessionId, TrunkId};
@@ -48,6 +49,8 @@ pub(super) enum Carrier {
 /// The SIP side of a leg.
 #[derive(Debug, Default)]
 pub(super) struct SipLeg {
+    /// Whose settings count for its media.
+    pub(super) peer: Option<WirePeer>,
     /// The INVITE session, while there is one.
     pub(super) session: Option<SessionId>,
     /// The dial-out this leg belongs to; `None` for an incoming call.
@@ -145,15 +148,20 @@ impl Focus {
         // RFC 8866 section 5.2 asks for a unique session id; 31 bits are what every phone can read.
         let session_id = self.rng.next_u64() >> 33;
         self.leg_began(at, leg);
-        let codecs = self.config.codecs.clone();
+        let mut key_seed = KeySeed::default();
+        self.rng.fill_bytes(&mut key_seed.0);
         let Some(room) = self.legs.get(&leg).map(|leg| leg.room) else { return };
         let Some(sip) = self.sip_leg_mut(leg).filter(|sip| sip.port_asked && sip.local.is_none()) else {
             return;
         };
-        let call = sip.call.clone();
+        let (call, peer) = (sip.call.clone(), sip.peer.clone());
         match result {
             Ok(address) => {
-                sip.local = Some(LocalDescription { address, session_id, codecs });
+                let Wire { codecs, srtp } = self.wire(peer.as_ref());
+                let local = LocalDescription { address, session_id, codecs, srtp, key_seed };
+                if let Some(sip) = self.sip_leg_mut(leg) {
+                    sip.local = Some(local);
+                }
                 self.media(room, MediaCommand::AddSipLeg { leg, room });
                 match call {
                     Some(call) => self.drive_call(at, &call, Input::PortOpened),
@@ -169,6 +177,16 @@ impl Focus {
                 }
             }
         }
+    }
+
+    /// How a peer's sound travels.
+    fn wire(&self, peer: Option<&WirePeer>) -> Wire {
+        let own = peer.and_then(|peer| self.wires.get(peer)).cloned();
+        let mut wire = own.unwrap_or(Wire { codecs: Vec::new(), srtp: self.config.srtp });
+        if wire.codecs.is_empty() {
+            wire.codecs.clone_from(&self.config.codecs);
+        }
+        wire
     }
 
     /// Notes what was negotiated and tells the mixer where to send.

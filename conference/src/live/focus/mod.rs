@@ -10,6 +10,7 @@
 //! |---|---|
 //! | ids of people who dial in | must not be guessable: they are names in the API |
 //! | session ids in SDP | RFC 8866 section 5.2 wants them unique |
+//! | keys of encrypted media | must not be guessable |
 
 mod api;
 mod commands;
@@ -97,8 +98,8 @@ pub struct Focus {
     devices: BTreeMap<AddressOfRecord, DeviceOwner>,
     registered: BTreeSet<AddressOfRecord>,
     trunks: BTreeMap<TrunkId, TenantId>,
-    trunk_media: BTreeMap<TrunkId, TrunkMedia>,
     dialling: BTreeMap<TenantId, TenantDialling>,
+    wires: BTreeMap<WirePeer, Wire>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
     /// Records of legs that are gone, until the mixer's last word on them.
@@ -129,8 +130,8 @@ impl Focus {
             devices: BTreeMap::new(),
             registered: BTreeSet::new(),
             trunks: BTreeMap::new(),
-            trunk_media: BTreeMap::new(),
             dialling: BTreeMap::new(),
+            wires: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
             leg_records: BTreeMap::new(),
@@ -197,11 +198,6 @@ impl Focus {
     /// A meeting as it is now.
     pub fn snapshot(&self, meeting: &MeetingId) -> Option<MeetingSnapshot> {
         self.meetings.get(meeting).map(Meeting::snapshot)
-    }
-
-    /// How the sound of a trunk's calls is to be described; `None` is as always.
-    pub fn trunk_media(&self, trunk: TrunkId) -> Option<&TrunkMedia> {
-        self.trunk_media.get(&trunk)
     }
 
     /// The mixer's room of a meeting, which never changes while the meeting is known.

@@ -12,3 +12,4 @@ mod roles;
 mod seats;
 mod trunks;
 mod whole_call;
+mod wires;

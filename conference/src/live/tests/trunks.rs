@@ -1,10 +1,9 @@
 //! What trunks do to calls, and what is told of them.
 
-use super::harness::{Stage, meeting_id, to_number};
+use super::harness::{Stage, to_number};
 use crate::live::call::{DialTarget, TRUNK_PATIENCE};
 use crate::live::event::Record;
-use crate::live::focus::{Command, TrunkMedia};
-use crate::vocabulary::trunk::TrunkSrtp;
+use crate::live::focus::Command;
 use crate::vocabulary::{CallState, Cause, MeetingKind, UnixMillis};
 use sip_core::ua::{EndCause, Event, TrunkId};
 use std::time::Duration;
@@ -64,14 +63,4 @@ fn s4_a_ban_is_written_down_with_its_end_on_the_wall_clock() {
         |record| matches!(record, Record::Banned { address: found, until, .. } if *found == address && *until == end),
     );
     assert!(banned, "{:?}", stage.records);
-}
-
-#[test]
-fn d22_a_trunks_wish_for_its_sound_is_kept_for_the_offer() {
-    let mut stage = Stage::empty(MeetingKind::Conference);
-    assert_eq!(stage.focus.trunk_media(TrunkId(1)), None);
-    let media = TrunkMedia { srtp: TrunkSrtp::Required, codecs: vec!["pcma".into()] };
-    stage.ok(Command::PutTrunkMedia { trunk: TrunkId(1), media: media.clone() });
-    assert_eq!(stage.focus.trunk_media(TrunkId(1)), Some(&media));
-    assert!(stage.focus.snapshot(&meeting_id()).is_some());
 }
