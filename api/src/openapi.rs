@@ -2,8 +2,8 @@
 
 use crate::routes::{
     again, api_keys, calls, devices, enrol, events, health, invitations, join, login, meetings, metrics,
-    multi_invites, numbers, oidc, people, policy, profile, records, resolve, sessions, trunks, user_requests, users,
-    users_admin, webhooks, webrtc,
+    multi_invites, numbers, oidc, people, policy, profile, records, resolve, sessions, trunks, user_requests,
+    users, users_admin, webhooks, webrtc,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};

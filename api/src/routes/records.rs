@@ -246,7 +246,7 @@ pub(crate) async fn audit(
         until: params.until.map(UnixMillis),
         page: Page { limit: params.limit, after: params.after },
     };
-    Ok(Json(state.services.audit(&caller.actor, &query).await?))
+    Ok(Json(state.services.audit_log(&caller.actor, &query).await?))
 }
 
 /// How long records are kept. For Tenant Admins.

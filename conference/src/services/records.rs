@@ -3,8 +3,8 @@
 use super::Services;
 use super::actor::{Actor, UserActor};
 use super::csv;
-use super::error::ServiceError;
 use super::cursor::{self, PAGE_MAX, Page};
+use super::error::ServiceError;
 use super::record_views::{AuditLine, AuditLog, Cdr, Cdrs, Instance, Instances};
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::leg_record::LegRecord;
@@ -144,7 +144,7 @@ impl Services {
     ///
     /// # Errors
     /// Forbidden for all but tenant admins; invalid, naming the field.
-    pub async fn audit(&self, actor: &Actor, query: &AuditQuery) -> Result<AuditLog, ServiceError> {
+    pub async fn audit_log(&self, actor: &Actor, query: &AuditQuery) -> Result<AuditLog, ServiceError> {
         let admin = tenant_admin(actor)?;
         let limit = query.page.limit_up_to(PAGE_MAX)?;
         let filter = AuditFilter {

@@ -292,7 +292,7 @@ impl Services {
             return Ok(false);
         };
         // From the request to the call: later lines name the call and its Call-ID.
-        tracing::info!(call.id = %call.row.id, meeting.id = %call.row.meeting, sip.call_id = call.row.sip_call_id, "dialling");
+        tracing::info!(call.id = %written.row.id, meeting.id = %written.row.meeting, sip.call_id = written.row.sip_call_id, "dialling");
         let Err(refusal) = self.live.command(Command::Dial(Box::new(spec))).await else { return Ok(false) };
         let answer = &mut call.answer;
         self.refuse(written, answer, &refusal).await?;
