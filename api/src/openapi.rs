@@ -2,8 +2,8 @@
 
 use crate::routes::{
     again, api_keys, calls, devices, enrol, events, health, invitations, join, login, meetings, metrics,
-    multi_invites, numbers, oidc, people, policy, profile, records, resolve, sessions, trunks, user_requests,
-    users, users_admin, webhooks, webrtc,
+    moderation, multi_invites, numbers, oidc, people, planning, policy, profile, records, resolve, sessions,
+    trunks, user_requests, users, users_admin, webhooks, webrtc,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -25,7 +25,11 @@ use utoipa::{Modify, OpenApi};
         enrol::preview, enrol::enrol, enrol::change_password, oidc::info, oidc::start, oidc::callback,
         api_keys::list, api_keys::create, api_keys::revoke,
         sessions::list, multi_invites::create, multi_invites::show,
-        meetings::create, meetings::list, meetings::show, meetings::join_info, meetings::start, meetings::end,
+        meetings::show, meetings::join_info, meetings::start, meetings::end,
+        planning::create, planning::list, planning::change, planning::cancel, planning::publish,
+        planning::occurrences, planning::hand_over,
+        moderation::lock, moderation::unlock, moderation::mute_all, moderation::unmute_all,
+        moderation::admit_all, moderation::admit, moderation::deny,
         people::list, people::add, people::change, people::remove, people::mute, people::unmute,
         calls::place, calls::check, calls::list, calls::show, calls::end, calls::retry,
         again::put, again::cancel, again::call_me,

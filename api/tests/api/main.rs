@@ -24,6 +24,7 @@ mod oidc;
 mod openapi;
 mod page;
 mod people;
+mod planning;
 mod records;
 mod resolve;
 mod robust;

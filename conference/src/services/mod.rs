@@ -37,17 +37,22 @@ mod idempotency;
 mod input;
 pub mod invitations;
 pub mod join;
+pub(crate) mod join_info;
 pub mod keys;
+pub mod lists;
 mod live;
 mod locks;
 pub mod meetings;
+pub mod moderation;
 pub mod multi;
 pub mod numbers;
 pub mod oidc;
 pub mod outbox;
 pub mod page;
+mod passcodes;
 pub mod people;
 mod pins;
+pub mod planning;
 pub mod policy;
 pub mod profile;
 pub mod provision;
@@ -174,6 +179,7 @@ pub struct Services {
     passwords: accounts::Passwords,
     oidc: OnceLock<oidc::Oidc>,
     locks: MeetingLocks,
+    passcodes: passcodes::Passcodes,
 }
 
 impl Services {
@@ -197,6 +203,7 @@ impl Services {
             passwords,
             oidc: OnceLock::new(),
             locks: MeetingLocks::default(),
+            passcodes: passcodes::Passcodes::default(),
         };
         services.check_link_key().await?;
         services.store.delete_expired_sessions(services.now()).await?;

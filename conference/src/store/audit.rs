@@ -46,6 +46,14 @@ impl Store {
         .await?;
         Ok(())
     }
+
+    /// The actions written so far, the oldest first: for tests.
+    #[cfg(any(test, feature = "testing"))]
+    pub async fn audit_actions(&self) -> Vec<String> {
+        let rows = sqlx::query("SELECT action FROM audit ORDER BY id").fetch_all(&self.pool).await;
+        let rows = rows.unwrap_or_default();
+        rows.iter().filter_map(|row| super::columns::Columns(row).text("action").ok()).collect()
+    }
 }
 
 /// What the audit log is narrowed to, newest first.

@@ -34,7 +34,7 @@ async fn meeting(bench: &Bench) -> (Actor, MeetingId, CallId) {
         name: Some("Kim Kaur".to_owned()),
         ..Default::default()
     };
-    let new = NewMeeting { title: "M1".to_owned(), kind: MeetingKind::Conference, people: vec![kim] };
+    let new = NewMeeting { title: "M1".to_owned(), people: vec![kim], ..Default::default() };
     let meeting = bench.services.create_meeting(&hana, new).await.unwrap();
     bench.services.join_by_browser(&hana, &meeting.id, "v=0\r\n").await.unwrap();
     let target = CallTarget {

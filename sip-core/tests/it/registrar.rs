@@ -261,7 +261,8 @@ fn b15_a_phone_may_give_its_whole_address_as_digest_user() {
         let again = request("REGISTER", "sip:acme.test", aor, aor, 2, &format!("{proof}{more}"));
         let again = again.replace("c1@phone", &format!("c-{user}-{password}"));
         // A branch of its own, or it would be taken for the last one come again.
-        let branch = format!("z9hG4bK{}", user.len() + password.len() + usize::from(user.contains("ACME")) * 100);
+        let branch =
+            format!("z9hG4bK{}", user.len() + password.len() + usize::from(user.contains("ACME")) * 100);
         network.send(PHONE, &again.replace("z9hG4bKREGISTER2", &branch));
         let answer = network.take_one(PHONE);
         assert!(answer.starts_with(&format!("SIP/2.0 {status} ")), "{user} {answer}");

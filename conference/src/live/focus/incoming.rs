@@ -17,9 +17,9 @@ const NAME_LIMIT: usize = 64;
 
 impl Focus {
     /// `INVITE sip:<number or alias>@domain`: whoever may call here joins that meeting.
-    pub(super) fn incoming(&mut self, invite: IncomingInvite) {
+    pub(super) fn incoming(&mut self, at: At, invite: IncomingInvite) {
         let session = invite.session;
-        match self.place_caller(&invite) {
+        match self.place_caller(at, &invite) {
             Ok((meeting, entrant)) => {
                 let Some(room) = self.meetings.get(&meeting).map(|meeting| meeting.room) else { return };
                 let leg = self.new_leg_id();
@@ -47,7 +47,7 @@ impl Focus {
     }
 
     /// Which meeting, and who it is; or the SIP status to refuse with.
-    fn place_caller(&mut self, invite: &IncomingInvite) -> Result<(MeetingId, Entrant), u16> {
+    fn place_caller(&mut self, at: At, invite: &IncomingInvite) -> Result<(MeetingId, Entrant), u16> {
         if self.closing {
             return Err(503);
         }
@@ -63,7 +63,7 @@ impl Focus {
             }
             Origin::TrustedPeer => self.walk_in(&id, invite)?,
         };
-        match self.door(&id, &entrant.spec) {
+        match self.door(at, &id, &entrant.spec) {
             Door::Shut(refusal) => Err(status_of(&refusal)),
             Door::Open | Door::Lobby => Ok((id, entrant)),
         }

@@ -18,7 +18,7 @@ use std::time::Instant;
 impl Focus {
     pub(super) fn sip_event(&mut self, at: At, event: Event) {
         match event {
-            Event::Incoming(invite) => self.incoming(*invite),
+            Event::Incoming(invite) => self.incoming(at, *invite),
             Event::Provisional { session, status, body } => self.provisional(at, session, status, body),
             Event::Answered { session, body, source } => self.answered(at, session, body, source.ip()),
             Event::Offer { session, body } => self.offered(session, &body),

@@ -44,7 +44,7 @@ impl Scene {
             person(self.user("ari").await),
             NewPerson { email: Some("guest@else.test".to_owned()), ..NewPerson::default() },
         ];
-        let new = NewMeeting { title: "M1".to_owned(), kind: Default::default(), people };
+        let new = NewMeeting { title: "M1".to_owned(), people, ..Default::default() };
         let meeting = self.bench.services.create_meeting(&self.actor(), new).await.unwrap();
         self.change(&meeting.id, "start_at = 1800090000000, duration_minutes = 30, time_zone = 'Etc/UTC'")
             .await
@@ -173,7 +173,7 @@ async fn b26_three_sessions_are_one_mail() {
     let tenant = scene.bench.store.tenant(&scene.hana.tenant).await.unwrap().unwrap();
     let mut sessions = Vec::new();
     for title in ["Monday", "Tuesday", "Wednesday"] {
-        let new = NewMeeting { title: title.to_owned(), kind: Default::default(), people: Vec::new() };
+        let new = NewMeeting { title: title.to_owned(), ..Default::default() };
         let meeting = services.create_meeting(&scene.actor(), new).await.unwrap();
         let reach = services.reach(&scene.actor(), &meeting.id).await.unwrap();
         let person =

@@ -51,6 +51,13 @@ fn check_tenant(place: &Place, tenant: &TenantSeed) -> Result<(), SeedError> {
             "write two capital letters of ISO 3166, such as \"US\"",
         ));
     }
+    if let Some(number) = tenant.dial_in.iter().find(|number| !is_e164(number)) {
+        return Err(place.error(
+            "dial_in",
+            format!("{number:?} is not a number in E.164"),
+            "write + and 8 to 15 digits, such as \"+12025550100\"",
+        ));
+    }
     let mut extensions = BTreeSet::new();
     let mut devices = BTreeSet::new();
     for user in &tenant.users {

@@ -35,6 +35,9 @@ pub struct TenantSeed {
     pub country: String,
     /// The area code of seven-digit numbers, where a user has none of their own.
     pub area_code: Option<String>,
+    /// The numbers people dial to come into a meeting, in E.164.
+    #[serde(default)]
+    pub dial_in: Vec<String>,
     /// `[[seed.tenant.user]]`
     #[serde(default, rename = "user")]
     pub users: Vec<UserSeed>,
