@@ -127,6 +127,16 @@ impl<'a> Stage<'a> {
             let body = json!({"url": "https://hooks.example/x", "description": "x"});
             ids.insert("webhook", id(&tia.post("/v1/webhooks", body).await.body));
         }
+        if has("device") {
+            let path = format!("/v1/users/{}/devices", self.users["pia"]);
+            let made = tia.post(&path, json!({"kind": "desk phone", "name": format!("m{n}")})).await;
+            ids.insert("device", id(&made.body["device"]));
+        }
+        if has("number") {
+            let list = if path.contains("blocked") { "/v1/blocked-numbers" } else { "/v1/numbers" };
+            let made = tia.post(list, json!({"number": format!("+1202555{:04}", 2_000 + n)})).await;
+            ids.insert("number", id(&made.body));
+        }
         if has("trunk") {
             let body = json!({"name": format!("t{n}"), "host": "carrier.test", "peer": "192.0.2.1:5060"});
             ids.insert("trunk", tia.post("/v1/trunks", body).await.body["id"].to_string());
@@ -141,9 +151,11 @@ impl<'a> Stage<'a> {
         (ids, participant)
     }
 
-    /// The body of a row: `$n` is a number never used before, `$pia` a user, `$meeting` the meeting.
+    /// The body of a row: `$n` is a number never used before, `$digits` four digits of one, `$pia` a user, `$meeting` the meeting.
     fn body(&self, row: &str, ids: &Ids) -> String {
-        let mut body = row.replace("$n", &self.next().to_string());
+        let next = self.next();
+        let mut body =
+            row.replace("$n", &next.to_string()).replace("$digits", &format!("{:04}", 6_000 + next));
         for (name, user) in &self.users {
             body = body.replace(&format!("${name}"), user);
         }

@@ -117,8 +117,13 @@ async fn i82_disabling_ends_logins_registrations_calls_and_presence_and_takes_no
     uma.join(&meeting).await;
     let targets = json!({"targets": [{"user": id, "device": "103a"}]});
     hana.post(&format!("/v1/meetings/{meeting}/calls"), targets).await;
+    let listed = hana.get(&format!("/v1/meetings/{meeting}")).await;
+    let link = crate::support::person(&listed.body, "Uma")["link"].as_str().unwrap().to_owned();
+    let link = format!("/v1/join/{}", link.rsplit('/').next().unwrap());
+    assert_eq!(app.anonymous().get(&link).await.status, StatusCode::OK);
     let off = tia.patch(&format!("/v1/users/{id}"), json!({"enabled": false})).await;
     assert_eq!(off.status, StatusCode::OK, "{off:?}");
+    app.anonymous().post(&link, json!({})).await.is_problem(StatusCode::NOT_FOUND, None);
     assert_eq!(off.body["account"]["enabled"], false);
     uma.get("/v1/me").await.is_problem(StatusCode::UNAUTHORIZED, None);
     let login = json!({"login": "uma", "password": "uma-demo"});

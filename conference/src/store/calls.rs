@@ -266,7 +266,13 @@ impl Store {
         connection: &mut Connection,
         step: &CallStep<'_>,
     ) -> Result<(), StoreError> {
-        Self::insert_call_event(connection, step).await?;
+        Self::insert_call_event(&mut *connection, step).await?;
+        // The running meeting reports what was written when the call was placed, too: that is no news.
+        let news = sqlx::query("SELECT 1 FROM calls WHERE id = $1 AND state <> $2")
+            .bind(step.call.as_str())
+            .bind(word(&step.state))
+            .fetch_optional(&mut *connection)
+            .await?;
         let changed = sqlx::query(
             "UPDATE calls SET state = $1, cause = $2, sip_code = coalesce($3, sip_code), detail = $4, \
              updated_at = $5, \
@@ -290,7 +296,7 @@ impl Store {
         .bind(step.story.trunk.map(|trunk| millis(UnixMillis(trunk.0))))
         .execute(&mut *connection)
         .await?;
-        if changed.rows_affected() > 0 {
+        if news.is_some() && changed.rows_affected() > 0 {
             self.queue_call_event(connection, step).await?;
         }
         Ok(())

@@ -173,14 +173,15 @@ async fn i80_i81_i83_the_first_administrator_comes_by_command_and_adds_the_other
     let (config, data) = (config.to_str().unwrap(), folder.path().join("data"));
     let place = ["--config", config, "--data", data.to_str().unwrap()];
     let user = |more: &[&str]| {
-        [&["user", "add"], &place[..], more].concat().iter().map(ToString::to_string).collect::<Vec<_>>()
+        [&["user", "add"][..], &place[..], more].concat().iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     async fn run(arguments: Vec<String>, input: &str) -> (bool, String) {
         command(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), input).await
     }
     let (good, words) = run(user(&["--login", "root"]), "").await;
     assert!(!good && words.contains("tenant add"), "{words}");
-    let tenant = [&["tenant", "add"], &place[..], &["--name", "north", "--domain", "north.test"]].concat();
+    let tenant =
+        [&["tenant", "add"][..], &place[..], &["--name", "north", "--domain", "north.test"][..]].concat();
     let (good, words) = command(&tenant, "").await;
     assert!(good, "{words}");
     let (good, words) = command(&tenant, "").await;

@@ -4,6 +4,7 @@ pub(crate) mod calendar;
 pub(crate) mod letters;
 pub(crate) mod queue;
 mod rsvp;
+mod time_zone;
 
 pub(crate) use queue::Told;
 

@@ -1,8 +1,8 @@
 //! Putting mails into the outbox, within the transaction of the act they tell of.
 
-use super::NO_ADDRESS;
 use super::calendar::When;
 use super::letters::{self, DigestEntry, Notice, Occasion};
+use super::{NO_ADDRESS, time_zone};
 use crate::ids::UserId;
 use crate::live::event::PublicEvent;
 use crate::services::Services;
@@ -400,7 +400,9 @@ fn when(meeting: &MeetingRow) -> Option<When> {
     let minutes = meeting.plan.duration_minutes.and_then(|minutes| u64::try_from(minutes).ok());
     let length = minutes.unwrap_or(DEFAULT_MINUTES).saturating_mul(60_000);
     let end = UnixMillis(start.0.saturating_add(length));
-    Some(When { start, end, rule: meeting.plan.rrule.clone(), zone: None })
+    let named = meeting.plan.time_zone.as_deref().filter(|name| !matches!(*name, "UTC" | "Etc/UTC"));
+    let zone = named.and_then(|name| time_zone::zone(name, start, end));
+    Some(When { start, end, rule: meeting.plan.rrule.clone(), zone })
 }
 
 /// Whether this is a phone number in the clothes of an address: `2025550177@collaborate.example`.

@@ -211,7 +211,7 @@ async fn b26_three_sessions_are_one_mail() {
 }
 
 #[tokio::test]
-async fn i18_a_reminder_is_sent_once_and_not_after_the_start() {
+async fn a_reminder_is_sent_once() {
     let scene = Scene::new().await;
     let meeting = scene.meeting().await;
     scene.mail().await;

@@ -16,7 +16,7 @@ pub(super) fn split(text: &str) -> Result<Vec<String>, ServiceError> {
             .mend(format!("Paste at most {} KiB at once", TEXT_MAX / 1024)));
     }
     // A quote that is never closed quotes nothing, or it would swallow the rest.
-    let quotes = text.matches('"').count() % 2 == 0;
+    let quotes = text.matches('"').count().is_multiple_of(2);
     let (mut entries, mut entry, mut quoted) = (Vec::new(), String::new(), false);
     for sign in text.chars() {
         match sign {
