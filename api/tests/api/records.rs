@@ -70,7 +70,7 @@ async fn a68_a73_a74_a75_a76_a77_the_attendee_list_is_a_table_of_this_moment() {
         ["pia@acme.test", "101", "'+12025550101", "presenter", "collaborate", "Hana Hale"]
     );
     assert_eq!((row("Hana")[4].as_str(), row("Ari")[4].as_str()), ("host", "attendee"));
-    assert_eq!(row("Kaur")[7..], ["2027-01-15T08:00:00Z", "not sent", "none"]);
+    assert_eq!(row("Kaur")[7..], ["2027-01-15T08:00:00Z", "queued", "none"]);
     // Roles in the file are those of the API (A70); later it is the state of that moment (A77).
     let meeting = hana.get(&format!("/v1/meetings/{id}")).await.body;
     let ari = person(&meeting, "Ari")["id"].as_str().unwrap().to_owned();

@@ -5,7 +5,7 @@ use super::pool::{Pool, STATEMENT_LIMIT};
 use super::{Dialect, Store, StoreError};
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{AnyConnection, Executor as _, Row as _};
+use sqlx::{AnyConnection, Connection as _, Executor as _, Row as _};
 use std::time::Duration;
 
 /// A write-ahead log lets readers go on while a call event is written; with it, NORMAL loses at most the last commits on
@@ -34,6 +34,7 @@ impl Store {
     /// [`StoreError::Damaged`] when the file is none or broken, [`StoreError::Unreachable`] when no server answers; other
     /// variants when it cannot be opened or a migration fails.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
+        probe(url).await?;
         let store = Self::connect(url).await?;
         store.prepare().await?;
         store.close_what_a_crash_left().await?;
@@ -93,7 +94,7 @@ impl Store {
     async fn prepare(&self) -> Result<(), StoreError> {
         let mut connection = self.pool.patient().await.map_err(StoreError::opening)?;
         match self.dialect {
-            Dialect::Sqlite => check_file(&mut connection).await?,
+            Dialect::Sqlite => {}
             Dialect::Postgres => {
                 connection.execute(sqlx::raw_sql(POSTGRES_PATIENCE)).await?;
             }
@@ -119,10 +120,27 @@ impl Store {
     }
 }
 
-/// Reads every page once: a broken file is found now, not in the middle of a meeting.
-async fn check_file(connection: &mut AnyConnection) -> Result<(), StoreError> {
-    let found = connection.fetch_one("PRAGMA quick_check(1)").await.map_err(StoreError::opening)?;
-    let words: String = found.try_get(0)?;
+/// Asks the database once, before there is a pool, which would go on trying: whether it can be reached, and whether every
+/// page of a file is sound, so that a broken one is found now, not in the middle of a meeting.
+async fn probe(url: &str) -> Result<(), StoreError> {
+    sqlx::any::install_default_drivers();
+    if url.contains(":memory:") {
+        return Ok(());
+    }
+    let sqlite = url.starts_with("sqlite");
+    let address = if sqlite && !url.contains('?') { format!("{url}?mode=rwc") } else { url.to_owned() };
+    let asked = async {
+        let mut connection = AnyConnection::connect(&address).await?;
+        let question = if sqlite { "PRAGMA quick_check(1)" } else { "SELECT 'ok'" };
+        let row = connection.fetch_one(question).await?;
+        let words = row.try_get::<String, _>(0)?;
+        connection.close().await?;
+        Ok(words)
+    };
+    let words = match tokio::time::timeout(OPENING, asked).await {
+        Ok(answer) => answer.map_err(StoreError::opening)?,
+        Err(_) => return Err(StoreError::opening(sqlx::Error::PoolTimedOut)),
+    };
     if words == "ok" { Ok(()) } else { Err(StoreError::Damaged { what: words.replace('\n', " ") }) }
 }
 

@@ -31,7 +31,12 @@ pub(crate) async fn rows(api: &Api, path: &str, list: &str, wanted: usize) -> La
 async fn the_main_flows(stage: &mut Stage) -> LabResult<()> {
     let uma = stage.registered_phone("103a", tone::UMA).await?;
     let (api, _) = stage.login("hana").await?;
-    let kim = PersonToInvite { email: Some("kim@else.test".to_owned()), ..PersonToInvite::default() };
+    let kim = PersonToInvite {
+        email: Some("kim@else.test".to_owned()),
+        role: "attendee".to_owned(),
+        access: "collaborate".to_owned(),
+        ..PersonToInvite::default()
+    };
     let meeting = api.create_meeting("Records", "conference", &[kim]).await?;
     api.start_meeting(&meeting.id).await?;
     let host = Participant::join(&api, &meeting.id, Voice::steady(tone::HANA)).await?;
