@@ -5,12 +5,12 @@ use crate::edge::{self, OsEntropy};
 use crate::error::StartError;
 use crate::start::database_url;
 use clap::{Args, Subcommand, ValueEnum};
-use conference::store::Store;
 use conference::store::command::{self, Tools};
 use conference::store::secrets::LinkKey;
 use conference::store::seed::{TenantSeed, UserSeed};
+use conference::store::{Store, Vault};
 use conference::vocabulary::TenantRole;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Where the database is.
@@ -22,6 +22,22 @@ pub struct Place {
     /// Folder of the database; made if missing.
     #[arg(long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
+}
+
+/// `partyline rotate-key`.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the output of a command")]
+pub fn rotate_key(data: &Path) -> ExitCode {
+    let file = data.join("secrets.key");
+    match Vault::rotate(&file, &OsEntropy) {
+        Ok(keys) => {
+            println!("{}: {keys} keys, the newest seals from the next start on", file.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("partyline: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// `partyline tenant`.

@@ -34,6 +34,12 @@ enum Command {
         /// The configuration file.
         file: PathBuf,
     },
+    /// Makes a new key for the secrets in the database. From the next start on it seals; the keys before still open.
+    RotateKey {
+        /// Folder of the database.
+        #[arg(long, value_name = "DIR", default_value = "data")]
+        data: PathBuf,
+    },
     /// Tenants: organisations with users, numbers and a domain of their own.
     #[command(subcommand)]
     Tenant(commands::TenantCommand),
@@ -46,6 +52,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::CheckConfig { file }) => check_config(&file),
+        Some(Command::RotateKey { data }) => commands::rotate_key(&data),
         Some(Command::Tenant(command)) => commands::tenant(command),
         Some(Command::User(command)) => commands::user(command),
         None => serve(&arguments.config.unwrap_or_default(), &arguments.data),

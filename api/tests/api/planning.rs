@@ -429,7 +429,7 @@ async fn i86_every_act_of_a_host_is_in_the_audit_log() {
         "meeting.created",
         "meeting.locked",
         "meeting.muted_all",
-        "person.changed",
+        "person.role_changed",
         "meeting.ended",
         "meeting.cancelled",
     ] {

@@ -66,6 +66,7 @@ impl Services {
             names: &names,
             instances: &instances,
             rows: BTreeMap::new(),
+            users: BTreeMap::new(),
         };
         for line in &lines {
             table.line(line);
@@ -129,6 +130,8 @@ struct Table<'a> {
     names: &'a BTreeMap<UserId, String>,
     instances: &'a [InstanceRow],
     rows: BTreeMap<Key, (Attendee, Option<String>)>,
+    /// Whose leg somebody on no list had, who is one person more each time they come.
+    users: BTreeMap<PersonId, UserId>,
 }
 
 impl Table<'_> {
@@ -140,7 +143,11 @@ impl Table<'_> {
         name: &str,
     ) -> &mut (Attendee, Option<String>) {
         let listed = self.reach.people.iter().find(|row| row.id == *person);
-        let user = user.or_else(|| listed.and_then(|row| row.user()));
+        if let Some(user) = user {
+            self.users.insert(person.clone(), user.clone());
+        }
+        // A line of going names the person alone.
+        let user = self.users.get(person).or_else(|| listed.and_then(|row| row.user()));
         let key = user.map_or_else(|| Key::Person(person.clone()), |user| Key::User(user.clone()));
         let names = self.names;
         self.rows.entry(key).or_insert_with(|| {

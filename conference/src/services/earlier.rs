@@ -56,7 +56,9 @@ fn view(row: &CallRow, host: bool) -> Value {
     let optional =
         [("cause", json!(row.cause)), ("sip_code", json!(row.sip_code)), ("number", json!(number))];
     for (name, value) in optional.into_iter().filter(|(_, value)| !value.is_null()) {
-        call[name] = value;
+        if let Some(fields) = call.as_object_mut() {
+            fields.insert(name.to_owned(), value);
+        }
     }
     call
 }

@@ -52,7 +52,7 @@ impl Store {
     pub async fn audit_actions(&self) -> Vec<String> {
         let rows = sqlx::query("SELECT action FROM audit ORDER BY id").fetch_all(&self.pool).await;
         let rows = rows.unwrap_or_default();
-        rows.iter().filter_map(|row| super::columns::Columns(row).text("action").ok()).collect()
+        rows.iter().filter_map(|row| Columns(row).text("action").ok()).collect()
     }
 }
 

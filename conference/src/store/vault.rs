@@ -46,6 +46,26 @@ impl Vault {
         Ok(Self::new(&keys, entropy))
     }
 
+    /// Puts a new key before those of the file. Returns how many there are then.
+    ///
+    /// # Errors
+    /// When the file is missing, cannot be read or written, or holds something else; it stays as it was then.
+    pub fn rotate(path: &Path, entropy: &dyn Entropy) -> Result<usize, StoreError> {
+        let file_error = |source| StoreError::File { path: path.display().to_string(), source };
+        let missing = || file_error(std::io::Error::from(std::io::ErrorKind::NotFound));
+        let mut keys = load_key_file(path)?.ok_or_else(missing)?;
+        let mut key = [0; 32];
+        entropy.fill(&mut key);
+        keys.insert(0, key);
+        let text: Vec<String> = keys.iter().map(hex::encode).collect();
+        // Beside the old file first: a crash in between loses neither.
+        let new = path.with_extension("new");
+        let _ = std::fs::remove_file(&new);
+        write_private(&new, &text.join("\n")).map_err(file_error)?;
+        std::fs::rename(&new, path).map_err(file_error)?;
+        Ok(keys.len())
+    }
+
     /// The secret as text that tells nothing but its length and the name of the key.
     pub fn seal(&self, secret: &str) -> String {
         let mut nonce = [0; NONCE];
@@ -85,6 +105,22 @@ impl std::fmt::Debug for Vault {
 mod tests {
     use super::*;
     use crate::services::testing::TestEntropy;
+
+    #[test]
+    fn d65_a_rotated_key_file_seals_with_the_new_key_and_opens_with_the_old() {
+        let folder = std::env::temp_dir().join(format!("partyline-vault-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("secrets.key");
+        let entropy: Arc<dyn Entropy> = Arc::new(TestEntropy);
+        assert!(Vault::rotate(&path, &TestEntropy).is_err(), "there is nothing to rotate");
+        let old = Vault::load_or_create(&path, Arc::clone(&entropy)).unwrap();
+        let sealed = old.seal("4711");
+        assert_eq!(Vault::rotate(&path, &TestEntropy).unwrap(), 2);
+        let new = Vault::load_or_create(&path, entropy).unwrap();
+        assert_eq!(new.open(&sealed).as_deref(), Some("4711"));
+        assert_eq!(old.open(&new.seal("4711")), None, "a key the old file did not hold");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn d65_a_sealed_secret_opens_with_its_key_alone_and_shows_nothing() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// Written by the media thread about once a second, read by everybody. Plain numbers without locks: a reader may
 /// see one a moment before the other, and nobody ever waits.
 #[derive(Debug, Default)]
-pub struct Gauges {
+pub(super) struct Gauges {
     rooms: AtomicU32,
     legs: AtomicU32,
     busy_permille: AtomicU32,
@@ -73,7 +73,7 @@ impl Gauges {
     }
 
     /// The figures of the last second.
-    pub fn read(&self) -> ThreadLoad {
+    pub(super) fn read(&self) -> ThreadLoad {
         let micros = |of: &AtomicU32| Duration::from_micros(u64::from(of.load(Ordering::Relaxed)));
         ThreadLoad {
             rooms: self.rooms.load(Ordering::Relaxed),

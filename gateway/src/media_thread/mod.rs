@@ -83,6 +83,7 @@ impl PhonePorts {
 }
 
 /// What the focus task tells a media thread.
+#[expect(clippy::large_enum_variant, reason = "handed over once, never kept in numbers")]
 pub enum Input {
     /// Hand to the worker.
     Command(Command),

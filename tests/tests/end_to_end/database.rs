@@ -27,7 +27,7 @@ async fn write(api: &Api) -> LabResult<(u16, Option<String>, Duration)> {
 
 /// Plays the outage between `begin` and `end`.
 async fn an_outage(
-    stage: &mut Stage,
+    stage: &Stage,
     begin: impl AsyncFnOnce(&Stage) -> LabResult<()>,
     end: impl AsyncFnOnce() -> LabResult<()>,
 ) -> LabResult<()> {
@@ -85,13 +85,13 @@ async fn f4_sqlite_locked_by_another_process_for_five_seconds() {
         sqlx::any::install_default_drivers();
         let file = format!("sqlite:{}", stage.data().join("partyline.db").display());
         let mut other = sqlx::AnyConnection::connect(&file).await.unwrap();
-        let lock = std::cell::RefCell::new(&mut other);
+        let lock = tokio::sync::Mutex::new(&mut other);
         let begin = async |_: &Stage| {
-            lock.borrow_mut().execute("BEGIN EXCLUSIVE").await.unwrap();
+            lock.lock().await.execute("BEGIN EXCLUSIVE").await.unwrap();
             Ok(())
         };
         let end = async || {
-            lock.borrow_mut().execute("ROLLBACK").await.unwrap();
+            lock.lock().await.execute("ROLLBACK").await.unwrap();
             Ok(())
         };
         an_outage(stage, begin, end).await

@@ -121,6 +121,7 @@ async fn i55_d35_a_busy_line_is_tried_again_where_asked_and_the_row_tells_its_st
         assert_eq!(row["next"]["label"], "Try again in 2 min");
         assert_eq!(row["again"]["state"], "waiting");
         assert!(row["carrier_words"].is_string() && row["ring_seconds"].is_u64(), "{row}");
+        room.host.events.wait_call(&alone.id, &["failed"], LONG).await?;
         let wrong = get(&room.api, &format!("/v1/calls/{}", alone.id)).await?;
         assert_eq!(wrong["next"]["action"], "edit", "{wrong}");
         let calls_to_busy = async || stage.carrier.calls_to(carrier::BUSY).len() == 2;

@@ -208,10 +208,7 @@ async fn check_config_explains_every_mistake_in_one_line() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f3_sigterm_lets_a_running_meeting_end_by_itself_where_it_may() {
-    let drain = |mut config: StageConfig| {
-        config.configuration.push_str("\n[shutdown]\ndrain_s = 60\n");
-        Ok(config)
-    };
+    let drain = |config: StageConfig| config.set("drain_s", "60");
     on_stage_with(drain, async |stage| {
         let room = stage.room("hana", "conference", Voice::silent()).await?;
         let other = room.api.create_meeting("Another one", "conference", &[]).await?;

@@ -296,6 +296,7 @@ pub enum Effect {
 
 /// What `Focus::poll_output` hands out.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made one at a time and taken apart at once")]
 pub enum Output {
     /// Do this, then ask again.
     Effect(Effect),

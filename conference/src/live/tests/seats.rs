@@ -174,7 +174,7 @@ fn i45_s8_a_redirection_leads_nobody_around_the_policy() {
             class: "dear".into(),
             per_minute_milli: 900,
         }],
-        ..follow.clone()
+        ..follow
     };
     assert_eq!(redirected(dear, "sip:+12025550110@carrier.test").invites.len(), 1, "nor to what costs more");
 }
@@ -231,11 +231,11 @@ fn d35_the_row_tells_ringing_from_sound_before_the_answer_and_keeps_the_carriers
         (&over["next"]["action"], &over["next"]["after_seconds"]),
         (&"retry_later".into(), &120.into())
     );
-    let trunks = stage.records.iter().filter_map(|record| match record {
+    let mut trunks = stage.records.iter().filter_map(|record| match record {
         Record::CallState { story, .. } => Some(story.trunk),
         _ => None,
     });
-    assert!(trunks.last().unwrap().is_some(), "which trunk it was");
+    assert!(trunks.next_back().unwrap().is_some(), "which trunk it was");
 }
 
 #[test]

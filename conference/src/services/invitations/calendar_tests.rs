@@ -28,7 +28,7 @@ fn unfolded(object: &str) -> Vec<String> {
     assert!(object.ends_with("\r\n"));
     for line in object.trim_end_matches("\r\n").split("\r\n") {
         assert!(line.len() <= LINE, "{} octets: {line}", line.len());
-        assert!(!line.chars().any(|c| is_control(c)), "{line:?}");
+        assert!(!line.chars().any(is_control), "{line:?}");
     }
     object.replace("\r\n ", "").trim_end_matches("\r\n").split("\r\n").map(str::to_owned).collect()
 }

@@ -110,7 +110,7 @@ async fn every_error_names_the_entry_the_field_and_the_mend() {
         (user("colour = 1"), vec!["unknown field `colour`"]),
         (user("role = \"boss\""), vec!["unknown variant `boss`", "tenant_admin"]),
         (
-            "[[tenant]]\nname = \"new\"\ndomain = \"new.test\"\ntrunk = [{ name = \"t\", host = \"h\", peer = \"h\" }]"
+            "[[tenant]]\nname = \"new\"\ndomain = \"new.test\"\ntrunk = [{ name = \"t\", host = \"h\", peer = \"h h\" }]"
                 .to_owned(),
             vec!["trunk \"t\"", "peer", "192.0.2.1:5060"],
         ),
