@@ -120,13 +120,8 @@ async fn f15_hostile_receivers_slow_nobody_down() {
         assert!(slowest < Duration::from_secs(2), "the slowest good delivery took {slowest:?}");
         // What the hostile ones did is on record.
         let all = tia.send("GET", "/v1/outbox?state=queued", &[], None).await?;
-        let failing: Vec<&Value> = all.body["deliveries"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|row| row["error"].is_string())
-            .collect();
-        assert!(!failing.is_empty(), "{}", all.body);
+        let rows = all.body["deliveries"].as_array().unwrap();
+        assert!(rows.iter().any(|row| row["error"].is_string()), "{}", all.body);
         Ok(())
     })
     .await;
