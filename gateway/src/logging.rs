@@ -17,7 +17,7 @@ const SHOWN_DIGITS: usize = 4;
 /// Shorter runs of digits are no phone numbers: times, ports, counts.
 const NUMBER_DIGITS: usize = 10;
 
-/// Installs the subscriber. `RUST_LOG`, where set, wins over the configured filter. `file` is read again by [`reread`].
+/// Installs the subscriber. `RUST_LOG`, where set, wins over the configured filter. `file` is read again by SIGHUP.
 ///
 /// # Errors
 /// When the filter of `log.filter` cannot be read.
