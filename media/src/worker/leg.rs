@@ -145,6 +145,9 @@ impl Leg {
                 if let Some(digit) = sip.fill(now, may_speak, frame) {
                     out.events.push(Event::Digit { leg: self.id, digit });
                 }
+                if let Some(summary) = sip.take_answer() {
+                    out.events.push(Event::AnswerHeard { leg: self.id, summary });
+                }
             }
             Media::Webrtc(webrtc) => webrtc.fill(now, may_speak, frame),
         }
@@ -202,6 +205,15 @@ impl Leg {
             self.stats_ticks = 0;
             self.report_stats(false, out);
         }
+    }
+
+    /// Makes the leg ready to change rooms: it takes no rights along.
+    pub(super) const fn leave_room(&mut self) {
+        self.plan = LegPlan { send_audio: false, receive_audio: false, send_video: false, receive_video: false };
+        self.next_plan = None;
+        (self.is_mixed, self.was_mixed, self.is_active) = (false, false, false);
+        self.gate.close();
+        self.meter.forget();
     }
 
     /// The leg is about to go: tells its phone and the driver.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rand_chacha::rand_core::Rng;
 
+use crate::answer::{AnswerObserver, AnswerSummary};
 use crate::codec::Codec;
 use crate::dtmf::{DigitReceiver, DigitSender, EventPacket, InbandDetector};
 use crate::jitter::{Arrival, Pushed};
@@ -54,6 +55,10 @@ pub(super) struct SipLeg {
     detector: InbandDetector,
     /// Whether to listen for tones; `None`: if the phone knows no telephone events.
     detects_tones: Option<bool>,
+    /// Listens to how the call was answered, while that is wanted.
+    observer: Option<Box<AnswerObserver>>,
+    /// What it has found out since it was last asked.
+    answer: Option<AnswerSummary>,
 }
 
 impl SipLeg {
@@ -68,6 +73,8 @@ impl SipLeg {
             sender: DigitSender::default(),
             detector: InbandDetector::default(),
             detects_tones: None,
+            observer: None,
+            answer: None,
         }
     }
 
@@ -208,15 +215,36 @@ impl SipLeg {
     pub(super) fn fill(&mut self, now: Instant, decode: bool, frame: &mut [i16]) -> Option<char> {
         let knows_events = self.remote.is_none_or(|remote| remote.telephone_event.is_some());
         if !self.detects_tones.unwrap_or(!knows_events) {
-            self.receiver.fill(now, decode, frame);
+            self.receiver.fill(now, decode || self.observer.is_some(), frame);
+            self.observe(frame);
             return None;
         }
         self.receiver.fill(now, true, frame);
+        self.observe(frame);
         let digit = self.detector.hear(frame);
         if self.detector.is_pressed() {
             frame.fill(0);
         }
         digit.filter(|_| self.is_conversing())
+    }
+
+    fn observe(&mut self, frame: &[i16]) {
+        if let Some(observer) = &mut self.observer
+            && let Some(summary) = observer.hear(frame, CLOCK_HZ)
+        {
+            self.answer = Some(summary);
+        }
+    }
+
+    /// Begins or ends listening to how the call was answered.
+    pub(super) fn observe_answer(&mut self, enabled: bool) {
+        self.observer = enabled.then(Box::default);
+        self.answer = None;
+    }
+
+    /// What was found out about the answer since the last time.
+    pub(super) const fn take_answer(&mut self) -> Option<AnswerSummary> {
+        self.answer.take()
     }
 
     pub(super) const fn detect_tones(&mut self, enabled: bool) {

@@ -4,6 +4,7 @@ mod browsers;
 mod fuzz;
 mod hearing;
 mod keys;
+mod moving;
 mod phones;
 mod reports;
 mod rights;
