@@ -23,7 +23,7 @@ pub enum TenantRole {
 }
 
 /// The three meeting roles; there is no fourth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Role {
@@ -32,6 +32,7 @@ pub enum Role {
     /// Speaks and shows in every type of meeting.
     Presenter,
     /// Takes part as the type of meeting allows.
+    #[default]
     Attendee,
 }
 
@@ -57,6 +58,22 @@ pub enum MeetingKind {
     Conference,
     /// Only Hosts and Presenters send.
     Presentation,
+}
+
+/// How a meeting comes to be: `kind` in the API, whose `type` is [`MeetingKind`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum MeetingForm {
+    /// Now, once.
+    #[default]
+    Instant,
+    /// At one time.
+    Scheduled,
+    /// By a rule; each run is an instance of it.
+    Recurring,
+    /// Without a time, again and again.
+    Room,
 }
 
 /// Where a call into a meeting stands.
@@ -127,11 +144,14 @@ impl CallState {
     }
 }
 
-/// Where a meeting stands. Only what the running meeting decides is here; plans and dates are the store's.
+/// Where a meeting stands (I01). The running meeting decides over started, active and ended; the others are the
+/// store's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum MeetingState {
+    /// Being written: nobody but its author knows of it.
+    Draft,
     /// Nobody has been in yet.
     #[default]
     Scheduled,
@@ -141,6 +161,17 @@ pub enum MeetingState {
     Active,
     /// Everybody has left, or a Host ended it. Joining starts it again.
     Ended,
+    /// Closed: over for good, unless a Host opens it again.
+    Complete,
+    /// Called off.
+    Cancelled,
+}
+
+impl MeetingState {
+    /// Whether nobody may come in: not yet a meeting, or no longer one.
+    pub fn is_closed(self) -> bool {
+        matches!(self, Self::Draft | Self::Complete | Self::Cancelled)
+    }
 }
 
 /// What carries a person's media.

@@ -120,7 +120,7 @@ impl Live for LiveHandle {
 
     async fn provision(&self, change: Provision) {
         match change {
-            Provision::Meeting(spec) => self.tell(Command::PutMeeting(spec)).await,
+            Provision::Meeting(spec) => self.tell(Command::PutMeeting(*spec)).await,
             Provision::Device(device) => {
                 let ProvisionedDevice { mut account, user, tenant, display_name } = *device;
                 // The user agent offers SHA-256 to a domain whose devices all have the hash.

@@ -138,10 +138,9 @@ async fn i71_somebody_who_dialled_in_can_be_given_a_role_and_be_removed() {
     let id = hana.active_meeting().await;
     let person = PersonSpec {
         person: "p-dialled-in".into(),
-        user: None,
         display_name: "Kim".to_owned(),
         role: Role::Attendee,
-        access: Access::Collaborate,
+        ..PersonSpec::default()
     };
     let meeting = id.as_str().into();
     app.bench.live.command(Command::PutPerson { meeting, person }).await.unwrap();

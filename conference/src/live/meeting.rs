@@ -3,9 +3,10 @@
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::Call;
 use crate::live::participant::{Participant, PersonSpec};
+use crate::live::pin::Pin;
 use crate::live::settings::MeetingSettings;
 use crate::live::snapshot::{MeetingSnapshot, MeetingView};
-use crate::vocabulary::{LegKind, MeetingKind, MeetingState, Role};
+use crate::vocabulary::{LegKind, MeetingForm, MeetingKind, MeetingState, Role};
 use media::worker::{LegId, RoomId};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 const FINISHED_CALLS_KEPT: usize = 200;
 
 /// A meeting as the store knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MeetingSpec {
     /// The meeting.
     pub meeting: MeetingId,
@@ -33,6 +34,14 @@ pub struct MeetingSpec {
     pub owner: Option<UserId>,
     /// What its Hosts have set.
     pub settings: MeetingSettings,
+    /// How it comes to be.
+    pub form: MeetingForm,
+    /// Nobody may come in: called off, or closed for good.
+    pub closed: bool,
+    /// What people without a PIN of their own key in by phone.
+    pub guest_pin: Option<Pin>,
+    /// What makes a Host of whoever keys it in by phone (I14).
+    pub host_pin: Option<Pin>,
 }
 
 /// A meeting with whoever is in it.

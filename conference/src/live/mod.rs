@@ -21,6 +21,7 @@ pub mod focus;
 pub mod meeting;
 pub mod number;
 pub mod participant;
+pub mod pin;
 pub mod plan;
 pub mod policy;
 pub mod refusal;

@@ -1,13 +1,14 @@
 //! One person of a running meeting, with the legs that carry them.
 
 use crate::ids::{PersonId, UserId};
+use crate::live::pin::Pin;
 use crate::live::snapshot::PersonView;
-use crate::vocabulary::{Access, LegKind, Role};
+use crate::vocabulary::{Access, LegKind, Role, UnixMillis};
 use media::worker::LegId;
 use std::collections::BTreeMap;
 
 /// Who a person is, as the caller of a command knows them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PersonSpec {
     /// The person in this meeting.
     pub person: PersonId,
@@ -19,6 +20,16 @@ pub struct PersonSpec {
     pub role: Role,
     /// The access to enter with.
     pub access: Access,
+    /// The person's own PIN, which stays the same as long as they are on the list.
+    pub pin: Option<Pin>,
+    /// The number by which the person is known, in E.164, if it is one.
+    pub number: Option<String>,
+    /// The role of the latest invitation by a Host; `None` for those nobody invited.
+    pub invited_as: Option<Role>,
+    /// When that was: of several invited Hosts the one invited first takes over (I72).
+    pub invited_at: UnixMillis,
+    /// An Attendee whom a Host lets speak in a presentation.
+    pub may_speak: bool,
 }
 
 /// One row of the roster. It stays when the person leaves, so that coming back keeps role and place.
@@ -97,9 +108,11 @@ impl Participant {
             role: self.spec.role,
             access: self.spec.access,
             present: self.is_present(),
+            waiting: false,
             leg_kind,
             muted_by_host: self.muted_by_host,
             muted_by_self: self.muted_by_self,
+            may_speak: self.spec.may_speak,
         }
     }
 }

@@ -338,7 +338,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// Lower case without the accents of Latin letters.
-fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     text.to_lowercase().chars().map(base_letter).filter(|c| !('\u{300}'..='\u{36f}').contains(c)).collect()
 }
 

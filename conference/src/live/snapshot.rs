@@ -41,7 +41,7 @@ pub struct MeetingView {
 }
 
 /// One person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PersonView {
     /// The person.
     pub id: PersonId,
@@ -57,12 +57,16 @@ pub struct PersonView {
     pub access: Access,
     /// Whether the person is in the meeting.
     pub present: bool,
+    /// Whether the person waits in the lobby: they hear music, and nobody hears them.
+    pub waiting: bool,
     /// By browser or by phone, while present.
     pub leg_kind: Option<LegKind>,
     /// Muted by a Host.
     pub muted_by_host: bool,
     /// Muted by oneself.
     pub muted_by_self: bool,
+    /// An Attendee whom a Host lets speak in a presentation.
+    pub may_speak: bool,
 }
 
 /// One call.

@@ -116,7 +116,7 @@ impl Services {
             invited_by: None,
             source: "link".to_owned(),
             created_at: self.now(),
-            removed_at: None,
+            ..PersonRow::default()
         };
         self.insert_person(&person).await?;
         Ok(person)
@@ -147,7 +147,8 @@ impl Services {
         }
         let reach = self.reach(actor, meeting).await?;
         let person = self.person_of(actor, &reach).await?;
-        let answer = self.live.join_webrtc(meeting.clone(), person.spec(), offer_sdp.to_owned()).await?;
+        let answer =
+            self.live.join_webrtc(meeting.clone(), person.spec(&self.vault), offer_sdp.to_owned()).await?;
         let snapshot = self.live.snapshot(meeting.clone()).await;
         let live = snapshot.as_ref().and_then(|snapshot| snapshot.people.iter().find(|p| p.id == person.id));
         Ok(BrowserJoined { answer, person: self.person_view(&person, live, reach.is_host()) })
@@ -175,7 +176,7 @@ impl Services {
             invited_by: None,
             source: "admin".to_owned(),
             created_at: self.now(),
-            removed_at: None,
+            ..PersonRow::default()
         };
         self.insert_person(&person).await?;
         Ok(person)

@@ -3,6 +3,7 @@
 use super::actor::{Actor, UserActor};
 use super::error::{ErrorKind, ServiceError};
 use super::people::{Invitee, NewPerson};
+use super::pins::TakenPins;
 use super::provision::Provision;
 use super::reach::Reach;
 use super::views::{JoinInfo, Meeting, Person};
@@ -10,7 +11,6 @@ use super::{Services, input};
 use crate::ids::{MeetingId, PersonId};
 use crate::live::event::PublicEvent;
 use crate::live::focus::{Command, MeetingSnapshot, PersonView, RefusalKind};
-use crate::live::settings::MeetingSettings;
 use crate::store::Connection;
 use crate::store::secrets::token_hash;
 use crate::store::{Identity, MeetingRow, PersonRow, Store};
@@ -50,10 +50,13 @@ impl Services {
         let meeting = self.new_meeting(&mut transaction, member, title, new.kind).await?;
         let mut people = vec![self.owner_person(member, &meeting)];
         people.extend(invitees.iter().map(|invitee| self.new_person(member, &meeting, invitee, "people")));
-        for person in &people {
+        let taken = TakenPins::default();
+        for person in &mut people {
+            person.pin = Some(self.new_person_pin(&[], &taken));
             let hash = token_hash(&self.links.token(person.id.as_str()));
             Store::insert_person(&mut transaction, person, &hash).await?;
         }
+        self.meeting_created(&mut transaction, member, &meeting, &people).await?;
         transaction.commit().await.map_err(crate::store::StoreError::from)?;
         self.announce(&meeting, &people).await;
         self.meeting(actor, &meeting.id).await
@@ -61,7 +64,7 @@ impl Services {
 
     /// Tells the running part and the event stream of a new meeting.
     async fn announce(&self, meeting: &MeetingRow, people: &[PersonRow]) {
-        self.live.provision(Provision::Meeting(meeting.spec())).await;
+        self.live.provision(Provision::Meeting(Box::new(meeting.spec(&self.vault)))).await;
         for person in people {
             self.put_live_person(person).await;
         }
@@ -81,6 +84,7 @@ impl Services {
         title: String,
         kind: MeetingKind,
     ) -> Result<MeetingRow, ServiceError> {
+        let (guest_pin, host_pin) = self.new_meeting_pins();
         let meeting = MeetingRow {
             id: MeetingId::new(self.random_id('m')),
             tenant: member.tenant.clone(),
@@ -93,7 +97,9 @@ impl Services {
             direct_join_role: Role::Attendee,
             state: MeetingState::Scheduled,
             created_at: self.now(),
-            settings: MeetingSettings::default(),
+            guest_pin: Some(guest_pin),
+            host_pin: Some(host_pin),
+            ..MeetingRow::default()
         };
         let hash = token_hash(&self.links.token(meeting.id.as_str()));
         Store::insert_meeting(connection, &meeting, &hash).await?;
@@ -143,7 +149,9 @@ impl Services {
             invited_by: Some(inviter.user.clone()),
             source: source.to_owned(),
             created_at: self.now(),
-            removed_at: None,
+            invited_role: Some(invitee.role),
+            invited_at: Some(self.now()),
+            ..PersonRow::default()
         }
     }
 
@@ -271,7 +279,7 @@ impl Services {
         if reach.meeting.state == MeetingState::Ended {
             self.store.set_meeting_state(id, MeetingState::Scheduled, self.now()).await?;
         }
-        self.live.provision(Provision::Meeting(reach.meeting.spec())).await;
+        self.live.provision(Provision::Meeting(Box::new(reach.meeting.spec(&self.vault)))).await;
         self.meeting(actor, id).await
     }
 
@@ -294,7 +302,8 @@ impl Services {
 
     /// A person's role and access, told to the running part.
     pub(super) async fn put_live_person(&self, person: &PersonRow) {
-        let command = Command::PutPerson { meeting: person.meeting.clone(), person: person.spec() };
+        let command =
+            Command::PutPerson { meeting: person.meeting.clone(), person: person.spec(&self.vault) };
         if let Err(refusal) = self.live.command(command).await {
             tracing::warn!(meeting.id = %person.meeting, %refusal, "a person could not be announced");
         }

@@ -15,6 +15,7 @@
 pub mod accounts;
 pub mod actor;
 pub mod calls;
+mod changes;
 mod error;
 pub mod events;
 mod input;
@@ -23,6 +24,7 @@ mod live;
 mod locks;
 pub mod meetings;
 pub mod people;
+mod pins;
 pub mod provision;
 mod reach;
 pub mod resolve;

@@ -8,7 +8,7 @@ use super::views::Person;
 use super::{Services, input};
 use crate::ids::{MeetingId, PersonId, UserId};
 use crate::live::event::PublicEvent;
-use crate::live::focus::{Command, MutedBy, PersonSpec, PersonView, RefusalKind};
+use crate::live::focus::{Command, MutedBy, PersonView, RefusalKind};
 use crate::live::policy;
 use crate::store::Connection;
 use crate::store::secrets::token_hash;
@@ -54,19 +54,6 @@ pub struct PersonChange {
     pub access: Option<Access>,
 }
 
-impl PersonRow {
-    /// What the running part needs to know.
-    pub(crate) fn spec(&self) -> PersonSpec {
-        PersonSpec {
-            person: self.id.clone(),
-            user: self.user().cloned(),
-            display_name: self.display_name.clone(),
-            role: self.role,
-            access: self.access,
-        }
-    }
-}
-
 impl Services {
     /// Who is on the list of a meeting, with who of them is in.
     ///
@@ -101,6 +88,7 @@ impl Services {
         for invitee in &invitees {
             rows.push(self.put_person(&mut transaction, user, &reach, invitee, "invite").await?);
         }
+        self.people_invited(&mut transaction, user, &reach.meeting, &rows).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         for row in &rows {
             self.put_live_person(row).await;
@@ -123,18 +111,21 @@ impl Services {
         let meeting = &reach.meeting;
         let Some(mut row) = Store::person_by_identity(connection, &meeting.id, &invitee.identity).await?
         else {
-            let row = self.new_person(inviter, meeting, invitee, source);
+            let mut row = self.new_person(inviter, meeting, invitee, source);
+            row.pin = Some(self.new_person_pin(&reach.people, &reach.taken_pins));
             let hash = token_hash(&self.links.token(row.id.as_str()));
             Store::insert_person(connection, &row, &hash).await?;
             return Ok(row);
         };
         row.display_name.clone_from(&invitee.display_name);
         row.invited_by = Some(inviter.user.clone());
+        row.invited_at = Some(self.now());
         row.removed_at = None;
         // The owner stays Host, whoever invites them as something else.
         if row.user().is_none() || row.user() != meeting.owner.as_ref() {
             row.role = invitee.role;
             row.access = invitee.access;
+            row.invited_role = Some(invitee.role);
         }
         Store::update_person(connection, &row, self.now()).await?;
         Ok(row)
@@ -348,6 +339,7 @@ impl Services {
             at: self.now(),
         };
         Store::insert_audit(&mut transaction, &entry).await?;
+        self.person_removed(&mut transaction, &reach.meeting, &row).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.store.delete_sessions_of_person(&row.tenant, person).await?;
         self.command_unless_absent(command).await?;

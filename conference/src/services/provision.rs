@@ -2,9 +2,10 @@
 
 use super::Services;
 use super::error::ServiceError;
+use super::pins;
 use crate::ids::{TenantId, UserId};
-use crate::live::focus::MeetingSpec;
-use crate::store::{DeviceRow, MeetingRow, RegistrationRow, TenantRow, TrunkRow};
+use crate::live::focus::{MeetingSpec, PersonSpec};
+use crate::store::{DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, TenantRow, TrunkRow, Vault};
 use crate::vocabulary::{MeetingState, UnixMillis};
 use sip_core::ua::{
     AddressOfRecord, Credentials, DeviceAccount, StoredBinding, Trunk, TrunkId, TrunkRegistration,
@@ -20,7 +21,7 @@ const TRUNK_EXPIRES_SECONDS: u32 = 600;
 #[derive(Clone, Debug)]
 pub enum Provision {
     /// A meeting: for the focus.
-    Meeting(MeetingSpec),
+    Meeting(Box<MeetingSpec>),
     /// A device: its account for the user agent, its user for the focus.
     Device(Box<ProvisionedDevice>),
     /// A trunk: its peer for the user agent, its tenant for the focus.
@@ -52,8 +53,8 @@ pub struct ProvisionedDevice {
 }
 
 impl MeetingRow {
-    /// What the running part needs to know.
-    pub(crate) fn spec(&self) -> MeetingSpec {
+    /// What the running part needs to know, the PINs opened.
+    pub(crate) fn spec(&self, vault: &Vault) -> MeetingSpec {
         MeetingSpec {
             meeting: self.id.clone(),
             tenant: self.tenant.clone(),
@@ -64,6 +65,32 @@ impl MeetingRow {
             direct_join_role: self.direct_join_role,
             owner: self.owner.clone(),
             settings: self.settings.clone(),
+            form: self.form,
+            closed: self.state.is_closed(),
+            guest_pin: pins::opened(vault, self.guest_pin.as_deref()),
+            host_pin: pins::opened(vault, self.host_pin.as_deref()),
+        }
+    }
+}
+
+impl PersonRow {
+    /// What the running part needs to know, the PIN opened.
+    pub(crate) fn spec(&self, vault: &Vault) -> PersonSpec {
+        let number = match &self.identity {
+            Identity::Number(number) => Some(number.clone()),
+            Identity::User(_) | Identity::Mail(_) | Identity::Guest => None,
+        };
+        PersonSpec {
+            person: self.id.clone(),
+            user: self.user().cloned(),
+            display_name: self.display_name.clone(),
+            role: self.role,
+            access: self.access,
+            pin: pins::opened(vault, self.pin.as_deref()),
+            number,
+            invited_as: self.invited_role,
+            invited_at: self.invited_at.unwrap_or_default(),
+            may_speak: self.may_speak,
         }
     }
 }
@@ -115,7 +142,7 @@ impl Services {
             if matches!(meeting.state, MeetingState::Started | MeetingState::Active) {
                 self.store.set_meeting_state(&meeting.id, MeetingState::Ended, self.now()).await?;
             }
-            self.live.provision(Provision::Meeting(meeting.spec())).await;
+            self.live.provision(Provision::Meeting(Box::new(meeting.spec(&self.vault)))).await;
             for person in self.store.people(&tenant.id, &meeting.id).await? {
                 if person.removed_at.is_none() {
                     self.put_live_person(&person).await;

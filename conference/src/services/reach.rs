@@ -3,6 +3,7 @@
 use super::Services;
 use super::actor::Actor;
 use super::error::ServiceError;
+use super::pins::TakenPins;
 use crate::ids::MeetingId;
 use crate::live::policy::{self, Action};
 use crate::store::{MeetingRow, PersonRow};
@@ -15,6 +16,8 @@ pub(super) struct Reach {
     pub(super) people: Vec<PersonRow>,
     /// The actor's own row, unless they are an admin who was not invited.
     pub(super) me: Option<PersonRow>,
+    /// For new people's PINs.
+    pub(super) taken_pins: TakenPins,
     tenant_admin: bool,
     owner: bool,
 }
@@ -44,7 +47,7 @@ impl Services {
         if me.is_none() && !admin && !owner {
             return Err(none());
         }
-        Ok(Reach { meeting, people, me, tenant_admin, owner })
+        Ok(Reach { meeting, people, me, taken_pins: TakenPins::default(), tenant_admin, owner })
     }
 }
 

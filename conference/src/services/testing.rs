@@ -155,13 +155,11 @@ impl FakeState {
             id: spec.person.clone(),
             user: spec.user.clone(),
             display_name: spec.display_name.clone(),
-            number: None,
             role: spec.role,
             access: spec.access,
             present,
             leg_kind: present.then_some(LegKind::Webrtc),
-            muted_by_host: false,
-            muted_by_self: false,
+            ..PersonView::default()
         });
     }
 

@@ -3,13 +3,14 @@
 use super::columns::{Columns, millis, word};
 use super::{Connection, Store, StoreError};
 use crate::ids::{MeetingId, TenantId, UserId};
+use crate::live::resolver::fold;
 use crate::live::settings::MeetingSettings;
 use crate::store::Row;
-use crate::vocabulary::{LegKind, MeetingKind, MeetingState, Role, UnixMillis};
+use crate::vocabulary::{LegKind, MeetingForm, MeetingKind, MeetingState, Role, UnixMillis};
 use sqlx::Row as _;
 
 /// One row of `meetings`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct MeetingRow {
     pub(crate) id: MeetingId,
     pub(crate) tenant: TenantId,
@@ -26,9 +27,40 @@ pub(crate) struct MeetingRow {
     pub(crate) state: MeetingState,
     pub(crate) created_at: UnixMillis,
     pub(crate) settings: MeetingSettings,
+    pub(crate) form: MeetingForm,
+    pub(crate) description: Option<String>,
+    /// The place the meeting stands for, such as a building site; searched like the title.
+    pub(crate) site: Option<String>,
+    pub(crate) plan: PlanColumns,
+    /// Sealed; [`crate::services`] opens it.
+    pub(crate) guest_pin: Option<String>,
+    /// Sealed.
+    pub(crate) host_pin: Option<String>,
+    pub(crate) ics_uid: Option<String>,
+    pub(crate) ics_sequence: i64,
+}
+
+/// When a meeting takes place. Empty for instant meetings and rooms.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PlanColumns {
+    /// The first start.
+    pub(crate) start: Option<UnixMillis>,
+    pub(crate) duration_minutes: Option<i64>,
+    /// The IANA name the times and the rule are read in.
+    pub(crate) time_zone: Option<String>,
+    /// RFC 5545 section 3.3.10, without `RRULE:`.
+    pub(crate) rrule: Option<String>,
+    /// When the last occurrence is over; `None` for those without an end.
+    pub(crate) last_end: Option<UnixMillis>,
 }
 
 impl MeetingRow {
+    /// What the search looks at: title, site and number, case and accents apart.
+    pub(crate) fn search_text(&self) -> String {
+        let site = self.site.as_deref().unwrap_or_default();
+        fold(&format!("{}\n{site}\n{}", self.title, self.number))
+    }
+
     fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
@@ -45,6 +77,20 @@ impl MeetingRow {
             created_at: row.time("created_at")?,
             // A setting this version does not know is no reason to lose the meeting.
             settings: serde_json::from_str(&row.text("settings")?).unwrap_or_default(),
+            form: row.word("form")?,
+            description: row.optional_text("description")?,
+            site: row.optional_text("site")?,
+            plan: PlanColumns {
+                start: row.optional_time("start_at")?,
+                duration_minutes: row.optional_integer("duration_minutes")?,
+                time_zone: row.optional_text("time_zone")?,
+                rrule: row.optional_text("rrule")?,
+                last_end: row.optional_time("last_end_at")?,
+            },
+            guest_pin: row.optional_text("guest_pin")?,
+            host_pin: row.optional_text("host_pin")?,
+            ics_uid: row.optional_text("ics_uid")?,
+            ics_sequence: row.integer("ics_sequence")?,
         })
     }
 }
@@ -58,8 +104,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO meetings (id, tenant_id, owner_id, kind, title, number, alias, default_role, \
-             direct_join_role, link_hash, state, created_at, updated_at, settings) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)",
+             direct_join_role, link_hash, state, created_at, updated_at, settings, form, description, site, \
+             search_text, start_at, duration_minutes, time_zone, rrule, last_end_at, guest_pin, host_pin, ics_uid, \
+             ics_sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, $16, $17, \
+             $18, $19, $20, $21, $22, $23, $24, $25, $26)",
         )
         .bind(meeting.id.as_str())
         .bind(meeting.tenant.as_str())
@@ -74,6 +122,19 @@ impl Store {
         .bind(word(&meeting.state))
         .bind(millis(meeting.created_at))
         .bind(serde_json::to_string(&meeting.settings).unwrap_or_default())
+        .bind(word(&meeting.form))
+        .bind(meeting.description.as_deref())
+        .bind(meeting.site.as_deref())
+        .bind(meeting.search_text())
+        .bind(meeting.plan.start.map(millis))
+        .bind(meeting.plan.duration_minutes)
+        .bind(meeting.plan.time_zone.as_deref())
+        .bind(meeting.plan.rrule.as_deref())
+        .bind(meeting.plan.last_end.map(millis))
+        .bind(meeting.guest_pin.as_deref())
+        .bind(meeting.host_pin.as_deref())
+        .bind(meeting.ics_uid.as_deref())
+        .bind(meeting.ics_sequence)
         .execute(connection)
         .await?;
         Ok(())

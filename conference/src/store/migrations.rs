@@ -8,6 +8,7 @@ use sqlx::migrate::{Migration, MigrationType};
 const ALL: &[(i64, &str, &str)] = &[
     (1, "first slice", include_str!("../../migrations/0001_first_slice.sql")),
     (2, "foundation", include_str!("../../migrations/0002_foundation.sql")),
+    (20, "meetings", include_str!("../../migrations/0020_meetings.sql")),
 ];
 
 /// The migrations in the words of one database.

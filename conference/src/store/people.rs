@@ -8,7 +8,7 @@ use crate::store::Row;
 use crate::vocabulary::{Access, Role, UnixMillis};
 
 /// Who a person of a meeting is. At most one row per identity and meeting.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Identity {
     /// A user of the tenant.
     User(UserId),
@@ -17,11 +17,12 @@ pub(crate) enum Identity {
     /// Somebody known by a phone number, in E.164.
     Number(String),
     /// Somebody who came by the shared link; every time anew.
+    #[default]
     Guest,
 }
 
 /// One row of `people`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PersonRow {
     pub(crate) id: PersonId,
     pub(crate) tenant: TenantId,
@@ -35,6 +36,14 @@ pub(crate) struct PersonRow {
     pub(crate) source: String,
     pub(crate) created_at: UnixMillis,
     pub(crate) removed_at: Option<UnixMillis>,
+    /// Sealed; it stays the same as long as the row does.
+    pub(crate) pin: Option<String>,
+    /// The role of the latest invitation by a Host; `None` for those nobody invited.
+    pub(crate) invited_role: Option<Role>,
+    /// When that was.
+    pub(crate) invited_at: Option<UnixMillis>,
+    /// An Attendee whom a Host lets speak in a presentation.
+    pub(crate) may_speak: bool,
 }
 
 impl PersonRow {
@@ -59,6 +68,10 @@ impl PersonRow {
             source: row.text("source")?,
             created_at: row.time("created_at")?,
             removed_at: row.optional_time("removed_at")?,
+            pin: row.optional_text("pin")?,
+            invited_role: row.optional_word("invited_role")?,
+            invited_at: row.optional_time("invited_at")?,
+            may_speak: row.flag("may_speak")?,
         })
     }
 
@@ -85,8 +98,9 @@ impl Store {
         };
         sqlx::query(
             "INSERT INTO people (id, tenant_id, meeting_id, user_id, mail, e164, display_name, role, access, \
-             invited_by, source, link_hash, created_at, updated_at, position) VALUES ($1, $2, $3, $4, $5, $6, $7, \
-             $8, $9, $10, $11, $12, $13, $13, (SELECT count(*) FROM people WHERE meeting_id = $3))",
+             invited_by, source, link_hash, created_at, updated_at, position, pin, invited_role, invited_at, \
+             may_speak) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, \
+             (SELECT count(*) FROM people WHERE meeting_id = $3), $14, $15, $16, $17)",
         )
         .bind(person.id.as_str())
         .bind(person.tenant.as_str())
@@ -101,12 +115,16 @@ impl Store {
         .bind(&person.source)
         .bind(link_hash)
         .bind(millis(person.created_at))
+        .bind(person.pin.as_deref())
+        .bind(person.invited_role.map(|role| word(&role)))
+        .bind(person.invited_at.map(millis))
+        .bind(i64::from(person.may_speak))
         .execute(connection)
         .await?;
         Ok(())
     }
 
-    /// Writes role, access, name and inviter; a removed person is back in.
+    /// Writes role, access, name, inviter and invitation; a removed person is back in.
     pub(crate) async fn update_person(
         connection: &mut Connection,
         person: &PersonRow,
@@ -114,7 +132,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         sqlx::query(
             "UPDATE people SET display_name = $1, role = $2, access = $3, invited_by = $4, removed_at = NULL, \
-             updated_at = $5 WHERE tenant_id = $6 AND meeting_id = $7 AND id = $8",
+             updated_at = $5, invited_role = $9, invited_at = $10, may_speak = $11, pin = $12 \
+             WHERE tenant_id = $6 AND meeting_id = $7 AND id = $8",
         )
         .bind(&person.display_name)
         .bind(word(&person.role))
@@ -124,6 +143,10 @@ impl Store {
         .bind(person.tenant.as_str())
         .bind(person.meeting.as_str())
         .bind(person.id.as_str())
+        .bind(person.invited_role.map(|role| word(&role)))
+        .bind(person.invited_at.map(millis))
+        .bind(i64::from(person.may_speak))
+        .bind(person.pin.as_deref())
         .execute(connection)
         .await?;
         Ok(())

@@ -68,7 +68,7 @@ async fn a_database_of_a_newer_schema_is_refused_in_one_clear_line() {
     .unwrap();
     store.close().await;
     let error = Store::open(&folder.url()).await.unwrap_err();
-    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 2 }), "{error}");
+    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 20.. }), "{error}");
     assert_eq!(error.to_string().lines().count(), 1);
     assert!(error.to_string().contains("newer version"), "{error}");
 }

@@ -5,7 +5,7 @@ use super::{At, Focus, PersonSpec};
 use crate::ids::MeetingId;
 use crate::live::meeting::Meeting;
 use crate::live::number;
-use crate::vocabulary::{Access, Role};
+use crate::vocabulary::Role;
 use bytes::Bytes;
 use media::sdp;
 use media::worker::LegId;
@@ -81,7 +81,7 @@ impl Focus {
             user: Some(owner.user),
             display_name: owner.display_name,
             role,
-            access: Access::Collaborate,
+            ..PersonSpec::default()
         };
         Ok(Entrant { spec, number: None, walk_in: true })
     }
@@ -105,7 +105,7 @@ impl Focus {
         };
         let display_name = name.chars().filter(|c| !c.is_control()).take(NAME_LIMIT).collect();
         let person = self.new_person_id();
-        let spec = PersonSpec { person, user: None, display_name, role, access: Access::Collaborate };
+        let spec = PersonSpec { person, display_name, role, number: number.clone(), ..PersonSpec::default() };
         Ok(Entrant { spec, number, walk_in: true })
     }
 

@@ -96,7 +96,10 @@ impl Focus {
         let Some(meeting) = self.meetings.get_mut(id) else { return };
         meeting.state = state;
         let kind = match state {
-            MeetingState::Scheduled => return,
+            MeetingState::Draft
+            | MeetingState::Scheduled
+            | MeetingState::Complete
+            | MeetingState::Cancelled => return,
             MeetingState::Started => "meeting.started",
             MeetingState::Active => "meeting.active",
             MeetingState::Ended => "meeting.ended",

@@ -6,8 +6,7 @@ use crate::live::event::{PublicEvent, Record};
 use crate::live::focus::{
     Command, Effect, Focus, FocusConfig, MeetingSpec, Output, PersonSpec, Refusal, Reply,
 };
-use crate::live::settings::MeetingSettings;
-use crate::vocabulary::{Access, CallState, Cause, MeetingKind, Role, UnixMillis};
+use crate::vocabulary::{CallState, Cause, MeetingKind, Role, UnixMillis};
 use bytes::Bytes;
 use media::sdp::{self, Codec, LocalDescription};
 use media::worker::{Command as MediaCommand, LegId, LegPlan};
@@ -71,7 +70,7 @@ pub(crate) fn spec(kind: MeetingKind) -> MeetingSpec {
         kind,
         direct_join_role: Role::Attendee,
         owner: Some("u-hana".into()),
-        settings: MeetingSettings::default(),
+        ..MeetingSpec::default()
     }
 }
 
@@ -81,7 +80,7 @@ pub(crate) fn person(name: &str, role: Role) -> PersonSpec {
         user: Some(format!("u-{name}").as_str().into()),
         display_name: name.to_owned(),
         role,
-        access: Access::Collaborate,
+        ..PersonSpec::default()
     }
 }
 

@@ -211,7 +211,7 @@ impl Services {
             call: call.row.id.clone(),
             meeting: call.row.meeting.clone(),
             tenant: call.row.tenant.clone(),
-            person: person.spec(),
+            person: person.spec(&self.vault),
             acting_host: desk.host.user.clone(),
             target,
             caller: CallerIdentity {

@@ -3,13 +3,12 @@
 use super::check::{Place, check};
 use super::{DeviceSeed, MeetingSeed, Seed, SeedError, TenantSeed, TrunkSeed, UserSeed};
 use crate::ids::{MeetingId, PersonId, TenantId, UserId};
-use crate::live::settings::MeetingSettings;
 use crate::store::columns::{millis, word};
 use crate::store::people::Identity;
 use crate::store::secrets::{LinkKey, ha1, hash_password, random_id, token_hash, verify_password};
 use crate::store::world::Entropy;
 use crate::store::{Connection, MeetingRow, PersonRow, Store, StoreError};
-use crate::vocabulary::{Access, MeetingState, Role, UnixMillis};
+use crate::vocabulary::{Access, MeetingForm, MeetingState, Role, UnixMillis};
 use sqlx::Row as _;
 
 /// What applying needs besides the seed.
@@ -346,11 +345,12 @@ impl Application<'_> {
             direct_join_role: seed.role,
             state: MeetingState::Scheduled,
             created_at: self.now,
-            settings: MeetingSettings::default(),
+            form: MeetingForm::Room,
+            ..MeetingRow::default()
         };
         let updated = sqlx::query(
-            "UPDATE meetings SET title = $1, kind = $2, alias = $3, direct_join_role = $4, updated_at = $5 \
-             WHERE tenant_id = $6 AND id = $7 AND number = $8",
+            "UPDATE meetings SET title = $1, kind = $2, alias = $3, direct_join_role = $4, updated_at = $5, \
+             form = $9, search_text = $10 WHERE tenant_id = $6 AND id = $7 AND number = $8",
         )
         .bind(&meeting.title)
         .bind(word(&meeting.kind))
@@ -360,6 +360,8 @@ impl Application<'_> {
         .bind(tenant.as_str())
         .bind(meeting.id.as_str())
         .bind(&meeting.number)
+        .bind(word(&meeting.form))
+        .bind(meeting.search_text())
         .execute(&mut *connection)
         .await?;
         if updated.rows_affected() > 0 {
@@ -410,7 +412,9 @@ impl Application<'_> {
             invited_by: Some(user),
             source: "owner".to_owned(),
             created_at: self.now,
-            removed_at: None,
+            invited_role: Some(Role::Host),
+            invited_at: Some(self.now),
+            ..PersonRow::default()
         };
         let hash = token_hash(&self.links.token(person.id.as_str()));
         Store::insert_person(connection, &person, &hash).await
