@@ -1,6 +1,7 @@
 //! What leaves the running meetings for the event stream and for the database.
 
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
+use crate::live::call::Evidence;
 use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingState, Role, UnixMillis};
 use serde::Serialize;
 use sip_core::ua::{AddressOfRecord, BindingInfo};
@@ -39,6 +40,26 @@ pub enum Record {
         at: UnixMillis,
         /// The Call-ID of the INVITE in hand.
         sip_call_id: String,
+    },
+    /// What is known of who picked up a call (I50).
+    CallEvidence {
+        /// Which call.
+        call: CallId,
+        /// What is known.
+        evidence: Evidence,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A person called asked not to be called again (I42).
+    DoNotCall {
+        /// By whom.
+        tenant: TenantId,
+        /// Their number, in E.164.
+        e164: String,
+        /// The call in which they pressed the key, if it was one of ours.
+        call: Option<CallId>,
+        /// When.
+        at: UnixMillis,
     },
     /// A meeting has entered a state.
     MeetingState {

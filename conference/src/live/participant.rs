@@ -43,6 +43,8 @@ pub struct Participant {
     pub muted_by_host: bool,
     /// Muted by oneself.
     pub muted_by_self: bool,
+    /// The hand is raised, since then.
+    pub hand: Option<UnixMillis>,
     /// Removed by a Host: may not come back until invited again.
     pub removed: bool,
     /// Known only by dialling in: the row goes when the person leaves.
@@ -59,6 +61,7 @@ impl Participant {
             number: None,
             muted_by_host: false,
             muted_by_self: false,
+            hand: None,
             removed: false,
             walk_in: false,
             legs: BTreeMap::new(),
@@ -112,6 +115,7 @@ impl Participant {
             leg_kind,
             muted_by_host: self.muted_by_host,
             muted_by_self: self.muted_by_self,
+            hand_raised: self.hand.is_some(),
             may_speak: self.spec.may_speak,
         }
     }

@@ -1,6 +1,7 @@
 //! A meeting as it is now, for people who come late to the event stream. Events carry the same views.
 
 use crate::ids::{CallId, MeetingId, PersonId, UserId};
+use crate::live::call::Evidence;
 use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingKind, MeetingState, Role, UnixMillis};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -65,6 +66,8 @@ pub struct PersonView {
     pub muted_by_host: bool,
     /// Muted by oneself.
     pub muted_by_self: bool,
+    /// The hand is raised.
+    pub hand_raised: bool,
     /// An Attendee whom a Host lets speak in a presentation.
     pub may_speak: bool,
 }
@@ -97,6 +100,9 @@ pub struct CallView {
     /// The number dialled, in E.164, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
+    /// What is known of who picked up, once somebody has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
     /// When the state was entered.
     pub at: UnixMillis,
 }

@@ -1,7 +1,7 @@
 //! Drives a focus alone: scripted SIP and media events in, a model of the world that the effects build.
 
 use crate::ids::{CallId, MeetingId, PersonId};
-use crate::live::call::{DialSpec, DialTarget, RING_TIMEOUT};
+use crate::live::call::{DialSpec, DialTarget, Gate, RING_TIMEOUT};
 use crate::live::event::{PublicEvent, Record};
 use crate::live::focus::{
     Command, Effect, Focus, FocusConfig, MeetingSpec, Output, PersonSpec, Refusal, Reply,
@@ -107,6 +107,7 @@ pub(crate) fn to_number(call: &str, name: &str, number: &str) -> DialSpec {
         target: DialTarget::Number { e164: number.into(), trunks: vec![TrunkId(1)] },
         caller: hanas_caller_id(),
         press_one: true,
+        gate: Gate::default(),
         ring_timeout: RING_TIMEOUT,
         sip_call_id: format!("{call}@acme.test"),
     }
