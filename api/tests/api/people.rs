@@ -2,7 +2,7 @@ use crate::support::{App, person};
 use axum::http::StatusCode;
 use conference::live::focus::{Command, PersonSpec};
 use conference::services::Live as _;
-use conference::vocabulary::{Access, Role};
+use conference::vocabulary::Role;
 use serde_json::json;
 
 #[tokio::test]

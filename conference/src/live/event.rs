@@ -70,6 +70,26 @@ pub enum Record {
         /// When.
         at: UnixMillis,
     },
+    /// A meeting was locked or unlocked from within.
+    MeetingLocked {
+        /// Which meeting.
+        meeting: MeetingId,
+        /// Locked or not.
+        locked: bool,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A role was changed from within: somebody has taken over as Host.
+    RoleChanged {
+        /// Where.
+        meeting: MeetingId,
+        /// Whose.
+        person: PersonId,
+        /// The new role.
+        role: Role,
+        /// When.
+        at: UnixMillis,
+    },
     /// A person has come in.
     PersonJoined {
         /// Where.

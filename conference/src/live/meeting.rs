@@ -6,7 +6,7 @@ use crate::live::participant::{Participant, PersonSpec};
 use crate::live::pin::Pin;
 use crate::live::settings::MeetingSettings;
 use crate::live::snapshot::{MeetingSnapshot, MeetingView};
-use crate::vocabulary::{LegKind, MeetingForm, MeetingKind, MeetingState, Role};
+use crate::vocabulary::{Access, LegKind, MeetingForm, MeetingKind, MeetingState, Role};
 use media::worker::{LegId, RoomId};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -109,6 +109,37 @@ impl Meeting {
         hosts.next().is_some_and(|host| host.spec.person == *person) && hosts.next().is_none()
     }
 
+    /// Whether somebody was removed and not invited again: by themselves, by their account or by their number (I74).
+    pub fn is_removed(&self, spec: &PersonSpec) -> bool {
+        let same_user = |row: &Participant| spec.user.is_some() && row.spec.user == spec.user;
+        let same_number =
+            |row: &Participant| spec.user.is_none() && spec.number.is_some() && row.number == spec.number;
+        self.people
+            .values()
+            .filter(|row| row.removed)
+            .any(|row| row.spec.person == spec.person || same_user(row) || same_number(row))
+    }
+
+    /// Who becomes Host when the last one goes: of those a Host has once invited as Host, and who are in, the one
+    /// invited first (I72).
+    pub fn next_host(&self, gone: Option<&PersonId>) -> Option<PersonId> {
+        self.people
+            .values()
+            .filter(|row| row.is_present() && gone != Some(&row.spec.person))
+            .filter(|row| row.spec.invited_as == Some(Role::Host) && row.spec.access == Access::Collaborate)
+            .min_by_key(|row| (row.spec.invited_at, &row.spec.person))
+            .map(|row| row.spec.person.clone())
+    }
+
+    /// The place of a raised hand among all that are raised, in the order in which they were; 1 is the first.
+    pub fn hands_up_to(&self, person: &PersonId) -> usize {
+        let Some(own) = self.people.get(person).and_then(|row| row.hand) else { return 0 };
+        let before = |row: &&Participant| {
+            row.is_present() && row.hand.is_some_and(|at| (at, &row.spec.person) < (own, person))
+        };
+        self.people.values().filter(before).count() + 1
+    }
+
     /// Finds a person by user.
     pub fn person_of_user(&self, user: &UserId) -> Option<&Participant> {
         self.people.values().find(|person| person.spec.user.as_ref() == Some(user))
@@ -118,8 +149,11 @@ impl Meeting {
     /// invitation by a Host counts.
     pub fn put_person(&mut self, spec: PersonSpec) -> &mut Participant {
         let row = self.people.entry(spec.person.clone()).or_insert_with(|| Participant::new(spec.clone()));
+        row.removed = spec.removed;
+        if let Some(number) = &spec.number {
+            row.number = Some(number.clone());
+        }
         row.spec = spec;
-        row.removed = false;
         row
     }
 
@@ -156,7 +190,9 @@ impl Meeting {
         self.calls.retain(|_, call| !call.state().is_final());
         let calls = &self.calls;
         self.order.retain(|id| calls.contains_key(id));
-        self.people.retain(|_, person| person.is_present() || !person.walk_in);
+        // A removed caller known by number alone stays removed.
+        self.people.retain(|_, person| person.is_present() || !person.walk_in || person.is_barred_number());
+        self.people.values_mut().for_each(Participant::forget_run);
         self.active_speaker = None;
         self.slots.clear();
     }
@@ -197,6 +233,7 @@ impl Meeting {
             state: self.state,
             alias: self.spec.alias.clone(),
             owner: self.spec.owner.clone(),
+            locked: self.spec.settings.locked,
         }
     }
 }

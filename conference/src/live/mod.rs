@@ -9,7 +9,7 @@
 //! | [`number`], [`emergency`] | what number was typed, and might it reach an emergency service |
 //! | [`resolver`] | who is meant by a text |
 //! | [`policy`] | who may do what, and may this number be dialled |
-//! | [`plan`] | who hears and sees whom |
+//! | [`rights`], [`plan`] | who may do what; who hears and sees whom |
 //! | [`call`] | how one dial-out goes on |
 //! | [`meeting`], [`participant`] | who is in, and when is it over |
 //! | [`ivr`], [`guess`] | how somebody who dials in is asked for id and PIN, and how often |
@@ -31,6 +31,7 @@ pub mod plan;
 pub mod policy;
 pub mod refusal;
 pub mod resolver;
+pub mod rights;
 pub mod settings;
 pub mod snapshot;
 pub mod speech;

@@ -2,6 +2,7 @@
 
 use crate::ids::{PersonId, UserId};
 use crate::live::pin::Pin;
+use crate::live::rights::Rank;
 use crate::live::snapshot::PersonView;
 use crate::vocabulary::{Access, LegKind, Role, UnixMillis};
 use media::worker::LegId;
@@ -30,6 +31,8 @@ pub struct PersonSpec {
     pub invited_at: UnixMillis,
     /// An Attendee whom a Host lets speak in a presentation.
     pub may_speak: bool,
+    /// Removed earlier: may not come in until invited again (I74).
+    pub removed: bool,
 }
 
 /// One row of the roster. It stays when the person leaves, so that coming back keeps role and place.
@@ -49,28 +52,50 @@ pub struct Participant {
     pub removed: bool,
     /// Known only by dialling in: the row goes when the person leaves.
     pub walk_in: bool,
+    /// Was in the meeting, or admitted by a Host, since it began: the lobby need not be passed again.
+    pub let_in: bool,
     /// The legs in the meeting, at most one of each kind.
     legs: BTreeMap<LegKind, LegId>,
+    /// The legs in the lobby.
+    lobby: BTreeMap<LegKind, LegId>,
 }
 
 impl Participant {
     /// A person who is not in yet.
     pub fn new(spec: PersonSpec) -> Self {
         Self {
+            number: spec.number.clone(),
+            removed: spec.removed,
             spec,
-            number: None,
             muted_by_host: false,
             muted_by_self: false,
             hand: None,
-            removed: false,
             walk_in: false,
+            let_in: false,
             legs: BTreeMap::new(),
+            lobby: BTreeMap::new(),
         }
     }
 
     /// Whether any leg is in the meeting.
     pub fn is_present(&self) -> bool {
         !self.legs.is_empty()
+    }
+
+    /// Whether the person is in the lobby and nowhere else.
+    pub fn is_waiting(&self) -> bool {
+        !self.is_present() && !self.lobby.is_empty()
+    }
+
+    /// Removed, and known by nothing but a number: the row is all that keeps that number out.
+    pub fn is_barred_number(&self) -> bool {
+        self.removed && self.number.is_some()
+    }
+
+    /// Role and access, for the table of rights.
+    pub fn rank(&self) -> Rank {
+        let PersonSpec { role, access, may_speak, .. } = self.spec;
+        Rank { role, access, may_speak }
     }
 
     /// The leg of one kind.
@@ -83,16 +108,37 @@ impl Participant {
         self.legs.iter().map(|(kind, leg)| (*kind, *leg))
     }
 
+    /// All legs in the lobby.
+    pub fn waiting_legs(&self) -> impl Iterator<Item = LegId> + '_ {
+        self.lobby.values().copied()
+    }
+
     /// Puts a leg in the meeting and returns the one of the same kind that it replaces.
     pub fn attach(&mut self, kind: LegKind, leg: LegId) -> Option<LegId> {
+        self.lobby.retain(|_, held| *held != leg);
+        self.let_in = true;
         self.legs.insert(kind, leg).filter(|old| *old != leg)
     }
 
-    /// Takes a leg out. Returns whether it was in.
+    /// Puts a leg in the lobby and returns the one of the same kind that it replaces there.
+    pub fn wait(&mut self, kind: LegKind, leg: LegId) -> Option<LegId> {
+        self.lobby.insert(kind, leg).filter(|old| *old != leg)
+    }
+
+    /// Takes a leg out. Returns whether it was in the meeting.
     pub fn detach(&mut self, leg: LegId) -> bool {
         let before = self.legs.len();
         self.legs.retain(|_, held| *held != leg);
+        self.lobby.retain(|_, held| *held != leg);
         self.legs.len() < before
+    }
+
+    /// The meeting is over: the next one begins without what was said and done in it.
+    pub fn forget_run(&mut self) {
+        self.muted_by_host = false;
+        self.muted_by_self = false;
+        self.hand = None;
+        self.let_in = false;
     }
 
     /// Whether the person is muted, by whomever.
@@ -102,7 +148,7 @@ impl Participant {
 
     /// The person as everybody sees them.
     pub fn view(&self) -> PersonView {
-        let leg_kind = self.legs.keys().next().copied();
+        let leg_kind = self.legs.keys().chain(self.lobby.keys()).next().copied();
         PersonView {
             id: self.spec.person.clone(),
             user: self.spec.user.clone(),
@@ -111,7 +157,7 @@ impl Participant {
             role: self.spec.role,
             access: self.spec.access,
             present: self.is_present(),
-            waiting: false,
+            waiting: self.is_waiting(),
             leg_kind,
             muted_by_host: self.muted_by_host,
             muted_by_self: self.muted_by_self,

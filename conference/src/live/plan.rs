@@ -1,19 +1,18 @@
 //! Who hears and sees whom: a pure function from a person's standing to the mixer's plan for one leg.
 
-use crate::live::policy::{self, Action};
-use crate::vocabulary::{Access, LegKind, MeetingKind, Role};
+use crate::live::policy::Action;
+use crate::live::rights::{self, Rank, Rules};
+use crate::vocabulary::LegKind;
 use media::worker::LegPlan;
 
 /// Everything that decides what one leg may send and receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// The type of meeting.
-    pub kind: MeetingKind,
-    /// The person's role.
-    pub role: Role,
-    /// The person's access.
-    pub access: Access,
-    /// Whether the leg is in the meeting at all (not ringing, not at the gate, not yet answered).
+    /// The meeting's type and settings.
+    pub rules: Rules,
+    /// The person's role and access.
+    pub rank: Rank,
+    /// Whether the leg is in the meeting at all (not ringing, not at the gate, not in the lobby, not yet answered).
     pub admitted: bool,
     /// Muted by a Host or by oneself.
     pub muted: bool,
@@ -33,7 +32,7 @@ pub fn plan(standing: &Standing) -> LegPlan {
     let browser = standing.leg == LegKind::Webrtc;
     let elsewhere = browser && standing.audio_by_phone;
     let audio = !standing.held && !elsewhere;
-    let may = |action| policy::may(action, standing.kind, standing.role, standing.access);
+    let may = |action| rights::may(action, &standing.rules, &standing.rank);
     LegPlan {
         send_audio: audio && !standing.muted && may(Action::Speak),
         receive_audio: audio && may(Action::HearAndSee),
@@ -45,15 +44,15 @@ pub fn plan(standing: &Standing) -> LegPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocabulary::{Access, MeetingKind, Role};
 
     const ROLES: [Role; 3] = [Role::Host, Role::Presenter, Role::Attendee];
     const KINDS: [MeetingKind; 2] = [MeetingKind::Conference, MeetingKind::Presentation];
 
     fn standing(kind: MeetingKind, role: Role, access: Access) -> Standing {
         Standing {
-            kind,
-            role,
-            access,
+            rules: Rules::of(kind),
+            rank: Rank { role, access, ..Rank::default() },
             admitted: true,
             muted: false,
             held: false,

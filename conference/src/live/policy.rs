@@ -6,6 +6,7 @@
 use crate::live::emergency;
 use crate::live::number::{NumberClass, PhoneNumber};
 use crate::live::refusal::{Refusal, RefusalKind};
+use crate::live::rights::{self, Rank, Rules};
 use crate::vocabulary::{Access, Cause, MeetingKind, Role};
 use std::collections::BTreeSet;
 
@@ -32,18 +33,11 @@ pub enum Action {
     Moderate,
 }
 
-/// The role table. VIEW ONLY wins over every role but Host, which cannot have it (see [`check_standing`]); should it
+/// The role table of a meeting in which nothing was set; [`rights::may`] is the whole of it. VIEW ONLY wins over every role but Host, which cannot have it (see [`check_standing`]); should it
 /// meet a Host all the same, it still wins for everything that is sent.
 pub fn may(action: Action, kind: MeetingKind, role: Role, access: Access) -> bool {
-    let collaborates = access == Access::Collaborate;
-    match action {
-        Action::HearAndSee | Action::SeePeople => true,
-        Action::Speak | Action::Camera | Action::ShareScreen | Action::ChatToAll => {
-            collaborates && (role != Role::Attendee || kind == MeetingKind::Conference)
-        }
-        Action::ChatToHosts => collaborates,
-        Action::Invite | Action::Moderate => collaborates && role == Role::Host,
-    }
+    let rank = Rank { role, access, ..Rank::default() };
+    rights::may(action, &Rules::of(kind), &rank)
 }
 
 /// A Host cannot be VIEW ONLY.

@@ -39,6 +39,8 @@ pub struct MeetingView {
     pub alias: Option<String>,
     /// Who created it.
     pub owner: Option<UserId>,
+    /// Nobody but Hosts and those they call comes in any more.
+    pub locked: bool,
 }
 
 /// One person.

@@ -2,6 +2,10 @@
 
 pub use media::prompt::{Language, PromptId};
 
+use media::prompt::{PromptSet, Recording};
+use media::worker::Source;
+use std::sync::Arc;
+
 /// A piece of an utterance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -48,9 +52,34 @@ impl Utterance {
         Self { parts, repeat: true, ..Self::default() }
     }
 
-    /// Whether a voice is needed.
-    pub fn has_text(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Text(_)))
+    /// The texts that need a voice.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Prompt(_) | Part::PromptIn(..) | Part::Pause(_) => None,
+        })
+    }
+
+    /// The prompts in it, in either form.
+    pub fn prompts_in_it(&self) -> impl Iterator<Item = (Language, PromptId)> {
+        self.parts.iter().chain(&self.otherwise).filter_map(|part| match part {
+            Part::Prompt(prompt) => Some((self.language, *prompt)),
+            Part::PromptIn(language, prompt) => Some((*language, *prompt)),
+            Part::Text(_) | Part::Pause(_) => None,
+        })
+    }
+
+    /// What a media worker can play of it. If a text has no recording, [`Self::otherwise`] is played.
+    pub fn source(&self, set: &PromptSet, voice: impl Fn(&str) -> Option<Arc<Recording>>) -> Source {
+        let clip = |part: &Part| match part {
+            Part::Prompt(prompt) => Some(set.get(self.language, *prompt)),
+            Part::PromptIn(language, prompt) => Some(set.get(*language, *prompt)),
+            Part::Text(text) => voice(text),
+            Part::Pause(ms) => Some(Arc::new(Recording::silence(*ms))),
+        };
+        let whole: Option<Vec<_>> = self.parts.iter().map(clip).collect();
+        let clips = whole.unwrap_or_else(|| self.otherwise.iter().filter_map(clip).collect());
+        Source::Clips(clips.into())
     }
 }
 
@@ -60,6 +89,26 @@ pub fn text(words: &str) -> Part {
         words.chars().map(|c| if c.is_control() || "<>[]{}|\\^`~".contains(c) { ' ' } else { c }).collect();
     let clean = clean.split_whitespace().collect::<Vec<_>>().join(" ");
     Part::Text(clean.chars().take(TEXT_LIMIT).collect())
+}
+
+/// Who invites whom to what, for a voice to speak.
+pub fn invites_you(language: Language, host: &str, title: &str) -> String {
+    match (language, host.trim().is_empty()) {
+        (Language::English, false) => format!("{host} invites you to {title}."),
+        (Language::English, true) => format!("You are invited to {title}."),
+        (Language::French, false) => format!("{host} vous invite à {title}."),
+        (Language::French, true) => format!("Vous êtes invité à {title}."),
+    }
+}
+
+/// Who called and why, for a voice to speak to somebody who calls back.
+pub fn called_you(language: Language, host: &str, title: &str) -> String {
+    match (language, host.trim().is_empty()) {
+        (Language::English, false) => format!("{host} called you for {title}."),
+        (Language::English, true) => format!("You were called for {title}."),
+        (Language::French, false) => format!("{host} vous a appelé pour {title}."),
+        (Language::French, true) => format!("On vous a appelé pour {title}."),
+    }
 }
 
 /// A number from 0 to 999 in recorded words; larger ones are said digit by digit.

@@ -91,6 +91,7 @@ impl PersonRow {
             invited_as: self.invited_role,
             invited_at: self.invited_at.unwrap_or_default(),
             may_speak: self.may_speak,
+            removed: self.removed_at.is_some(),
         }
     }
 }

@@ -201,6 +201,7 @@ impl FakeState {
         let meeting = self.meetings.get_mut(&spec.meeting);
         let meeting = meeting.ok_or_else(|| Refusal::new(RefusalKind::NotFound, "no such meeting"))?;
         meeting.calls.push(CallView {
+            evidence: None,
             call: spec.call.clone(),
             id: spec.call.clone(),
             person: spec.person.person.clone(),
@@ -277,6 +278,7 @@ impl Live for FakeLive {
                     state: MeetingState::Scheduled,
                     alias: spec.alias.clone(),
                     owner: spec.owner.clone(),
+                    locked: spec.settings.locked,
                 },
                 people: Vec::new(),
                 calls: Vec::new(),

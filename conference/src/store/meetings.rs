@@ -234,6 +234,32 @@ impl Store {
         Ok(())
     }
 
+    /// Writes the lock into the meeting's settings.
+    pub(crate) async fn set_meeting_locked(
+        &self,
+        meeting: &MeetingId,
+        locked: bool,
+        at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let row = sqlx::query("SELECT settings FROM meetings WHERE id = $1")
+            .bind(meeting.as_str())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let Some(row) = row else { return Ok(()) };
+        let mut settings: MeetingSettings =
+            serde_json::from_str(&Columns(&row).text("settings")?).unwrap_or_default();
+        settings.locked = locked;
+        sqlx::query("UPDATE meetings SET settings = $1, updated_at = $2 WHERE id = $3")
+            .bind(serde_json::to_string(&settings).unwrap_or_default())
+            .bind(millis(at))
+            .bind(meeting.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// Somebody came or went: one line of the attendance record.
     pub(crate) async fn insert_attendance(
         &self,

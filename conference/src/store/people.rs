@@ -152,6 +152,24 @@ impl Store {
         Ok(())
     }
 
+    /// Writes a role that the running meeting has given.
+    pub(crate) async fn set_role(
+        &self,
+        meeting: &MeetingId,
+        person: &PersonId,
+        role: Role,
+        at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE people SET role = $1, updated_at = $2 WHERE meeting_id = $3 AND id = $4")
+            .bind(word(&role))
+            .bind(millis(at))
+            .bind(meeting.as_str())
+            .bind(person.as_str())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// Takes somebody off the list; the row stays, so that their link is refused with the right words (I74).
     pub(crate) async fn remove_person(
         connection: &mut Connection,

@@ -37,8 +37,15 @@ impl RecordWriter {
                 };
                 self.store.record_call_step(&step).await
             }
+            Record::CallEvidence { .. } | Record::DoNotCall { .. } => Ok(()),
             Record::MeetingState { meeting, state, at } => {
                 self.store.set_meeting_state(meeting, *state, *at).await
+            }
+            Record::MeetingLocked { meeting, locked, at } => {
+                self.store.set_meeting_locked(meeting, *locked, *at).await
+            }
+            Record::RoleChanged { meeting, person, role, at } => {
+                self.store.set_role(meeting, person, *role, *at).await
             }
             Record::PersonJoined { meeting, person, leg_kind, at, .. } => {
                 self.store.insert_attendance(meeting, person.as_str(), "joined", Some(*leg_kind), *at).await

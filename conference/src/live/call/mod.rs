@@ -284,7 +284,8 @@ impl Call {
 
     /// The callee pressed a key; one that counts at the gate is evidence.
     pub fn pressed(&mut self, key: char, at: UnixMillis) {
-        if self.state == CallState::Confirming && matches!(key, CONFIRM_KEY | NO_CALLS_KEY) {
+        let counts = matches!(key, CONFIRM_KEY | NO_CALLS_KEY) && !self.asked_for_no_calls();
+        if self.state == CallState::Confirming && counts {
             self.evidence.pressed(key, at);
         }
     }
@@ -386,6 +387,7 @@ impl Call {
             return Vec::new();
         }
         self.state = CallState::Joined;
+        self.detail = Some(self.evidence.words());
         self.ending = None;
         vec![
             Action::Disarm(CallTimer::Gate),
@@ -506,6 +508,11 @@ impl Call {
         self.finish(CallState::Failed, cause, detail)
     }
 
+    fn with_evidence(&self, detail: Option<String>) -> String {
+        let evidence = self.evidence.words();
+        detail.map_or(evidence.clone(), |detail| format!("{detail}; {evidence}"))
+    }
+
     fn hang_up(&mut self, state: CallState, cause: Cause, detail: Option<String>) -> Vec<Action> {
         let mut actions = vec![Action::HangUp];
         actions.extend(self.finish(state, cause, detail));
@@ -514,6 +521,7 @@ impl Call {
 
     fn finish(&mut self, state: CallState, cause: Cause, detail: Option<String>) -> Vec<Action> {
         let at_the_gate = self.state == CallState::Confirming;
+        let detail = if at_the_gate { Some(self.with_evidence(detail)) } else { detail };
         self.state = state;
         self.cause = Some(cause);
         self.sip_code = None;

@@ -6,6 +6,7 @@ use crate::live::event::{PublicEvent, Record};
 pub use crate::live::meeting::MeetingSpec;
 pub use crate::live::participant::PersonSpec;
 pub use crate::live::refusal::{Refusal, RefusalKind};
+pub use crate::live::speech::{Language, Part, Utterance};
 pub use crate::live::snapshot::{CallView, MeetingSnapshot, PersonView};
 use crate::vocabulary::{Access, Role};
 use media::sdp::Codec;
@@ -22,8 +23,12 @@ pub struct FocusConfig {
     pub empty_grace: Duration,
     /// How long a meeting goes on after its last Host has left.
     pub no_host_grace: Duration,
+    /// How long somebody may wait in the lobby: no phone bill runs on for ever.
+    pub lobby_timeout: Duration,
     /// How long a browser may take until its media connection stands.
     pub connect_timeout: Duration,
+    /// Whether phones hear why they are hung up before they are.
+    pub last_words: bool,
     /// The bounds on what one meeting may hold.
     pub limits: FocusLimits,
 }
@@ -39,6 +44,8 @@ pub struct FocusLimits {
     pub legs_per_meeting: usize,
     /// People on the roster of one meeting, present or not.
     pub people_per_meeting: usize,
+    /// Callers at once who are being asked for a meeting id.
+    pub visitors: usize,
 }
 
 impl Default for FocusConfig {
@@ -47,7 +54,9 @@ impl Default for FocusConfig {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             empty_grace: Duration::from_secs(30),
             no_host_grace: Duration::from_secs(600),
+            lobby_timeout: Duration::from_secs(1800),
             connect_timeout: Duration::from_secs(30),
+            last_words: true,
             limits: FocusLimits::default(),
         }
     }
@@ -60,6 +69,7 @@ impl Default for FocusLimits {
             calls_per_meeting: 500,
             legs_per_meeting: 1000,
             people_per_meeting: 5000,
+            visitors: 1000,
         }
     }
 }
@@ -107,6 +117,36 @@ pub enum Command {
         trunk: TrunkId,
         /// Its tenant.
         tenant: TenantId,
+    },
+    /// A number of a tenant that callers may dial: they are asked for a meeting id and a PIN.
+    PutDialIn {
+        /// In E.164.
+        number: String,
+        /// Whose.
+        tenant: TenantId,
+        /// What is spoken there; the tenant's own language when missing.
+        language: Option<Language>,
+    },
+    /// A number is a tenant's no longer.
+    DropDialIn {
+        /// In E.164.
+        number: String,
+    },
+    /// What a tenant's callers are spoken to in.
+    SetLanguage {
+        /// Whose.
+        tenant: TenantId,
+        /// Which language.
+        language: Language,
+    },
+    /// Raise or lower a hand.
+    SetHand {
+        /// Where.
+        meeting: MeetingId,
+        /// Whose.
+        person: PersonId,
+        /// Raised or not.
+        raised: bool,
     },
     /// A person was invited (again): role and access for when they come, by whatever way. Those who are in change
     /// at once.
@@ -171,6 +211,36 @@ pub enum Command {
         /// Muted or not.
         muted: bool,
     },
+    /// Let an Attendee of a presentation speak, or no longer.
+    SetSpeaking {
+        /// Where.
+        meeting: MeetingId,
+        /// Whom.
+        person: PersonId,
+        /// Whether they may.
+        may_speak: bool,
+    },
+    /// Mute everybody but the Hosts, or take that back.
+    MuteAll {
+        /// Where.
+        meeting: MeetingId,
+        /// Muted or not.
+        muted: bool,
+    },
+    /// Let somebody in who waits in the lobby.
+    LetIn {
+        /// Where.
+        meeting: MeetingId,
+        /// Whom; everybody when missing.
+        person: Option<PersonId>,
+    },
+    /// Send somebody away who waits in the lobby.
+    SendAway {
+        /// From where.
+        meeting: MeetingId,
+        /// Whom.
+        person: PersonId,
+    },
     /// Remove a person: legs end, ringing calls to them too, and they may not come back until invited again.
     Remove {
         /// From where.
@@ -219,6 +289,27 @@ pub enum Effect {
         room: RoomId,
         /// What to do.
         command: media::worker::Command,
+    },
+    /// Say something to one leg, instead of what it was hearing: put the recordings together, have texts spoken, and
+    /// tell the media worker of this room to play it. Whatever happens, something is played, so that
+    /// `media::worker::Event::PlayingDone` follows, unless it is stopped or something else is said before.
+    Speak {
+        /// The leg.
+        leg: LegId,
+        /// The room.
+        room: RoomId,
+        /// What.
+        utterance: Utterance,
+    },
+    /// A leg, with its port, goes on in another room, which may live on another media thread. What follows for this
+    /// leg is meant for the new room.
+    MoveLeg {
+        /// The leg.
+        leg: LegId,
+        /// Its room so far.
+        from: RoomId,
+        /// Its new room.
+        to: RoomId,
     },
     /// Hand the accepted WebRTC peer of this leg to the media worker of this room.
     AttachPeer {

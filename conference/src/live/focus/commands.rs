@@ -1,14 +1,16 @@
 //! Commands that change a meeting or a person. Calls are in [`super::dial`].
 
+use super::dial_in::DialIn;
 use super::legs::{Carrier, Leg};
+use super::lobby::Door;
 use super::{
-    At, Command, DeviceOwner, Effect, Focus, MeetingSpec, MutedBy, PersonSpec, Refusal, RefusalKind, Reply,
-    Timer,
+    At, Command, DeviceOwner, Effect, Focus, MeetingSpec, PersonSpec, Refusal, RefusalKind, Reply, Timer,
 };
 use crate::ids::{MeetingId, PersonId};
 use crate::live::call::Input;
 use crate::live::meeting::Meeting;
 use crate::live::policy;
+use crate::live::speech::PromptId;
 use crate::vocabulary::{Access, Cause, Role};
 use media::worker::{LegId, RoomId};
 use sip_core::ua::Command as SipCommand;
@@ -16,7 +18,7 @@ use sip_core::ua::Command as SipCommand;
 impl Focus {
     pub(super) fn command(&mut self, at: At, command: Command) -> Result<Reply, Refusal> {
         match command {
-            Command::PutMeeting(spec) => self.put_meeting(spec),
+            Command::PutMeeting(spec) => self.put_meeting(at, spec),
             Command::DropMeeting { meeting } => self.drop_meeting(at, &meeting),
             Command::PutDevice { aor, user, tenant, display_name, role_hint } => {
                 let owner = DeviceOwner { user, tenant, display_name, role_hint };
@@ -29,6 +31,24 @@ impl Focus {
             }
             Command::PutTrunk { trunk, tenant } => {
                 self.trunks.insert(trunk, tenant);
+                Ok(Reply::Done)
+            }
+            Command::PutDialIn { number, tenant, language } => {
+                let number = number.trim_start_matches('+').to_owned();
+                self.dial_ins.insert(number, DialIn { tenant, language });
+                Ok(Reply::Done)
+            }
+            Command::DropDialIn { number } => {
+                self.dial_ins.remove(number.trim_start_matches('+'));
+                Ok(Reply::Done)
+            }
+            Command::SetLanguage { tenant, language } => {
+                self.languages.insert(tenant, language);
+                Ok(Reply::Done)
+            }
+            Command::SetHand { meeting, person, raised } => {
+                self.meeting(&meeting)?.people.get(&person).ok_or_else(unknown_person)?;
+                self.set_hand(at, &meeting, &person, raised);
                 Ok(Reply::Done)
             }
             Command::PutPerson { meeting, person } => self.put_person(at, &meeting, person),
@@ -45,6 +65,13 @@ impl Focus {
             Command::SetMuted { meeting, person, by, muted } => {
                 self.set_muted(at, &meeting, &person, by, muted)
             }
+            Command::SetSpeaking { meeting, person, may_speak } => {
+                self.set_speaking(at, &meeting, &person, may_speak)
+            }
+            Command::MuteAll { meeting, muted } => self.mute_all(at, &meeting, muted),
+            Command::LetIn { meeting, person: Some(person) } => self.let_in(at, &meeting, &person),
+            Command::LetIn { meeting, person: None } => self.let_all_in(at, &meeting),
+            Command::SendAway { meeting, person } => self.send_away(at, &meeting, &person),
             Command::Remove { meeting, person } => self.remove(at, &meeting, &person),
             Command::EndMeeting { meeting } => {
                 self.meeting(&meeting)?;
@@ -55,7 +82,7 @@ impl Focus {
         }
     }
 
-    fn put_meeting(&mut self, spec: MeetingSpec) -> Result<Reply, Refusal> {
+    fn put_meeting(&mut self, at: At, spec: MeetingSpec) -> Result<Reply, Refusal> {
         let number = (Some(&spec.number), "number");
         let alias = (spec.alias.as_ref(), "alias");
         for (address, field) in [number, alias] {
@@ -72,8 +99,8 @@ impl Focus {
             self.addresses.insert(address.to_ascii_lowercase(), id.clone());
         }
         if let Some(meeting) = self.meetings.get_mut(&id) {
-            meeting.spec = spec;
-            self.replan_all(&id);
+            let before = std::mem::replace(&mut meeting.spec, spec);
+            self.meeting_changed(at, &id, &before);
         } else {
             let room = RoomId(self.next_room);
             self.next_room += 1;
@@ -81,6 +108,25 @@ impl Focus {
             self.meetings.insert(id, Meeting::new(spec, room));
         }
         Ok(Reply::Done)
+    }
+
+    /// What has changed counts at once, for those who are in and for those who wait.
+    fn meeting_changed(&mut self, at: At, id: &MeetingId, before: &MeetingSpec) {
+        let Some(meeting) = self.meetings.get(id) else { return };
+        if meeting.spec == *before {
+            return;
+        }
+        let (view, closed) = (meeting.view(), meeting.spec.closed);
+        self.replan_all(id);
+        self.publish(at, id, "meeting.updated", serde_json::json!({ "meeting": view }));
+        if view.locked != before.settings.locked {
+            self.announce_lock(at, id);
+        }
+        if closed {
+            return self.end_meeting(at, id);
+        }
+        self.settle(at, id);
+        self.open_doors(at, id);
     }
 
     fn drop_meeting(&mut self, at: At, id: &MeetingId) -> Result<Reply, Refusal> {
@@ -101,8 +147,12 @@ impl Focus {
         check_last_host(meeting, &person.person, person.role)?;
         let person_id = person.person.clone();
         let before = meeting.people.get(&person_id).map(|row| (row.spec.role, row.spec.access));
-        let (role, access) = (person.role, person.access);
+        let (role, access, removed) = (person.role, person.access, person.removed);
         meeting.put_person(person).walk_in = false;
+        if removed {
+            // Somebody removed before the restart: the row is there to keep them out.
+            return Ok(Reply::Done);
+        }
         self.replan(id, &person_id);
         if before.is_none() {
             self.publish_person(at, id, &person_id, "person.added");
@@ -114,6 +164,7 @@ impl Focus {
             self.publish_person(at, id, &person_id, "person.access_changed");
         }
         self.settle(at, id);
+        self.open_doors(at, id);
         Ok(Reply::Done)
     }
 
@@ -124,21 +175,25 @@ impl Focus {
         let limit = self.config.limits.people_per_meeting;
         let meeting = self.meeting_mut(id)?;
         check_roster(meeting, &person.person, limit)?;
-        if meeting.people.get(&person.person).is_some_and(|row| row.removed) {
-            return Err(Refusal::new(RefusalKind::Forbidden, "a Host has removed you from this meeting")
-                .mend("Ask a Host to invite you again"));
-        }
         if meeting.is_last_host(&person.person) {
             // Reloading the page is no way to lose the last Host.
             (person.role, person.access) = (Role::Host, Access::Collaborate);
         }
+        let door = self.door(id, &person);
+        if let Door::Shut(refusal) = door {
+            return Err(refusal);
+        }
+        let meeting = self.meeting_mut(id)?;
         let (person_id, room) = (person.person.clone(), meeting.room);
         meeting.put_person(person).walk_in = false;
         let leg = self.new_leg_id();
         self.legs.insert(leg, Leg::new(id.clone(), room, person_id, Carrier::Webrtc));
         self.effect(Effect::AttachPeer { leg, room });
         self.timers.arm(Timer::Connect(leg), at.now + self.config.connect_timeout);
-        self.admit(at, leg);
+        match door {
+            Door::Lobby => self.wait(at, leg),
+            Door::Open | Door::Shut(_) => self.admit(at, leg),
+        }
         Ok(Reply::Leg(leg))
     }
 
@@ -160,6 +215,7 @@ impl Focus {
             self.replan(id, person);
             self.publish_person(at, id, person, "person.role_changed");
             self.settle(at, id);
+            self.open_doors(at, id);
         }
         Ok(Reply::Done)
     }
@@ -181,32 +237,11 @@ impl Focus {
         Ok(Reply::Done)
     }
 
-    fn set_muted(
-        &mut self,
-        at: At,
-        id: &MeetingId,
-        person: &PersonId,
-        by: MutedBy,
-        muted: bool,
-    ) -> Result<Reply, Refusal> {
-        let row = self.meeting_mut(id)?.people.get_mut(person).ok_or_else(unknown_person)?;
-        let flag = match by {
-            MutedBy::Host => &mut row.muted_by_host,
-            MutedBy::Oneself => &mut row.muted_by_self,
-        };
-        if *flag != muted {
-            *flag = muted;
-            self.replan(id, person);
-            self.publish_person(at, id, person, "person.muted");
-        }
-        Ok(Reply::Done)
-    }
-
     fn remove(&mut self, at: At, id: &MeetingId, person: &PersonId) -> Result<Reply, Refusal> {
         let legs = self.legs_of(id, person)?;
         let meeting = self.meeting_mut(id)?;
-        if meeting.is_last_host(person) && meeting.present() > 1 {
-            return Err(last_host());
+        if meeting.present() > 1 {
+            check_last_host(meeting, person, Role::Attendee)?;
         }
         if let Some(row) = meeting.people.get_mut(person) {
             row.removed = true;
@@ -220,7 +255,7 @@ impl Focus {
             self.drive_call(at, &call, Input::Cancel(Cause::Cancelled));
         }
         for leg in legs {
-            self.end_leg(at, leg, Cause::HungUp);
+            self.part(at, leg, PromptId::Removed, Cause::HungUp);
         }
         self.publish_person(at, id, person, "person.removed");
         Ok(Reply::Done)
@@ -243,7 +278,7 @@ impl Focus {
     /// The legs that carry a person now.
     fn legs_of(&self, id: &MeetingId, person: &PersonId) -> Result<Vec<LegId>, Refusal> {
         let row = self.meeting(id)?.people.get(person).ok_or_else(unknown_person)?;
-        Ok(row.legs().map(|(_, leg)| leg).collect())
+        Ok(row.legs().map(|(_, leg)| leg).chain(row.waiting_legs()).collect())
     }
 
     pub(super) fn check_open(&self) -> Result<(), Refusal> {
@@ -275,18 +310,14 @@ pub(super) fn check_roster(meeting: &Meeting, person: &PersonId, limit: usize) -
     Ok(())
 }
 
-/// A meeting cannot lose its last Host by a change of role.
+/// A meeting cannot lose its last Host by a change of role, unless somebody takes over (I72).
 fn check_last_host(meeting: &Meeting, person: &PersonId, role: Role) -> Result<(), Refusal> {
-    if role != Role::Host && meeting.is_last_host(person) {
-        return Err(last_host());
+    if role == Role::Host || !meeting.is_last_host(person) || meeting.next_host(Some(person)).is_some() {
+        return Ok(());
     }
-    Ok(())
-}
-
-fn last_host() -> Refusal {
-    Refusal::new(RefusalKind::Conflict, "the meeting would lose its last Host")
+    Err(Refusal::new(RefusalKind::Conflict, "the meeting would lose its last Host")
         .field("role")
-        .mend("Make somebody else Host first")
+        .mend("Make somebody else Host first"))
 }
 
 pub(super) fn unknown_person() -> Refusal {

@@ -2,16 +2,16 @@
 
 use super::commands::check_roster;
 use super::legs::{Carrier, Leg, SipLeg};
-use super::{At, DialSpec, DialTarget, Focus, Refusal, RefusalKind, Reply, Timer};
+use super::{At, DialSpec, DialTarget, Focus, Refusal, RefusalKind, Reply, Timer, lobby};
 use crate::ids::{CallId, MeetingId, TenantId};
 use crate::live::call::{Action, Call, CallTimer, Input};
 use crate::live::event::{PublicEvent, Record};
+use crate::live::meeting::Meeting;
 use crate::live::number;
 use crate::live::policy;
 use crate::vocabulary::{CallState, Cause};
-use media::prompt::PromptId;
 use media::sdp;
-use media::worker::{Command as MediaCommand, LegId, Source};
+use media::worker::{Command as MediaCommand, LegId};
 use serde_json::json;
 use sip_core::ua::{Command as SipCommand, OutgoingInvite, Target};
 
@@ -67,6 +67,7 @@ impl Focus {
         let meeting = self.meeting(&spec.meeting)?;
         self.check_tenant(spec, &meeting.spec.tenant)?;
         policy::check_host_present(meeting.has_host())?;
+        self.check_callee(meeting, spec)?;
         if meeting.person_of_user(&spec.acting_host).is_some_and(|row| {
             row.is_present()
                 && !policy::may(policy::Action::Invite, meeting.spec.kind, row.spec.role, row.spec.access)
@@ -93,6 +94,22 @@ impl Focus {
                 .mend("Wait until some of the calls are over"));
         }
         self.check_leg_room(&spec.meeting)
+    }
+
+    /// Whoever was removed is not called either until invited again (I74), and there must be a place for them.
+    fn check_callee(&self, meeting: &Meeting, spec: &DialSpec) -> Result<(), Refusal> {
+        if meeting.spec.closed {
+            return Err(Refusal::call(RefusalKind::Conflict, Cause::MeetingEnded));
+        }
+        if meeting.people.get(&spec.person.person).is_some_and(|row| row.removed) {
+            return Err(Refusal::new(RefusalKind::Forbidden, "this person was removed from the meeting")
+                .mend("Invite them again first"));
+        }
+        lobby::check_places(meeting, meeting.live_calls().filter(|call| !self.is_joined(call)).count() + 1)
+    }
+
+    fn is_joined(&self, call: &Call) -> bool {
+        self.legs.get(&call.leg()).is_some_and(|leg| leg.admitted)
     }
 
     /// Nothing crosses from one tenant to another: not the meeting, not the device, not the trunk.
@@ -218,15 +235,18 @@ impl Focus {
             Action::Note(note) => self.note_call(at, id, call, note),
             Action::Arm(which, after) => self.timers.arm(timer(which), at.now + after),
             Action::Disarm(which) => self.timers.disarm(&timer(which)),
-            Action::Prompt => {
-                let source = Source::Prompt(PromptId::PressOneToJoin);
-                self.leg_media(leg, MediaCommand::Play { leg, source, repeat: false });
-            }
-            Action::StopPrompt => self.leg_media(leg, MediaCommand::StopPlaying { leg }),
+            Action::Observe(enabled) => self.leg_media(leg, MediaCommand::ObserveAnswer { leg, enabled }),
+            Action::Evidence => self.record_evidence(at, id, call),
+            Action::NoCalls => self.record_do_not_call(at, id, call),
+            Action::Prompt => self.greet(id, call, leg),
+            Action::LastWords(words) => self.say_last_words(id, call, leg, words),
+            Action::StopPrompt => self.hush(leg),
             Action::Admit => {
                 self.admit(at, leg);
                 self.pump(id);
             }
+            // Who is told goodbye is hung up after it.
+            Action::HangUp if self.legs.get(&leg).is_some_and(|leg| leg.parting) => {}
             Action::HangUp => {
                 let session = self.sip_leg_mut(leg).and_then(|sip| sip.session.take());
                 if let Some(session) = session {
@@ -235,17 +255,20 @@ impl Focus {
                 }
             }
             Action::Release => {
-                for which in [CallTimer::Ring, CallTimer::Gate, CallTimer::Prompt] {
+                for which in [CallTimer::Ring, CallTimer::Gate, CallTimer::Prompt, CallTimer::LastWords] {
                     self.timers.disarm(&timer(which));
                 }
                 self.calls.remove(call);
-                self.drop_leg(at, leg);
+                self.note_missed(at, id, call);
+                if !self.legs.get(&leg).is_some_and(|leg| leg.parting) {
+                    self.drop_leg(at, leg);
+                }
                 self.pump(id);
             }
         }
     }
 
-    fn leg_media(&mut self, leg: LegId, command: MediaCommand) {
+    pub(super) fn leg_media(&mut self, leg: LegId, command: MediaCommand) {
         if let Some(room) = self.legs.get(&leg).map(|leg| leg.room) {
             self.media(room, command);
         }

@@ -7,7 +7,8 @@ use crate::live::keypad::{KeyPath, Wish};
 use crate::live::meeting::Meeting;
 use crate::live::number;
 use crate::live::participant::Participant;
-use crate::live::policy;
+use crate::live::policy::Action;
+use crate::live::rights::{self, Rules};
 use crate::live::speech::{self, Part, PromptId, Utterance};
 use crate::vocabulary::{CallState, LegKind, Role};
 use media::worker::LegId;
@@ -54,8 +55,9 @@ impl Focus {
         let (id, person) = (entry.meeting.clone(), entry.person.clone());
         let Some(meeting) = self.meetings.get(&id) else { return };
         let Some(row) = meeting.people.get(&person) else { return };
-        let (role, access, kind) = (row.spec.role, row.spec.access, meeting.spec.kind);
-        if wish.is_hosts() && !policy::may(policy::Action::Moderate, kind, role, access) {
+        let role = row.spec.role;
+        let moderates = rights::may(Action::Moderate, &Rules::from(&meeting.spec), &row.rank());
+        if wish.is_hosts() && !moderates {
             return self.tell(leg, [PromptId::HostsOnly]);
         }
         match wish {
@@ -65,7 +67,8 @@ impl Focus {
             Wish::Hand => self.toggle_hand(at, leg, &id, &person),
             Wish::Mute => self.toggle_mute(at, leg, &id, &person),
             Wish::MuteAll => {
-                self.mute_others(at, &id, &person);
+                // The meeting is there, so that nothing can be refused.
+                let _ = self.mute_all(at, &id, true);
                 self.tell(leg, [PromptId::EverybodyMuted]);
             }
             Wish::Lock => self.toggle_lock(at, leg, &id),
@@ -118,17 +121,16 @@ impl Focus {
         self.publish_person(at, id, person, "person.hand");
     }
 
-    /// Mutes everybody who is in but one, and but the Hosts.
-    fn mute_others(&mut self, at: At, id: &MeetingId, except: &PersonId) {
-        let Some(meeting) = self.meetings.get(id) else { return };
-        let others = meeting.people.values().filter(|row| {
-            row.is_present() && row.spec.person != *except && row.spec.role != Role::Host && !row.muted_by_host
-        });
-        let others: Vec<PersonId> = others.map(|row| row.spec.person.clone()).collect();
-        for person in others {
-            // The person is in, so that muting cannot be refused.
-            let _ = self.set_muted(at, id, &person, MutedBy::Host, true);
-        }
+    fn toggle_lock(&mut self, at: At, leg: LegId, id: &MeetingId) {
+        let locked = self.meetings.get(id).is_some_and(|meeting| meeting.spec.settings.locked);
+        self.set_lock(at, id, !locked);
+        self.tell(leg, [if locked { PromptId::MeetingIsOpen } else { PromptId::MeetingIsLocked }]);
+    }
+
+    fn admit_waiting(&mut self, at: At, leg: LegId, id: &MeetingId) {
+        let waits = self.meetings.get(id).is_some_and(|meeting| meeting.people.values().any(Participant::is_waiting));
+        let let_in = waits && self.let_all_in(at, id).is_ok();
+        self.tell(leg, [if let_in { PromptId::EverybodyIn } else { PromptId::NobodyWaits }]);
     }
 
     /// A Host has muted or unmuted somebody who is in by phone, who cannot see it.

@@ -1,17 +1,23 @@
 //! Legs: what carries a person, from the first port to the last effect.
 
+use super::dial_in::Visit;
+use super::sound::Sound;
 use super::{At, Effect, Focus, Timer};
 use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::Input;
+use crate::live::keypad::{KeyFilter, Keypad};
 use crate::live::participant::PersonSpec;
 use crate::live::plan::{Standing, plan};
-use crate::vocabulary::{Cause, LegKind};
+use crate::live::rights::Rules;
+use crate::live::speech::Language;
+use crate::vocabulary::{Cause, LegKind, Role};
 use bytes::Bytes;
 use media::sdp::{Direction, LocalDescription, Negotiated};
 use media::worker::{Command as MediaCommand, LegId, LegPlan, RoomId};
 use rand_chacha::rand_core::Rng;
-use sip_core::ua::{Command as SipCommand, SessionId};
+use sip_core::ua::{Command as SipCommand, IncomingInvite, Origin, SessionId};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 /// One leg.
 #[derive(Debug)]
@@ -28,6 +34,18 @@ pub(super) struct Leg {
     pub(super) plan: LegPlan,
     /// The level last reported, in -dBov.
     pub(super) level: u8,
+    /// What it hears beside the meeting.
+    pub(super) sound: Sound,
+    /// It waits, and hears music when nothing else is said to it.
+    pub(super) music: bool,
+    /// The language its caller has chosen.
+    pub(super) language: Option<Language>,
+    /// It is out, and hears its last words.
+    pub(super) parting: bool,
+    /// The keys pressed in the meeting.
+    pub(super) keypad: Keypad,
+    /// Knows a key that comes twice.
+    pub(super) keys: KeyFilter,
 }
 
 /// What a leg is made of.
@@ -44,6 +62,8 @@ pub(super) struct SipLeg {
     pub(super) session: Option<SessionId>,
     /// The dial-out this leg belongs to; `None` for an incoming call.
     pub(super) call: Option<CallId>,
+    /// The conversation with a caller who is not in yet.
+    pub(super) visit: Option<Box<Visit>>,
     /// Who calls in, until admitted.
     pub(super) caller: Option<Entrant>,
     /// A port was asked for.
@@ -68,6 +88,21 @@ pub(super) struct SipLeg {
     pub(super) signalled_from: Option<IpAddr>,
 }
 
+impl SipLeg {
+    /// The leg of an incoming call that waits for its port.
+    pub(super) fn incoming(invite: IncomingInvite) -> Self {
+        let is_device = matches!(invite.origin, Origin::Device(_));
+        Self {
+            session: Some(invite.session),
+            offer: Some(invite.body),
+            symmetric: is_device,
+            proved: is_device,
+            signalled_from: Some(invite.source.ip()),
+            ..Self::default()
+        }
+    }
+}
+
 /// Somebody at the door.
 #[derive(Clone, Debug)]
 pub(super) struct Entrant {
@@ -87,6 +122,12 @@ impl Leg {
             held: false,
             plan: LegPlan::default(),
             level: 127,
+            sound: Sound::Quiet,
+            music: false,
+            language: None,
+            parting: false,
+            keypad: Keypad::default(),
+            keys: KeyFilter::default(),
         }
     }
 
@@ -102,6 +143,10 @@ impl Leg {
             Carrier::Sip(sip) => Some(sip),
             Carrier::Webrtc => None,
         }
+    }
+
+    pub(super) fn visit(&self) -> Option<&Visit> {
+        self.sip()?.visit.as_deref()
     }
 
     pub(super) fn call(&self) -> Option<&CallId> {
@@ -172,16 +217,18 @@ impl Focus {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         entry.admitted = true;
         let (id, person, kind) = (entry.meeting.clone(), entry.person.clone(), entry.kind());
-        let entrant = self.sip_leg_mut(leg).and_then(|sip| sip.caller.take());
+        self.put_entrant(&id, leg);
         let Some(meeting) = self.meetings.get_mut(&id) else { return };
-        if let Some(entrant) = entrant {
-            let row = meeting.put_person(entrant.spec);
-            row.walk_in = entrant.walk_in;
-            row.number = entrant.number;
-        }
+        let settings = &meeting.spec.settings;
+        let (mute_on_entry, max_call) = (settings.mute_on_entry, settings.max_call_minutes);
         let Some(row) = meeting.people.get_mut(&person) else { return };
         let was_present = row.is_present();
+        row.muted_by_self |= mute_on_entry && !was_present && row.spec.role != Role::Host;
         let replaced = row.attach(kind, leg);
+        if let Some(minutes) = max_call.filter(|_| kind == LegKind::Sip) {
+            let most = Duration::from_secs(u64::from(minutes) * 60);
+            self.timers.arm(Timer::MaxCall(leg), at.now + most);
+        }
         self.replan(&id, &person);
         if let Some(old) = replaced {
             self.end_leg(at, old, Cause::HungUp);
@@ -192,6 +239,15 @@ impl Focus {
         }
     }
 
+    /// Puts the caller of an incoming leg on the roster, if they are not there yet.
+    pub(super) fn put_entrant(&mut self, id: &MeetingId, leg: LegId) {
+        let Some(entrant) = self.sip_leg_mut(leg).and_then(|sip| sip.caller.take()) else { return };
+        let Some(meeting) = self.meetings.get_mut(id) else { return };
+        let row = meeting.put_person(entrant.spec);
+        row.walk_in = entrant.walk_in;
+        row.number = entrant.number;
+    }
+
     /// Brings the mixer's plan for one person up to date.
     pub(super) fn replan(&mut self, meeting: &MeetingId, person: &PersonId) {
         let Some(meeting) = self.meetings.get(meeting) else { return };
@@ -200,9 +256,8 @@ impl Focus {
         for (kind, leg) in row.legs() {
             let Some(entry) = self.legs.get_mut(&leg) else { continue };
             let new = plan(&Standing {
-                kind: meeting.spec.kind,
-                role: row.spec.role,
-                access: row.spec.access,
+                rules: Rules::from(&meeting.spec),
+                rank: row.rank(),
                 admitted: entry.admitted,
                 muted: row.is_muted(),
                 held: entry.held,
@@ -247,7 +302,10 @@ impl Focus {
     /// Gives everything of a leg back. The SIP session, if any, has been dealt with before.
     pub(super) fn drop_leg(&mut self, at: At, leg: LegId) {
         let Some(entry) = self.legs.remove(&leg) else { return };
-        self.timers.disarm(&Timer::Connect(leg));
+        for timer in [Timer::Connect(leg), Timer::Lobby(leg), Timer::MaxCall(leg), Timer::Parting(leg)] {
+            self.timers.disarm(&timer);
+        }
+        self.disarm_visit(leg);
         let mut known_to_worker = true;
         let mut port_asked = false;
         if let Some(sip) = entry.sip() {
@@ -263,25 +321,29 @@ impl Focus {
         if port_asked {
             self.effect(Effect::ClosePort { leg });
         }
-        self.leg_left(at, leg, &entry);
+        self.leg_left(at, leg, &entry.meeting, &entry.person);
     }
 
     /// The meeting's side of a leg that is gone.
-    fn leg_left(&mut self, at: At, leg: LegId, entry: &Leg) {
-        let Some(meeting) = self.meetings.get_mut(&entry.meeting) else { return };
+    pub(super) fn leg_left(&mut self, at: At, leg: LegId, id: &MeetingId, person: &PersonId) {
+        let Some(meeting) = self.meetings.get_mut(id) else { return };
         meeting.slots.remove(&leg);
         let spoke = meeting.active_speaker == Some(leg);
-        let Some(row) = meeting.people.get_mut(&entry.person) else { return };
+        let Some(row) = meeting.people.get_mut(person) else { return };
+        let was_waiting = row.is_waiting();
         let was_in = row.detach(leg);
         let gone = was_in && !row.is_present();
+        let gave_up = was_waiting && !row.is_waiting();
         if spoke {
-            self.speaker_changed(at, &entry.meeting, None);
+            self.speaker_changed(at, id, None);
         }
         if gone {
-            self.person_left(at, &entry.meeting, &entry.person);
+            self.person_left(at, id, person);
+        } else if gave_up {
+            self.gave_up_waiting(at, id, person);
         } else if was_in {
             // A browser gets its audio back when its own phone is gone.
-            self.replan(&entry.meeting, &entry.person);
+            self.replan(id, person);
         }
     }
 }

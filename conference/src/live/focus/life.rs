@@ -1,10 +1,13 @@
 //! The life of a meeting: started, active, over.
 
+use super::lobby::is_running;
 use super::{At, Effect, Focus, Timer};
 use crate::ids::{MeetingId, PersonId};
-use crate::live::call::Input;
+use crate::live::call::{Call, Input};
 use crate::live::event::Record;
-use crate::vocabulary::{Cause, LegKind, MeetingState};
+use crate::live::speech::PromptId;
+use crate::vocabulary::{CallState, Cause, LegKind, MeetingState};
+use std::time::Duration;
 
 impl Focus {
     /// A person is in with their first leg.
@@ -30,6 +33,7 @@ impl Focus {
         };
         self.effect(Effect::Record(record));
         self.publish_person(at, meeting, person, "person.joined");
+        self.chime(meeting, PromptId::JoinChime, person);
     }
 
     /// A person's last leg is gone.
@@ -37,20 +41,30 @@ impl Focus {
         let record = Record::PersonLeft { meeting: meeting.clone(), person: person.clone(), at: at.wall };
         self.effect(Effect::Record(record));
         self.publish_person(at, meeting, person, "person.left");
+        self.chime(meeting, PromptId::LeaveChime, person);
         if let Some(entry) = self.meetings.get_mut(meeting) {
             entry.people.retain(|id, row| id != person || !row.walk_in || row.removed);
         }
         self.settle(at, meeting);
     }
 
+    /// Somebody has left the lobby without having been in.
+    pub(super) fn gave_up_waiting(&mut self, at: At, meeting: &MeetingId, person: &PersonId) {
+        self.publish_person(at, meeting, person, "person.left");
+        if let Some(entry) = self.meetings.get_mut(meeting) {
+            entry.people.retain(|id, row| id != person || !row.walk_in || row.removed);
+        }
+    }
+
     /// Brings the meeting's state and its two graces in line with who is in.
     pub(super) fn settle(&mut self, at: At, id: &MeetingId) {
         let Some(meeting) = self.meetings.get(id) else { return };
         let (empty, has_host, state) = (meeting.present() == 0, meeting.has_host(), meeting.state);
-        let running = matches!(state, MeetingState::Started | MeetingState::Active);
+        let running = is_running(state);
         if empty {
             if running && !self.timers.is_armed(&Timer::Empty(id.clone())) {
-                self.timers.arm(Timer::Empty(id.clone()), at.now + self.config.empty_grace);
+                let grace = grace(meeting.spec.settings.empty_grace_seconds, self.config.empty_grace);
+                self.timers.arm(Timer::Empty(id.clone()), at.now + grace);
             }
         } else {
             self.timers.disarm(&Timer::Empty(id.clone()));
@@ -63,8 +77,9 @@ impl Focus {
             if state != MeetingState::Active {
                 self.enter(at, id, MeetingState::Active);
             }
-        } else if state == MeetingState::Active && !self.timers.is_armed(&Timer::NoHost(id.clone())) {
-            self.timers.arm(Timer::NoHost(id.clone()), at.now + self.config.no_host_grace);
+            self.open_doors(at, id);
+        } else if state == MeetingState::Active {
+            self.hand_over(at, id);
         }
     }
 
@@ -74,17 +89,24 @@ impl Focus {
         meeting.ending = true;
         let calls: Vec<_> = meeting.live_calls().map(|call| call.spec().call.clone()).collect();
         for call in calls {
-            self.drive_call(at, &call, Input::Cancel(Cause::MeetingEnded));
+            let joined = self.call_state(id, &call) == Some(CallState::Joined);
+            let leg = self.meetings.get(id).and_then(|meeting| meeting.calls.get(&call)).map(Call::leg);
+            match leg {
+                Some(leg) if joined => self.part(at, leg, PromptId::MeetingEnded, Cause::MeetingEnded),
+                _ => self.drive_call(at, &call, Input::Cancel(Cause::MeetingEnded)),
+            }
         }
         let legs: Vec<_> =
             self.legs.iter().filter(|(_, leg)| leg.meeting == *id).map(|(leg, _)| *leg).collect();
         for leg in legs {
-            self.end_leg(at, leg, Cause::MeetingEnded);
+            self.part(at, leg, PromptId::MeetingEnded, Cause::MeetingEnded);
         }
         self.timers.disarm(&Timer::Empty(id.clone()));
         self.timers.disarm(&Timer::NoHost(id.clone()));
-        if self.meetings.get(id).is_some_and(|meeting| meeting.state != MeetingState::Ended) {
+        if self.meetings.get(id).is_some_and(|meeting| is_running(meeting.state)) {
             self.enter(at, id, MeetingState::Ended);
+            // The lock was for those who were in.
+            self.set_lock(at, id, false);
         }
         if let Some(meeting) = self.meetings.get_mut(id) {
             meeting.clear_history();
@@ -108,4 +130,9 @@ impl Focus {
         self.effect(Effect::Record(Record::MeetingState { meeting: id.clone(), state, at: at.wall }));
         self.publish(at, id, kind, serde_json::json!({ "meeting": view }));
     }
+}
+
+/// The meeting's own grace time, or the installation's.
+pub(super) fn grace(seconds: Option<u32>, otherwise: Duration) -> Duration {
+    seconds.map_or(otherwise, |seconds| Duration::from_secs(seconds.into()))
 }

@@ -12,22 +12,35 @@
 //! | session ids in SDP | RFC 8866 section 5.2 wants them unique |
 
 mod api;
+mod call_back;
 mod commands;
 mod dial;
+mod dial_in;
+mod gate;
 mod incoming;
+mod keys;
 mod legs;
 mod life;
+mod lobby;
 mod media_events;
+mod moderation;
+mod parting;
 mod publish;
 mod sip_events;
+mod sound;
 
 pub use api::*;
 
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::CallTimer;
+use crate::live::guess::GuessGuard;
+use crate::live::ivr::IvrTimer;
 use crate::live::meeting::Meeting;
+use crate::live::participant::Participant;
 use crate::live::timers::Timers;
-use crate::vocabulary::{Role, UnixMillis};
+use crate::vocabulary::{Cause, Role, UnixMillis};
+use call_back::Missed;
+use dial_in::DialIn;
 use legs::Leg;
 use media::worker::{LegId, RoomId};
 use rand_chacha::ChaCha12Rng;
@@ -54,6 +67,14 @@ enum Timer {
     Empty(MeetingId),
     /// The last Host has left long ago: the meeting ends.
     NoHost(MeetingId),
+    /// Somebody has waited in the lobby long enough.
+    Lobby(LegId),
+    /// A deadline of the conversation with somebody who is not in yet.
+    Visit(LegId, IvrTimer),
+    /// The last words to a leg must be over.
+    Parting(LegId),
+    /// A phone has been in as long as the meeting allows (I59).
+    MaxCall(LegId),
 }
 
 /// Who a registered device belongs to.
@@ -77,6 +98,13 @@ pub struct Focus {
     devices: BTreeMap<AddressOfRecord, DeviceOwner>,
     registered: BTreeSet<AddressOfRecord>,
     trunks: BTreeMap<TrunkId, TenantId>,
+    /// Numbers that lead to the conversation with callers, as digits without `+`.
+    dial_ins: BTreeMap<String, DialIn>,
+    /// What tenants speak, as far as they have said so.
+    languages: BTreeMap<TenantId, Language>,
+    guesses: GuessGuard,
+    /// Missed calls by the number shown and the number called, as digits.
+    missed: BTreeMap<(String, String), Missed>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
     /// The calls that are not over.
@@ -88,6 +116,8 @@ pub struct Focus {
     next_session: u64,
     /// After [`Command::Shutdown`] nothing new is taken.
     closing: bool,
+    /// Those who wait are being let in.
+    opening: bool,
 }
 
 impl Focus {
@@ -102,6 +132,10 @@ impl Focus {
             devices: BTreeMap::new(),
             registered: BTreeSet::new(),
             trunks: BTreeMap::new(),
+            dial_ins: BTreeMap::new(),
+            languages: BTreeMap::new(),
+            guesses: GuessGuard::default(),
+            missed: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -111,6 +145,7 @@ impl Focus {
             next_room: 1,
             next_session: 1,
             closing: false,
+            opening: false,
         }
     }
 
@@ -192,6 +227,10 @@ impl Focus {
         match timer {
             Timer::Call(call, timer) => self.drive_call(at, &call, crate::live::call::Input::Timer(timer)),
             Timer::Connect(leg) => self.drop_leg(at, leg),
+            Timer::Visit(leg, timer) => self.visit_timer(at, leg, timer),
+            Timer::Parting(leg) => self.finish_parting(at, leg),
+            Timer::Lobby(leg) => self.end_leg(at, leg, Cause::NoHost),
+            Timer::MaxCall(leg) => self.end_leg(at, leg, Cause::HungUp),
             Timer::Empty(meeting) | Timer::NoHost(meeting) => self.end_meeting(at, &meeting),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{At, Effect, Focus};
 use crate::live::call::Input;
+use crate::live::keypad::KeyPath;
 use crate::live::event::{PublicEvent, Record};
 use bytes::Bytes;
 use media::sdp::{self, Negotiated};
@@ -13,7 +14,7 @@ use std::net::IpAddr;
 impl Focus {
     pub(super) fn sip_event(&mut self, at: At, event: Event) {
         match event {
-            Event::Incoming(invite) => self.incoming(*invite),
+            Event::Incoming(invite) => self.incoming(at, *invite),
             Event::Provisional { session, status, body } => self.provisional(at, session, status, body),
             Event::Answered { session, body, source } => self.answered(at, session, body, source.ip()),
             Event::Offer { session, body } => self.offered(session, &body),
@@ -63,7 +64,7 @@ impl Focus {
     /// A key told by INFO counts like one that came with the sound.
     fn key_by_signalling(&mut self, at: At, session: SessionId, digit: char) {
         if let Some(&leg) = self.sessions.get(&session) {
-            self.media_event(at, media::worker::Event::Digit { leg, digit });
+            self.key(at, leg, digit, KeyPath::Signalling);
         }
     }
 

@@ -4,8 +4,9 @@ use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::{DialSpec, DialTarget, Gate, RING_TIMEOUT};
 use crate::live::event::{PublicEvent, Record};
 use crate::live::focus::{
-    Command, Effect, Focus, FocusConfig, MeetingSpec, Output, PersonSpec, Refusal, Reply,
+    Command, Effect, Part, Utterance, Focus, FocusConfig, MeetingSpec, Output, PersonSpec, PersonView, Refusal, Reply,
 };
+use crate::live::settings::MeetingSettings;
 use crate::vocabulary::{CallState, Cause, MeetingKind, Role, UnixMillis};
 use bytes::Bytes;
 use media::sdp::{self, Codec, LocalDescription};
@@ -25,6 +26,8 @@ pub(crate) const WALL: u64 = 1_800_000_000_000;
 /// The focus, its clock, and what its effects have done to the world.
 pub(crate) struct Stage {
     pub(crate) focus: Focus,
+    /// The meeting as it was put last.
+    pub(crate) spec: MeetingSpec,
     base: Instant,
     pub(crate) now: Instant,
     next_timeout: Option<Instant>,
@@ -47,6 +50,11 @@ pub(crate) struct Stage {
     pub(crate) accepted: Vec<SessionId>,
     pub(crate) answers: Vec<(SessionId, Result<Bytes, u16>)>,
     pub(crate) events: Vec<PublicEvent>,
+    /// What was said to which leg, as names of prompts and as texts in quotes.
+    pub(crate) said: Vec<(LegId, String)>,
+    pub(crate) utterances: BTreeMap<LegId, Utterance>,
+    /// Legs that changed rooms.
+    pub(crate) moved: Vec<LegId>,
     pub(crate) records: Vec<Record>,
     /// Every effect with its time: what must be the same for the same seed.
     pub(crate) log: Vec<String>,
@@ -139,16 +147,27 @@ pub(crate) fn g729() -> Bytes {
     )
 }
 
+/// An utterance as text: names of prompts, and texts in quotes.
+pub(crate) fn words(utterance: &Utterance) -> String {
+    let word = |part: &Part| match part {
+        Part::Prompt(prompt) | Part::PromptIn(_, prompt) => prompt.name().to_owned(),
+        Part::Text(text) => format!("{text:?}"),
+        Part::Pause(_) => "-".to_owned(),
+    };
+    utterance.parts.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
 impl Stage {
     /// A meeting of this kind with nobody in it.
     pub(crate) fn empty(kind: MeetingKind) -> Self {
-        Self::with_config(kind, FocusConfig::default())
+        Self::with_config(kind, FocusConfig { last_words: false, ..FocusConfig::default() })
     }
 
     pub(crate) fn with_config(kind: MeetingKind, config: FocusConfig) -> Self {
         let base = Instant::now();
         let mut stage = Self {
             focus: Focus::new(config, SEED),
+            spec: spec(kind),
             base,
             now: base,
             next_timeout: None,
@@ -167,11 +186,22 @@ impl Stage {
             accepted: Vec::new(),
             answers: Vec::new(),
             events: Vec::new(),
+            said: Vec::new(),
+            utterances: BTreeMap::new(),
+            moved: Vec::new(),
             records: Vec::new(),
             log: Vec::new(),
         };
-        stage.ok(Command::PutMeeting(spec(kind)));
+        stage.ok(Command::PutMeeting(stage.spec.clone()));
         stage
+    }
+
+    /// Changes the meeting's settings.
+    pub(crate) fn set(&mut self, change: impl FnOnce(&mut MeetingSettings)) {
+        let mut spec = self.spec.clone();
+        change(&mut spec.settings);
+        self.spec = spec.clone();
+        self.ok(Command::PutMeeting(spec));
     }
 
     /// The same with Hana in it, as Host, by browser.
@@ -200,7 +230,11 @@ impl Stage {
     }
 
     pub(crate) fn join(&mut self, name: &str, role: Role) -> LegId {
-        let command = Command::JoinWebrtc { meeting: meeting_id(), person: person(name, role) };
+        self.join_as(person(name, role))
+    }
+
+    pub(crate) fn join_as(&mut self, person: PersonSpec) -> LegId {
+        let command = Command::JoinWebrtc { meeting: meeting_id(), person };
         let Reply::Leg(leg) = self.ok(command) else { panic!("no leg") };
         self.media(media::worker::Event::WebrtcConnected { leg });
         leg
@@ -256,6 +290,24 @@ impl Stage {
         self.over(session, sip_core::ua::EndCause::Refused { status, reason: "No".into() });
     }
 
+    /// What was said to a leg last.
+    pub(crate) fn heard(&self, leg: LegId) -> &str {
+        self.said.iter().rev().find(|(to, _)| *to == leg).map_or("", |(_, words)| words)
+    }
+
+    /// What is being said to a leg comes to its end.
+    pub(crate) fn spoken(&mut self, leg: LegId) {
+        self.media(media::worker::Event::PlayingDone { leg });
+    }
+
+    /// Presses keys with a short pause between them.
+    pub(crate) fn keys(&mut self, leg: LegId, keys: &str) {
+        for key in keys.chars() {
+            self.pass(at_ms(200));
+            self.press(leg, key);
+        }
+    }
+
     pub(crate) fn press(&mut self, leg: LegId, digit: char) {
         self.media(media::worker::Event::Digit { leg, digit });
     }
@@ -297,6 +349,17 @@ impl Stage {
         self.now = end;
     }
 
+    /// A person's row as the API would see it.
+    pub(crate) fn row(&self, person: &str) -> PersonView {
+        let people = self.focus.snapshot(&meeting_id()).unwrap().people;
+        people.into_iter().find(|row| row.id.as_str() == person).unwrap()
+    }
+
+    /// The newest leg at the worker.
+    pub(crate) fn last_leg(&self) -> LegId {
+        *self.worker_legs.iter().next_back().unwrap()
+    }
+
     pub(crate) fn last_session(&self) -> SessionId {
         self.invites.last().unwrap().session
     }
@@ -314,9 +377,20 @@ impl Stage {
         (view.state, view.cause)
     }
 
+    /// The state and cause of a call as published last.
+    pub(crate) fn state_of(&self, call: &str) -> Option<(CallState, Option<Cause>)> {
+        let record = self.records.iter().rev().find_map(|record| match record {
+            Record::CallState { call: id, state, cause, .. } if id.as_str() == call => Some((*state, *cause)),
+            _ => None,
+        });
+        record
+    }
+
     /// The states of a call as published, in order.
     pub(crate) fn states(&self, call: &str) -> Vec<String> {
-        let of_call = |event: &&PublicEvent| event.kind.starts_with("call.") && event.data["call"] == call;
+        let of_call = |event: &&PublicEvent| {
+            event.kind.starts_with("call.") && event.kind != "call.evidence" && event.data["call"] == call
+        };
         self.events.iter().filter(of_call).map(|event| event.kind["call.".len()..].to_owned()).collect()
     }
 
@@ -393,6 +467,16 @@ impl Stage {
                 self.waiting_ports.retain(|waiting| *waiting != leg);
             }
             Effect::Media { command, .. } => self.note_media(command),
+            Effect::Speak { leg, utterance, .. } => {
+                assert!(self.worker_legs.contains(&leg), "words for {leg:?}, which the worker does not have");
+                self.said.push((leg, words(&utterance)));
+                self.utterances.insert(leg, utterance);
+            }
+            Effect::MoveLeg { leg, from, to } => {
+                assert!(self.worker_legs.contains(&leg) && from != to);
+                self.plans.remove(&leg);
+                self.moved.push(leg);
+            }
             Effect::AttachPeer { leg, .. } => assert!(self.worker_legs.insert(leg)),
             Effect::Publish(event) => self.events.push(event),
             Effect::Record(record) => self.records.push(record),
@@ -438,6 +522,7 @@ impl Stage {
             | MediaCommand::Play { leg, .. }
             | MediaCommand::SendDigits { leg, .. }
             | MediaCommand::DetectTones { leg, .. }
+            | MediaCommand::ObserveAnswer { leg, .. }
             | MediaCommand::StopPlaying { leg } => {
                 assert!(
                     self.worker_legs.contains(&leg),
@@ -447,6 +532,7 @@ impl Stage {
                     self.remotes.insert(leg);
                 }
             }
+            MediaCommand::MoveLeg { .. } | MediaCommand::ExpectLeg { .. } => panic!("the gateway moves legs"),
             MediaCommand::AddWebrtcLeg { .. } => panic!("the gateway adds browsers"),
         }
     }

@@ -1,7 +1,8 @@
 //! Random orders of events: nothing is ever left behind, and nobody is ever heard who has not been let in.
 
 use super::harness::*;
-use crate::live::focus::{Command, MutedBy};
+use crate::live::focus::{Command, MutedBy, PersonSpec, PersonView};
+use crate::live::settings::{MeetingSettings, Senders};
 use crate::vocabulary::{Access, CallState, MeetingKind, Role};
 use media::worker::{Event as MediaEvent, LegId, LegPlan};
 use proptest::prelude::*;
@@ -31,6 +32,14 @@ enum Step {
     Digit(usize, bool),
     PlayingDone(usize),
     Closed(usize),
+    Invite(usize, u8, bool),
+    LetIn(usize),
+    LetAllIn,
+    SendAway(usize),
+    MuteAll(bool),
+    LetSpeak(usize, bool),
+    Settings(u16),
+    Established(usize),
     Ports(bool, bool),
     AnswerPort,
     Pass(u16),
@@ -57,12 +66,51 @@ fn step() -> impl Strategy<Value = Step> {
         (nth.clone(), any::<bool>()).prop_map(|(which, hold)| Step::ReInvite(which, hold)),
         (nth.clone(), any::<bool>()).prop_map(|(which, one)| Step::Digit(which, one)),
         nth.clone().prop_map(Step::PlayingDone),
-        nth.prop_map(Step::Closed),
+        nth.clone().prop_map(Step::Closed),
+        nth.prop_map(Step::Established),
+        moderation(),
+        moderation(),
         (any::<bool>(), any::<bool>()).prop_map(|(hold, none)| Step::Ports(hold, none)),
         Just(Step::AnswerPort),
         (0..40_000_u16).prop_map(Step::Pass),
         Just(Step::EndMeeting),
     ]
+}
+
+/// What Hosts do to others.
+fn moderation() -> impl Strategy<Value = Step> {
+    let who = 0..NAMES.len();
+    prop_oneof![
+        (who.clone(), any::<u8>(), any::<bool>()).prop_map(|(who, role, only)| Step::Invite(who, role, only)),
+        who.clone().prop_map(Step::LetIn),
+        Just(Step::LetAllIn),
+        who.clone().prop_map(Step::SendAway),
+        any::<bool>().prop_map(Step::MuteAll),
+        (who, any::<bool>()).prop_map(|(who, may)| Step::LetSpeak(who, may)),
+        any::<u16>().prop_map(Step::Settings),
+    ]
+}
+
+fn senders(pick: u16) -> Senders {
+    [Senders::Everyone, Senders::Presenters, Senders::Host][usize::from(pick % 3)]
+}
+
+/// Any settings at all, one bit or two for each.
+fn any_settings(bits: u16) -> MeetingSettings {
+    let bit = |at: u16| bits >> at & 1 == 1;
+    MeetingSettings {
+        locked: bit(0),
+        lobby: bit(1),
+        host_required: bit(2),
+        join_needs_invitation: bit(3),
+        mute_on_entry: bit(4),
+        max_participants: bit(5).then_some(3),
+        max_call_minutes: bit(6).then_some(1),
+        no_host_grace_seconds: bit(7).then_some(5),
+        send_audio: senders(bits >> 8 & 3),
+        send_video: senders(bits >> 10 & 3),
+        ..MeetingSettings::default()
+    }
 }
 
 fn role(pick: u8) -> Role {
@@ -138,6 +186,25 @@ fn do_step(stage: &mut Stage, number: usize, step: &Step) {
         Step::Digit(pick, one) => stage.press(leg(pick), if one { '1' } else { '7' }),
         Step::PlayingDone(pick) => stage.media(MediaEvent::PlayingDone { leg: leg(pick) }),
         Step::Closed(pick) => stage.media(MediaEvent::WebrtcClosed { leg: leg(pick) }),
+        Step::Invite(who, pick, only) => {
+            let access = if only { Access::ViewOnly } else { Access::Collaborate };
+            let role = role(pick);
+            let person = PersonSpec { access, invited_as: Some(role), ..person(NAMES[who], role) };
+            drop(stage.command(Command::PutPerson { meeting, person }));
+        }
+        Step::LetIn(who) => drop(stage.command(Command::LetIn { meeting, person: Some(person_id(who)) })),
+        Step::LetAllIn => drop(stage.command(Command::LetIn { meeting, person: None })),
+        Step::SendAway(who) => drop(stage.command(Command::SendAway { meeting, person: person_id(who) })),
+        Step::MuteAll(muted) => drop(stage.command(Command::MuteAll { meeting, muted })),
+        Step::LetSpeak(who, may_speak) => {
+            drop(stage.command(Command::SetSpeaking { meeting, person: person_id(who), may_speak }));
+        }
+        Step::Settings(bits) => stage.set(|settings| *settings = any_settings(bits)),
+        Step::Established(pick) => {
+            if let Some(session) = session(stage, pick) {
+                stage.sip(SipEvent::Established { session });
+            }
+        }
         Step::Ports(hold, none) => (stage.hold_ports, stage.no_ports) = (hold, none),
         Step::AnswerPort => {
             let waiting = stage.waiting_ports.first().copied();
@@ -181,8 +248,92 @@ fn assert_nobody_unadmitted(stage: &Stage) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The table once more, written down from the mission and not from the code: may this person send sound, and pictures?
+fn table(kind: MeetingKind, settings: &MeetingSettings, person: &PersonView) -> (bool, bool) {
+    let stage_only = kind == MeetingKind::Presentation;
+    let among = |senders| match person.role {
+        Role::Host => true,
+        Role::Presenter => senders != Senders::Host,
+        Role::Attendee => senders == Senders::Everyone && !stage_only,
+    };
+    let collaborates = person.access == Access::Collaborate;
+    let muted = person.muted_by_host || person.muted_by_self;
+    let sound = collaborates && !muted && (among(settings.send_audio) || person.may_speak);
+    (sound, collaborates && among(settings.send_video))
+}
+
+/// No leg has a right that its person has not at this very moment, and none has any that is not in the meeting.
+fn assert_rights(stage: &Stage, removed: &BTreeSet<usize>) -> Result<(), TestCaseError> {
+    let snapshot = stage.focus.snapshot(&meeting_id()).unwrap();
+    for (leg, plan) in &stage.plans {
+        let (_, owner) = stage.focus.leg_person(*leg).expect("a plan for a leg that is gone");
+        let person = snapshot.people.iter().find(|person| person.id == *owner);
+        let Some(person) = person else {
+            prop_assert_eq!(*plan, LegPlan::default(), "{:?} is nobody's", leg);
+            continue;
+        };
+        let (sound, picture) = table(stage.spec.kind, &stage.spec.settings, person);
+        prop_assert!(sound || !plan.send_audio, "{leg:?} of {person:?} is heard");
+        prop_assert!(picture || !plan.send_video, "{leg:?} of {person:?} is seen");
+        let expelled = removed.iter().any(|who| owner.as_str() == format!("p-{}", NAMES[*who]));
+        let may_take_part = person.present && !person.waiting && !expelled;
+        prop_assert!(may_take_part || *plan == LegPlan::default(), "{leg:?} of {person:?} takes part");
+    }
+    // The reverse: who is in, alone on one device and not on hold, has all that is theirs.
+    for person in snapshot.people.iter().filter(|person| person.present) {
+        let mut legs = stage
+            .plans
+            .iter()
+            .filter(|(leg, _)| stage.focus.leg_person(**leg).is_some_and(|(_, owner)| *owner == person.id));
+        let (Some((_, plan)), None) = (legs.next(), legs.next()) else { continue };
+        if plan.receive_video {
+            let rights = table(stage.spec.kind, &stage.spec.settings, person);
+            prop_assert_eq!(
+                (plan.send_audio, plan.send_video, plan.receive_audio),
+                (rights.0, rights.1, true)
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Which of the names are on the list. Removed people are not.
+fn listed(stage: &Stage) -> BTreeSet<usize> {
+    let people = stage.focus.snapshot(&meeting_id()).unwrap().people;
+    let is_listed = |who: &usize| people.iter().any(|row| row.id.as_str() == format!("p-{}", NAMES[*who]));
+    (0..NAMES.len()).filter(is_listed).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// No sample right for an unadmitted, VIEW ONLY, muted or removed leg, ever; and the reverse (asks 4, item 10).
+    #[test]
+    fn i70_i71_i74_i75_i78_no_order_of_events_gives_a_right_to_whom_it_does_not_belong(
+        steps in prop::collection::vec(step(), 1..80),
+        presentation in any::<bool>(),
+        bits in any::<u16>(),
+    ) {
+        let kind = if presentation { MeetingKind::Presentation } else { MeetingKind::Conference };
+        let mut stage = Stage::hosted(kind);
+        stage.set(|settings| *settings = any_settings(bits));
+        let mut removed = BTreeSet::new();
+        for (number, step) in steps.iter().enumerate() {
+            let before = listed(&stage);
+            do_step(&mut stage, number, step);
+            let after = listed(&stage);
+            match step {
+                Step::Remove(_) => removed.extend(before.difference(&after)),
+                Step::Invite(who, ..) if after.contains(who) => drop(removed.remove(who)),
+                _ => {}
+            }
+            assert_nobody_unadmitted(&stage)?;
+            assert_rights(&stage, &removed)?;
+        }
+        stage.ok(Command::EndMeeting { meeting: meeting_id() });
+        prop_assert_eq!(stage.focus.counts(), crate::live::focus::Counts::default());
+        prop_assert!(stage.worker_legs.is_empty() && stage.open_ports.is_empty() && stage.sessions.is_empty());
+    }
 
     #[test]
     fn any_order_of_events_leaves_nothing_behind(steps in prop::collection::vec(step(), 1..80)) {

@@ -2,6 +2,7 @@
 
 use super::plan::{CallTarget, Desk, Destination, Plan};
 use crate::ids::{CallId, MeetingId};
+use crate::live::call::Gate;
 use crate::live::event::PublicEvent;
 use crate::live::focus::{Command, DialSpec, DialTarget, Refusal};
 use crate::services::Services;
@@ -220,6 +221,7 @@ impl Services {
                 hidden: caller.hidden,
             },
             press_one,
+            gate: Gate::default(),
             ring_timeout: self.config.ring_timeout,
             sip_call_id: call.row.sip_call_id.clone(),
         })
