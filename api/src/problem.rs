@@ -9,6 +9,9 @@ use conference::services::{ErrorKind, ServiceError};
 use conference::vocabulary::Cause;
 use serde::Serialize;
 
+/// When to try again while the database is away.
+const RETRY_AFTER_S: u64 = 2;
+
 /// The body of every error.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Problem {
@@ -112,6 +115,7 @@ impl From<ServiceError> for ApiError {
             ErrorKind::Conflict => StatusCode::CONFLICT,
             ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             ErrorKind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self {
@@ -121,7 +125,7 @@ impl From<ServiceError> for ApiError {
             reason: error.cause,
             mend: Some(error.mend).filter(|mend| !mend.is_empty()),
             internal: error.internal,
-            retry_after: None,
+            retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_S),
         }
     }
 }

@@ -20,4 +20,5 @@ pub mod live;
 pub mod services;
 #[cfg(feature = "services")]
 pub mod store;
+pub mod times;
 pub mod vocabulary;

@@ -1,5 +1,8 @@
 //! The configuration file: TOML, every key known, every error naming the key and the mend.
 
+pub mod https;
+mod read;
+
 use conference::store::seed::Seed;
 use serde::Deserialize;
 use sip_core::message::Uri;
@@ -28,9 +31,15 @@ pub struct Config {
     /// Times and destinations of dial-outs.
     #[serde(default)]
     pub dialling: Dialling,
+    /// How it stops.
+    #[serde(default)]
+    pub shutdown: Shutdown,
     /// What an empty database starts with.
     #[serde(default)]
     pub seed: Seed,
+    /// The folder of the file, which relative paths in it start from.
+    #[serde(skip)]
+    folder: PathBuf,
 }
 
 /// Section `[sip]`.
@@ -90,8 +99,12 @@ impl Default for Media {
 pub struct Api {
     /// TCP address of the HTTP listener.
     pub listen: SocketAddr,
-    /// How people reach the page; `http://` and the listening address if absent.
+    /// How people reach the page; the scheme, and the listening address or the first ACME domain, if absent.
     pub base_url: Option<String>,
+    /// A certificate from files.
+    pub tls: Option<https::Tls>,
+    /// A certificate by ACME.
+    pub acme: Option<https::Acme>,
 }
 
 /// Section `[store]`.
@@ -137,6 +150,32 @@ impl Default for Dialling {
     }
 }
 
+/// Section `[shutdown]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Shutdown {
+    /// Seconds that running meetings may go on after SIGTERM, while no other begins; a second signal ends them.
+    pub drain_s: u64,
+}
+
+/// A key whose value parses but cannot work.
+#[derive(Clone, Debug)]
+struct Problem {
+    key: &'static str,
+    problem: String,
+    mend: &'static str,
+}
+
+impl Problem {
+    fn new(key: &'static str, problem: String, mend: &'static str) -> Self {
+        Self { key, problem, mend }
+    }
+
+    fn at(self, path: &Path) -> ConfigError {
+        ConfigError::Value { path: path.to_owned(), key: self.key, problem: self.problem, mend: self.mend }
+    }
+}
+
 /// Why a configuration cannot be used; says where and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -150,13 +189,19 @@ pub enum ConfigError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// Not TOML, an unknown key, or a wrong type.
-    #[error("{path}: {message}")]
+    /// Not TOML, an unknown key, a wrong type, a secret that is not where the file says.
+    #[error("{path}:{line}: {key}{}{message}. {mend}", if key.is_empty() { "" } else { ": " })]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Line, column, key and what was expected.
+        /// The line, from 1.
+        line: usize,
+        /// The key, dotted; empty outside any.
+        key: String,
+        /// What is wrong.
         message: String,
+        /// What to write instead.
+        mend: &'static str,
     },
     /// A value that parses but cannot work.
     #[error("{path}: {key} {problem}. {mend}")]
@@ -176,90 +221,124 @@ impl Config {
     /// Reads and checks a configuration file.
     ///
     /// # Errors
-    /// A [`ConfigError`] naming the file, the key and the mend.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+    /// Every mistake found, at least one, each naming the file, the key and the mend.
+    pub fn load(path: &Path) -> Result<Self, Vec<ConfigError>> {
         let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+            .map_err(|source| vec![ConfigError::Unreadable { path: path.to_owned(), source }])?;
         Self::parse(path, &text)
     }
 
-    /// Reads a configuration from text; `path` is for messages only.
+    /// Reads a configuration from text; `path` is for messages, and for what is named relative to the file.
     ///
     /// # Errors
     /// As [`Config::load`].
-    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|error| ConfigError::Invalid {
-            path: path.to_owned(),
-            message: error.to_string().trim_end().to_owned(),
-        })?;
-        config.check(path)?;
-        Ok(config)
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Vec<ConfigError>> {
+        read::read(path, text)
     }
 
-    fn check(&self, path: &Path) -> Result<(), ConfigError> {
-        let wrong = self.wrong_address().or_else(|| self.wrong_value());
-        wrong.map_or(Ok(()), |(key, problem, mend)| {
-            Err(ConfigError::Value { path: path.to_owned(), key, problem, mend })
-        })
+    /// Everything that parses but cannot work.
+    fn problems(&self) -> Vec<Problem> {
+        [
+            self.addresses_without_port(),
+            self.addresses_nobody_reaches(),
+            self.wrong_media(),
+            self.wrong_sip(),
+            self.wrong_dialling(),
+            self.wrong_https(),
+        ]
+        .concat()
     }
 
-    /// The first key whose address nobody could reach us at: key, problem, mend.
-    fn wrong_address(&self) -> Option<(&'static str, String, &'static str)> {
+    fn addresses_without_port(&self) -> Vec<Problem> {
         let listeners = [
             ("sip.listen", self.sip.listen),
             ("api.listen", self.api.listen),
             ("media.webrtc_listen", self.webrtc_listen()),
         ];
-        if let Some((key, address)) = listeners.into_iter().find(|(_, address)| address.port() == 0) {
-            return Some((key, format!("is {address}"), "Give a port from 1 to 65535"));
-        }
+        let without = listeners.into_iter().filter(|(_, address)| address.port() == 0);
+        without
+            .map(|(key, address)| Problem::new(key, format!("is {address}"), "Give a port from 1 to 65535"))
+            .collect()
+    }
+
+    fn addresses_nobody_reaches(&self) -> Vec<Problem> {
         let mend = "Give the address that phones and browsers reach this machine at";
         let told = [
             ("sip.advertised", self.sip.advertised.is_none() && self.sip.listen.ip().is_unspecified()),
             ("media.rtp_advertised", self.rtp_advertised().is_unspecified()),
             ("media.webrtc_advertised", self.webrtc_advertised().is_unspecified()),
         ];
-        if let Some((key, _)) = told.into_iter().find(|(_, missing)| *missing) {
-            return Some((key, "is missing while the listener has no address of its own".to_owned(), mend));
-        }
-        let advertised = self.sip.advertised.as_ref()?;
-        (!is_sent_by(advertised)).then(|| {
-            (
-                "sip.advertised",
-                format!("is {advertised:?}"),
-                "Write host:port, for example \"sip.example.com:5060\"",
-            )
-        })
+        let missing = told.into_iter().filter(|(_, missing)| *missing);
+        let problem = "is missing while the listener has no address of its own";
+        missing.map(|(key, _)| Problem::new(key, problem.to_owned(), mend)).collect()
     }
 
-    /// The first key whose value parses but cannot work.
-    fn wrong_value(&self) -> Option<(&'static str, String, &'static str)> {
+    fn wrong_media(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
         let [first, last] = self.media.rtp_ports;
         if first >= last || first < 1024 {
             let mend =
                 "Give the first and the last port, 1024 or higher, the first one lower: [20000, 29999]";
-            return Some(("media.rtp_ports", format!("is [{first}, {last}]"), mend));
+            problems.push(Problem::new("media.rtp_ports", format!("is [{first}, {last}]"), mend));
         }
         if self.media.threads.is_some_and(|threads| !(1..=256).contains(&threads)) {
             let mend = "Leave it out for one less than the cores";
-            return Some(("media.threads", "must be 1 to 256".to_owned(), mend));
+            problems.push(Problem::new("media.threads", "must be 1 to 256".to_owned(), mend));
         }
-        if let Some(peer) = self.sip.trusted_peers.iter().find(|peer| peer.parse::<IpNetwork>().is_err()) {
+        problems
+    }
+
+    fn wrong_sip(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Some(advertised) = self.sip.advertised.as_ref().filter(|text| !is_sent_by(text)) {
+            let mend = "Write host:port, for example \"sip.example.com:5060\"";
+            problems.push(Problem::new("sip.advertised", format!("is {advertised:?}"), mend));
+        }
+        for peer in self.sip.trusted_peers.iter().filter(|peer| peer.parse::<IpNetwork>().is_err()) {
             let mend = "Write address/prefix, for example \"192.0.2.0/24\"";
-            return Some(("sip.trusted_peers", format!("has {peer:?}, which is not a network"), mend));
+            let problem = format!("has {peer:?}, which is not a network");
+            problems.push(Problem::new("sip.trusted_peers", problem, mend));
         }
+        problems
+    }
+
+    fn wrong_https(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.api.tls.is_some() && self.api.acme.is_some() {
+            let problem = "stands beside [api.tls]".to_owned();
+            problems.push(Problem::new("api.acme", problem, "Keep one of the two"));
+        }
+        if self.api.acme.as_ref().is_some_and(|acme| acme.domains.is_empty()) {
+            let mend = "Name this server, for example [\"meet.example.com\"]";
+            problems.push(Problem::new("api.acme.domains", "is empty".to_owned(), mend));
+        }
+        problems
+    }
+
+    fn wrong_dialling(&self) -> Vec<Problem> {
         let ring = self.dialling.ring_timeout_s;
-        (!(5..=300).contains(&ring)).then(|| {
-            ("dialling.ring_timeout_s", format!("is {ring}, not 5 to 300"), "Leave it out for 45 seconds")
-        })
+        if (5..=300).contains(&ring) {
+            return Vec::new();
+        }
+        let problem = format!("is {ring}, not 5 to 300");
+        vec![Problem::new("dialling.ring_timeout_s", problem, "Leave it out for 45 seconds")]
     }
 
     /// The start of every link, without a slash at its end.
     pub fn base_url(&self) -> String {
-        self.api
-            .base_url
-            .as_ref()
-            .map_or_else(|| format!("http://{}", self.api.listen), |url| url.trim_end_matches('/').to_owned())
+        if let Some(url) = &self.api.base_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        if let Some(domain) = self.api.acme.as_ref().and_then(|acme| acme.domains.first()) {
+            return format!("https://{domain}");
+        }
+        let scheme = if self.api.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.api.listen)
+    }
+
+    /// A path of the file: relative ones start at its folder.
+    pub fn beside(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
     }
 
     /// Number of media threads: what the file says, else one less than there are cores.
@@ -308,7 +387,8 @@ mod tests {
     const SMALLEST: &str = "[sip]\nlisten = \"127.0.0.1:5060\"\n[api]\nlisten = \"127.0.0.1:8080\"\n";
 
     fn refusal(text: &str) -> String {
-        Config::parse(Path::new("x.toml"), text).expect_err("must be refused").to_string()
+        let mistakes = Config::parse(Path::new("x.toml"), text).expect_err("must be refused");
+        mistakes.iter().map(|mistake| format!("{mistake}\n")).collect()
     }
 
     #[test]
@@ -327,7 +407,7 @@ mod tests {
     #[test]
     fn a_wrong_type_is_named_with_its_line() {
         let message = refusal(&SMALLEST.replace("\"127.0.0.1:8080\"", "8080"));
-        assert!(message.contains("line 4") && message.contains("listen"), "{message}");
+        assert!(message.contains("x.toml:4") && message.contains("listen"), "{message}");
     }
 
     #[test]
@@ -368,7 +448,7 @@ mod tests {
 
     #[test]
     fn an_unreadable_file_is_named() {
-        let message = Config::load(Path::new("/nonexistent/x.toml")).expect_err("refused").to_string();
+        let message = Config::load(Path::new("/nonexistent/x.toml")).expect_err("refused")[0].to_string();
         assert!(message.contains("/nonexistent/x.toml") && message.contains("--config"), "{message}");
     }
 
@@ -378,7 +458,7 @@ mod tests {
         let mut loaded = 0;
         for entry in std::fs::read_dir(folder).expect("configs") {
             let path = entry.expect("entry").path();
-            Config::load(&path).unwrap_or_else(|error| panic!("{error}"));
+            Config::load(&path).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
             loaded += 1;
         }
         assert!(loaded >= 2);

@@ -26,6 +26,27 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A certificate or its key.
+    #[error(
+        "the certificate {path} cannot be used: {source}. Give PEM files of the chain and of its private key in [api.tls]"
+    )]
+    Certificate {
+        /// The file of the certificate.
+        path: PathBuf,
+        /// What is wrong.
+        source: std::io::Error,
+    },
+    /// The system allows too few open files.
+    #[error(
+        "the system allows {allowed} open files, media.rtp_ports and the connections need {needed}. \
+         Raise the limit (LimitNOFILE= of the service, ulimit -n) or shorten media.rtp_ports"
+    )]
+    OpenFiles {
+        /// How many there may be.
+        allowed: u64,
+        /// How many the configuration promises.
+        needed: u64,
+    },
     /// The database or its seed.
     #[error("{0}")]
     Store(#[from] conference::store::StoreError),

@@ -38,6 +38,8 @@ pub(crate) enum Request {
     UserAgent(ua::Command),
     /// Everything in the database is known: read SIP from now on.
     Listen,
+    /// How many legs there are.
+    Legs(oneshot::Sender<usize>),
     /// Say goodbye to everybody; answered when nothing is left or the time is up.
     Shutdown(oneshot::Sender<()>),
 }
@@ -156,6 +158,9 @@ impl FocusTask {
             Request::Bindings(device, answer) => {
                 let _ = answer.send(self.user_agent.bindings(&device));
             }
+            Request::Legs(answer) => {
+                let _ = answer.send(self.focus.counts().legs);
+            }
             Request::UserAgent(command) => self.user_agent.handle_command(now, command),
             Request::Listen => self.listening = true,
             Request::Shutdown(_) => {}
@@ -188,10 +193,13 @@ impl FocusTask {
         loop {
             match self.user_agent.poll_output() {
                 ua::Output::Transmit(transmit) => {
-                    if let Err(error) = self.socket.try_send_to(&transmit.payload, transmit.destination) {
+                    if let Err(error) =
+                        self.socket.try_send_to(&transmit.payload, transmit.destination.remote)
+                    {
                         tracing::debug!(%error, "a SIP datagram was not sent; its transaction repeats it");
                     }
                 }
+                ua::Output::Connect(_) | ua::Output::Resolve(_) => {}
                 ua::Output::Event(event) => {
                     idle = false;
                     self.focus.handle_sip(Instant::now(), edge::wall(), event);

@@ -7,6 +7,8 @@ pub mod config;
 pub mod edge;
 mod error;
 mod focus_task;
+mod http_server;
+mod limits;
 mod live;
 pub mod logging;
 mod media_thread;

@@ -4,23 +4,27 @@ use crate::config::Config;
 use crate::edge::{self, OsEntropy, WallClock};
 use crate::error::StartError;
 use crate::focus_task::{FocusTask, Request};
+use crate::http_server::{self, Reloader, Security};
+use crate::limits;
 use crate::live::LiveHandle;
 use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
 use crate::ports::RtpPorts;
 use crate::recorder;
 use crate::sockets::Sockets;
+use axum_server::Handle;
 use conference::live::emergency;
-use conference::live::focus::{Focus, FocusConfig};
+use conference::live::focus::{Command, Focus, FocusConfig};
 use conference::live::number::{self, Home};
 use conference::services::{EventHub, Parts, Services, ServicesConfig};
 use conference::store::records::RecordWriter;
 use conference::store::secrets::LinkKey;
 use conference::store::{Store, Vault};
 use media::worker::WorkerConfig;
+use sd_notify::NotifyState;
 use sip_core::message::Limits;
 use sip_core::registrar::RegistrarConfig;
 use sip_core::transaction::TimerValues;
-use sip_core::ua::{IpNetwork, UserAgent, UserAgentConfig};
+use sip_core::ua::{IpNetwork, Listener, Transport, UserAgent, UserAgentConfig};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{SocketAddr, UdpSocket};
@@ -29,7 +33,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// Requests waiting for the focus task.
 const REQUESTS: usize = 1024;
@@ -39,6 +43,8 @@ const MEDIA_EVENTS: usize = 8192;
 const RECORDS: usize = 65_536;
 /// How long a stop waits for BYEs to be answered before it goes on without.
 const GOODBYE: Duration = Duration::from_secs(5);
+/// How often a draining gateway looks whether everybody has left.
+const DRAIN_POLL: Duration = Duration::from_millis(250);
 /// How long a stop waits for requests in flight.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
@@ -48,18 +54,47 @@ const LAST_REQUESTS: Duration = Duration::from_secs(2);
 /// A [`StartError`] when it cannot start: nothing is left running then.
 pub async fn run(config: Config, data: &Path) -> Result<(), StartError> {
     let mut stop = StopSignal::new()?;
+    let mut reload = signal(SignalKind::hangup())?;
+    limits::check(&config)?;
+    let security = Security::new(&config, data).await?;
+    let reloader = security.reloader();
     let sockets = Sockets::bind(&config)?;
     let data = open_store(&config, data).await?;
     warm_up();
-    let mut gateway = Gateway::start(&config, sockets, data).await?;
+    let mut gateway = Gateway::start(&config, sockets, data, security).await?;
     announce(&config)?;
-    let outcome = tokio::select! {
-        () = stop.wait() => Ok(()),
-        part = gateway.broken() => Err(StartError::Broken(part)),
+    let outcome = loop {
+        tokio::select! {
+            () = stop.wait() => break Ok(()),
+            part = gateway.broken() => break Err(StartError::Broken(part)),
+            _ = reload.recv() => reread(reloader.as_ref()).await,
+        }
     };
+    if outcome.is_ok() {
+        tokio::select! {
+            () = gateway.drain(Duration::from_secs(config.shutdown.drain_s)) => {}
+            () = stop.wait() => tracing::info!("told twice: the meetings that still run are ended"),
+        }
+    }
+    tell_system(&[NotifyState::Stopping]);
     tracing::info!("stopping: calls are hung up, trunks de-registered");
     gateway.stop().await;
     outcome
+}
+
+/// SIGHUP: reads again what may change while calls run.
+async fn reread(certificate: Option<&Reloader>) {
+    if let Ok(now) = NotifyState::monotonic_usec_now() {
+        tell_system(&[NotifyState::Reloading, now]);
+    }
+    match certificate {
+        None => tracing::info!("asked to reload: there is no certificate file to read again"),
+        Some(certificate) => match certificate.reload().await {
+            Ok(()) => tracing::info!("the certificate was read again"),
+            Err(error) => tracing::error!(%error, "the certificate stays the one it was"),
+        },
+    }
+    tell_system(&[NotifyState::Ready]);
 }
 
 /// Reads the numbering plans of the world once, which takes tenths of a second: no Host's first CALL shall wait for it.
@@ -73,9 +108,17 @@ fn warm_up() {
 /// The one line on standard output, for whoever waits for it.
 #[expect(clippy::print_stdout, reason = "the ready line is the program's output")]
 fn announce(config: &Config) -> Result<(), StartError> {
+    tell_system(&[NotifyState::Ready]);
     let (sip, api) = (config.sip.listen, config.base_url());
     println!("partyline ready sip={sip} api={api} pid={}", std::process::id());
     Ok(std::io::stdout().flush()?)
+}
+
+/// Tells systemd, where it started us (`Type=notify-reload`), how far we are.
+fn tell_system(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
 }
 
 /// SIGTERM and SIGINT, caught from the start on: whoever waits for the ready line may send one right behind it.
@@ -121,7 +164,7 @@ async fn open_store(config: &Config, data: &Path) -> Result<Data, StartError> {
 /// The running parts, in the order they are stopped.
 struct Gateway {
     api: tokio::task::JoinHandle<()>,
-    stop_api: watch::Sender<bool>,
+    stop_api: Handle<SocketAddr>,
     live: LiveHandle,
     focus: tokio::task::JoinHandle<()>,
     media: Vec<JoinHandle<()>>,
@@ -131,7 +174,12 @@ struct Gateway {
 }
 
 impl Gateway {
-    async fn start(config: &Config, sockets: Sockets, data: Data) -> Result<Self, StartError> {
+    async fn start(
+        config: &Config,
+        sockets: Sockets,
+        data: Data,
+        security: Security,
+    ) -> Result<Self, StartError> {
         let events = EventHub::new(edge::wall());
         let store = data.store.clone();
         let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS);
@@ -160,8 +208,9 @@ impl Gateway {
         let focus = tokio::spawn(task.run());
         let services = services(config, data, live.clone(), events).await?;
         live.listen().await;
-        let (stop_api, stopping) = watch::channel(false);
-        let api = tokio::spawn(serve(sockets.api, services, stopping));
+        let stop_api = Handle::new();
+        let app = api::router(services);
+        let api = tokio::spawn(http_server::serve(sockets.api, app, security, stop_api.clone()));
         Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, store })
     }
 
@@ -176,10 +225,27 @@ impl Gateway {
         }
     }
 
+    /// Lets running meetings go on until they are over or the time is up; no other begins meanwhile.
+    async fn drain(&self, limit: Duration) {
+        if limit.is_zero() {
+            return;
+        }
+        let _ = self.live.ask(|answer| Request::Command(Command::Drain, answer)).await;
+        let empty = async {
+            while self.live.ask(Request::Legs).await.is_some_and(|legs| legs > 0) {
+                tokio::time::sleep(DRAIN_POLL).await;
+            }
+        };
+        tracing::info!(?limit, "draining: running meetings may go on");
+        if tokio::time::timeout(limit, empty).await.is_err() {
+            tracing::info!("the time to drain is up");
+        }
+    }
+
     async fn stop(self) {
         // The order matters: no new work, then goodbye to everybody, then the last records, then the database.
-        let _ = self.stop_api.send(true);
-        if !join("the HTTP server", self.api, LAST_REQUESTS).await {
+        self.stop_api.graceful_shutdown(Some(LAST_REQUESTS));
+        if !join("the HTTP server", self.api, 2 * LAST_REQUESTS).await {
             tracing::info!("requests were still running when the time to stop was up");
         }
         if tokio::time::timeout(GOODBYE, self.live.ask(Request::Shutdown)).await.is_err() {
@@ -239,8 +305,12 @@ fn user_agent_config(config: &Config) -> UserAgentConfig {
     let domains = config.seed.tenants.iter().map(|tenant| tenant.domain.clone()).collect();
     let trusted = config.sip.trusted_peers.iter().filter_map(|peer| peer.parse::<IpNetwork>().ok()).collect();
     UserAgentConfig {
-        local: config.sip.listen,
-        advertised,
+        listeners: vec![Listener {
+            transport: Transport::Udp,
+            local: config.sip.listen,
+            advertised,
+            public: false,
+        }],
         domains,
         product: concat!("Partyline/", env!("CARGO_PKG_VERSION")).to_owned(),
         timers: TimerValues::default(),
@@ -275,23 +345,4 @@ async fn services(
     let services = Services::new(parts).await.map_err(StartError::services)?;
     services.provision_all().await.map_err(StartError::services)?;
     Ok(Arc::new(services))
-}
-
-async fn serve(
-    listener: std::net::TcpListener,
-    services: Arc<Services>,
-    mut stopping: watch::Receiver<bool>,
-) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "the HTTP listener cannot be used"),
-    };
-    let stopped = async move {
-        // An error means that the sender is gone, which is a stop too.
-        let _ = stopping.wait_for(|stop| *stop).await;
-    };
-    let app = api::router(services).into_make_service_with_connect_info::<SocketAddr>();
-    if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "the HTTP server ended");
-    }
 }

@@ -16,6 +16,7 @@
 //! | cnonce, Call-ID of registrations | freshness towards the peer | seed |
 //! | first RSeq | as RFC 3262 section 3 wants it | seed |
 //! | wait after 491, Retry-After of 500 | offers that crossed do not cross again | seed |
+//! | order of SRV records | weights are shares of the calls (RFC 2782) | seed |
 //! | back-off jitter | spreads retries of trunk registrations | seed |
 #![cfg_attr(
     test,
@@ -34,8 +35,10 @@
 pub mod auth;
 mod deadlines;
 pub mod dialog;
+pub mod flow;
 pub mod framing;
 pub mod guard;
+pub mod locate;
 pub mod message;
 mod net;
 mod random;

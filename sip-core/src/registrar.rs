@@ -1,17 +1,21 @@
 //! The registrar, RFC 3261 section 10.3: which contacts a device can be reached at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use crate::deadlines::Deadlines;
-use crate::message::header::{Contact, Expires};
-use crate::message::{HeaderName, Received, Request, Uri};
+use crate::flow::{FlowId, Hop, Transport};
+use crate::message::header::{Contact, Expires, Path};
+use crate::message::{HeaderName, Received, Request, TypedHeader, Uri};
 
 /// How many characters of a phone's own description are kept.
 const LONGEST_USER_AGENT: usize = 200;
+/// How many proxies a binding may name in Path, and how many characters an instance may have.
+const MOST_PATH: usize = 8;
+const LONGEST_INSTANCE: usize = 200;
 
 /// The address of a device: `sip:user@domain`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,6 +84,16 @@ pub struct BindingInfo {
     pub contact: String,
     /// Where the REGISTER came from; calls are sent there.
     pub source: SocketAddr,
+    /// What carried it.
+    pub transport: Transport,
+    /// Whether a call would arrive: false while the connection it registered by is gone (RFC 5626).
+    pub reachable: bool,
+    /// The phone's own name for itself (`+sip.instance`, RFC 5626 section 4.1), if it has one.
+    pub instance: Option<String>,
+    /// Which of the phone's ways to us this is (`reg-id`, RFC 5626 section 4.2).
+    pub reg_id: Option<u32>,
+    /// The proxies a call must pass, the nearest first (RFC 3327).
+    pub path: Vec<String>,
     /// What the phone calls itself; empty if it does not say.
     pub user_agent: String,
     /// Call-ID of its REGISTERs.
@@ -101,6 +115,14 @@ pub struct StoredBinding {
     pub contact: String,
     /// Where the REGISTER came from.
     pub source: SocketAddr,
+    /// What carried it. A binding that came by a connection can be called only once the phone has come back.
+    pub transport: Transport,
+    /// See [`BindingInfo::instance`].
+    pub instance: Option<String>,
+    /// See [`BindingInfo::reg_id`].
+    pub reg_id: Option<u32>,
+    /// See [`BindingInfo::path`].
+    pub path: Vec<String>,
     /// What the phone calls itself.
     pub user_agent: String,
     /// Call-ID of its REGISTERs.
@@ -132,6 +154,9 @@ pub enum RegisterRefusal {
     /// 500: an older REGISTER than one that was done already (section 10.3 step 7).
     #[error("REGISTER is out of order")]
     OutOfOrder,
+    /// 439: outbound was asked for, but the proxy on the way does not do it (RFC 5626 section 6).
+    #[error("the first hop lacks outbound support")]
+    FirstHopLacksOutbound,
 }
 
 impl RegisterRefusal {
@@ -141,6 +166,7 @@ impl RegisterRefusal {
             Self::Contact => 400,
             Self::TooBrief => 423,
             Self::OutOfOrder => 500,
+            Self::FirstHopLacksOutbound => 439,
         }
     }
 }
@@ -148,7 +174,42 @@ impl RegisterRefusal {
 #[derive(Debug)]
 struct Binding {
     uri: Uri,
+    hop: Hop,
+    path: Vec<Path>,
     info: BindingInfo,
+}
+
+impl Binding {
+    /// Whether a contact replaces this one: it is the same way of the same phone (RFC 5626 section 6), or, of phones that
+    /// do not say, the same URI.
+    fn is_replaced_by(&self, wish: &Wish) -> bool {
+        let way = |instance: &Option<String>, reg_id: Option<u32>| instance.clone().zip(reg_id);
+        match (way(&self.info.instance, self.info.reg_id), way(&wish.instance, wish.reg_id)) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            _ => self.uri == wish.uri,
+        }
+    }
+}
+
+/// One Contact of a REGISTER.
+#[derive(Debug)]
+struct Wish {
+    uri: Uri,
+    /// The time granted; 0 removes the contact.
+    seconds: u32,
+    instance: Option<String>,
+    reg_id: Option<u32>,
+}
+
+/// Where a call to a device goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// The Request-URI.
+    pub uri: Uri,
+    /// The way its REGISTER came.
+    pub hop: Hop,
+    /// The proxies to pass, as Route (RFC 3327 section 5.4).
+    pub path: Vec<Path>,
 }
 
 /// All bindings of all devices.
@@ -157,12 +218,14 @@ pub struct Registrar {
     config: RegistrarConfig,
     devices: BTreeMap<AddressOfRecord, Vec<Binding>>,
     deadlines: Deadlines<AddressOfRecord>,
+    /// Who registered by which connection.
+    flows: BTreeSet<(FlowId, AddressOfRecord)>,
 }
 
 impl Registrar {
     /// No bindings yet.
     pub fn new(config: RegistrarConfig) -> Self {
-        Self { config, devices: BTreeMap::new(), deadlines: Deadlines::new() }
+        Self { config, devices: BTreeMap::new(), deadlines: Deadlines::new(), flows: BTreeSet::new() }
     }
 
     /// The bounds it keeps.
@@ -179,7 +242,7 @@ impl Registrar {
         now: Instant,
         device: &AddressOfRecord,
         request: &Received<Request>,
-        source: SocketAddr,
+        source: &Hop,
     ) -> Result<Vec<BindingChange>, RegisterRefusal> {
         let headers = &request.message.headers;
         let contacts = headers.typed_list::<Contact>().map_err(|_| RegisterRefusal::Contact)?;
@@ -191,13 +254,21 @@ impl Registrar {
             self.check_order(device, request, |_| true)?;
             return Ok(self.remove(device).into_iter().collect());
         }
-        let wishes = self.wishes(&contacts, default)?;
-        self.check_order(device, request, |uri| wishes.iter().any(|(wish, _)| wish == uri))?;
-        Ok(self.apply(now, device, request, source, wishes))
+        let path = headers.typed_list::<Path>().map_err(|_| RegisterRefusal::Contact)?;
+        if path.len() > MOST_PATH {
+            return Err(RegisterRefusal::Contact);
+        }
+        let wishes = self.wishes(&contacts, default, outbound(request, &path)?)?;
+        self.check_order(device, request, |binding| wishes.iter().any(|wish| binding.is_replaced_by(wish)))?;
+        Ok(self.apply(now, device, request, (source, &path), wishes))
     }
 
-    /// Contact and granted seconds of each wish.
-    fn wishes(&self, contacts: &[Contact], default: Option<u32>) -> Result<Vec<(Uri, u32)>, RegisterRefusal> {
+    fn wishes(
+        &self,
+        contacts: &[Contact],
+        default: Option<u32>,
+        outbound: bool,
+    ) -> Result<Vec<Wish>, RegisterRefusal> {
         let mut wishes = Vec::new();
         for contact in contacts.iter().take(self.config.max_contacts) {
             let address = contact.address().ok_or(RegisterRefusal::Contact)?;
@@ -208,7 +279,11 @@ impl Registrar {
             if wish > 0 && wish < self.config.min_expires {
                 return Err(RegisterRefusal::TooBrief);
             }
-            wishes.push((address.uri.clone(), wish.min(self.config.max_expires)));
+            let instance = address.params.get("+sip.instance").filter(|text| text.len() <= LONGEST_INSTANCE);
+            let reg_id = address.params.raw("reg-id").and_then(|id| id.parse().ok());
+            let reg_id = reg_id.filter(|_| outbound && instance.is_some());
+            let seconds = wish.min(self.config.max_expires);
+            wishes.push(Wish { uri: address.uri.clone(), seconds, instance, reg_id });
         }
         Ok(wishes)
     }
@@ -218,11 +293,11 @@ impl Registrar {
         &self,
         device: &AddressOfRecord,
         request: &Received<Request>,
-        touched: impl Fn(&Uri) -> bool,
+        touched: impl Fn(&Binding) -> bool,
     ) -> Result<(), RegisterRefusal> {
         let essential = &request.essential;
         let late = self.devices.get(device).into_iter().flatten().any(|binding| {
-            touched(&binding.uri)
+            touched(binding)
                 && binding.info.call_id == essential.call_id
                 && binding.info.cseq >= essential.cseq.number
         });
@@ -234,8 +309,8 @@ impl Registrar {
         now: Instant,
         device: &AddressOfRecord,
         request: &Received<Request>,
-        source: SocketAddr,
-        wishes: Vec<(Uri, u32)>,
+        (source, path): (&Hop, &[Path]),
+        wishes: Vec<Wish>,
     ) -> Vec<BindingChange> {
         let had_any = self.devices.contains_key(device);
         let user_agent = request.message.headers.first(&HeaderName::UserAgent);
@@ -243,16 +318,22 @@ impl Registrar {
             .map(|value| value.text().chars().take(LONGEST_USER_AGENT).collect())
             .unwrap_or_default();
         let mut changes = Vec::new();
-        for (uri, seconds) in wishes {
+        for wish in wishes {
             let bindings = self.devices.entry(device.clone()).or_default();
-            bindings.retain(|binding| binding.uri != uri);
+            bindings.retain(|binding| !binding.is_replaced_by(&wish));
+            let Wish { uri, seconds, instance, reg_id } = wish;
             if seconds == 0 {
                 continue;
             }
             let info = BindingInfo {
                 device: device.clone(),
                 contact: uri.to_string(),
-                source,
+                source: source.remote,
+                transport: source.transport,
+                reachable: true,
+                instance,
+                reg_id,
+                path: path.iter().map(ToString::to_string).collect(),
                 user_agent: user_agent.clone(),
                 call_id: request.essential.call_id.clone(),
                 cseq: request.essential.cseq.number,
@@ -260,7 +341,7 @@ impl Registrar {
                 expires_at: now + Duration::from_secs(seconds.into()),
             };
             changes.push(BindingChange::Registered(info.clone()));
-            self.put(Binding { uri, info });
+            self.put(Binding { uri, hop: *source, path: path.to_vec(), info });
         }
         self.settle(device);
         if had_any && !self.devices.contains_key(device) {
@@ -270,7 +351,8 @@ impl Registrar {
     }
 
     /// Puts a binding back after a restart; `false` if its contact cannot be read or its time is over.
-    pub fn restore(&mut self, now: Instant, stored: StoredBinding) -> bool {
+    /// `hop` is the way to it; of a connection there is none until the phone comes back.
+    pub fn restore(&mut self, now: Instant, stored: StoredBinding, hop: Hop) -> bool {
         let Ok(uri) = Uri::parse(&stored.contact) else { return false };
         if stored.expires_in.is_zero() || uri.as_sip().is_none() {
             return false;
@@ -281,6 +363,11 @@ impl Registrar {
             device: stored.device,
             contact: stored.contact,
             source: stored.source,
+            transport: stored.transport,
+            reachable: !stored.transport.is_reliable(),
+            instance: stored.instance,
+            reg_id: stored.reg_id,
+            path: stored.path,
             user_agent: stored.user_agent,
             call_id: stored.call_id,
             cseq: stored.cseq,
@@ -288,7 +375,8 @@ impl Registrar {
             expires_at: now + stored.expires_in.min(longest),
         };
         self.devices.entry(device.clone()).or_default().retain(|binding| binding.uri != uri);
-        self.put(Binding { uri, info });
+        let path = info.path.iter().filter_map(|text| Path::parse(text).ok()).collect();
+        self.put(Binding { uri, hop, path, info });
         self.settle(&device);
         true
     }
@@ -300,11 +388,34 @@ impl Registrar {
         removed.map(|_| BindingChange::Unregistered(device.clone()))
     }
 
-    /// Where a call to the device goes: the contact that registered last, and its source address.
-    pub fn newest(&self, now: Instant, device: &AddressOfRecord) -> Option<(Uri, SocketAddr)> {
-        let alive = self.devices.get(device)?.iter().filter(|binding| binding.info.expires_at > now);
+    /// Where a call to the device goes: to the contact that registered last among those that can be reached.
+    pub fn newest(&self, now: Instant, device: &AddressOfRecord) -> Option<Reached> {
+        let bindings = self.devices.get(device)?.iter();
+        let alive = bindings.filter(|binding| binding.info.expires_at > now && binding.info.reachable);
         let newest = alive.max_by_key(|binding| binding.info.last_seen)?;
-        Some((newest.uri.clone(), newest.info.source))
+        Some(Reached { uri: newest.uri.clone(), hop: newest.hop, path: newest.path.clone() })
+    }
+
+    /// A connection is gone; the devices that cannot be reached any more for it.
+    pub fn flow_gone(&mut self, flow: FlowId) -> Vec<AddressOfRecord> {
+        let mut lost = Vec::new();
+        while let Some(device) = self.device_on(flow) {
+            self.flows.remove(&(flow, device.clone()));
+            let mut bindings: Vec<&mut Binding> =
+                self.devices.get_mut(&device).into_iter().flatten().collect();
+            for binding in &mut bindings {
+                binding.info.reachable &= binding.hop.flow != Some(flow);
+            }
+            if !bindings.is_empty() && !bindings.iter().any(|binding| binding.info.reachable) {
+                lost.push(device);
+            }
+        }
+        lost
+    }
+
+    fn device_on(&self, flow: FlowId) -> Option<AddressOfRecord> {
+        let first = (flow, AddressOfRecord::new("", ""));
+        self.flows.range(first..).next().filter(|(other, _)| *other == flow).map(|(_, device)| device.clone())
     }
 
     /// The bindings of a device, oldest first.
@@ -347,6 +458,9 @@ impl Registrar {
         if bindings.len() >= self.config.max_contacts.max(1) {
             bindings.remove(0);
         }
+        if let Some(flow) = binding.hop.flow {
+            self.flows.insert((flow, binding.info.device.clone()));
+        }
         bindings.push(binding);
     }
 
@@ -360,6 +474,24 @@ impl Registrar {
         }
         self.deadlines.set(device, next);
     }
+}
+
+/// Whether the contacts of a REGISTER name ways that stay open (RFC 5626 section 6): the phone must want it, and what
+/// stands between us must keep them open, too.
+fn outbound(request: &Received<Request>, path: &[Path]) -> Result<bool, RegisterRefusal> {
+    let supported = request.message.headers.tokens(&HeaderName::Supported);
+    if !supported.iter().any(|option| option.eq_ignore_ascii_case("outbound")) {
+        return Ok(false);
+    }
+    let kept =
+        path.last().is_some_and(|first| first.0.uri.as_sip().is_some_and(|uri| uri.params.contains("ob")));
+    if request.essential.via_count > 1 && !kept {
+        let named = request.message.headers.typed_list::<Contact>().unwrap_or_default();
+        let wanted =
+            named.iter().filter_map(Contact::address).any(|address| address.params.contains("reg-id"));
+        return if wanted { Err(RegisterRefusal::FirstHopLacksOutbound) } else { Ok(false) };
+    }
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ pub struct TrunkRegistration {
     pub expires: u32,
 }
 
-/// The upper bound of the first wait after a failure; it doubles with each further one.
-const FIRST_BACK_OFF: Duration = Duration::from_secs(4);
+/// The upper bound of the first wait after a failure; it doubles with each further one. Half of it is the shortest.
+const FIRST_BACK_OFF: Duration = Duration::from_secs(60);
 /// The longest wait between two tries.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
 /// A trunk cannot ask us to stay away for longer.
@@ -94,6 +94,22 @@ impl Registration {
         let told = self.reported == Some(RegistrationChange::Up) || self.state == RegistrationState::Trying;
         self.state = RegistrationState::Off;
         told
+    }
+
+    /// Nothing can be sent yet: tries again at that time.
+    pub fn postpone(&mut self, until: Instant) {
+        if !self.is_stopped() {
+            self.state = RegistrationState::Waiting { until };
+        }
+    }
+
+    /// What a first REGISTER has waited for is over; `false` if it was not waiting.
+    pub fn begin(&mut self, now: Instant) -> bool {
+        let waits = self.cseq == 0 && matches!(self.state, RegistrationState::Waiting { .. });
+        if waits {
+            self.state = RegistrationState::Waiting { until: now };
+        }
+        waits
     }
 
     /// Whether the trunk has accepted, and not refused since.

@@ -232,12 +232,20 @@ impl Gateway {
     ///
     /// # Errors
     /// When it is still there after ten seconds (it is killed then).
-    pub async fn stop(mut self) -> LabResult<Option<i32>> {
+    pub async fn stop(self) -> LabResult<Option<i32>> {
         if let Some(pid) = self.child.id() {
             let asked = Command::new("sh").arg("-c").arg(format!("kill -TERM {pid}")).status().await;
             asked.map_err(LabError::io("sending SIGTERM"))?;
         }
-        match tokio::time::timeout(Duration::from_secs(10), self.child.wait()).await {
+        self.wait(Duration::from_secs(10)).await
+    }
+
+    /// Waits for its end and returns its exit code.
+    ///
+    /// # Errors
+    /// When it is still there when the time is up (it is killed then).
+    pub async fn wait(mut self, timeout: Duration) -> LabResult<Option<i32>> {
+        match tokio::time::timeout(timeout, self.child.wait()).await {
             Ok(status) => Ok(status.map_err(LabError::io("waiting for the gateway"))?.code()),
             Err(_) => {
                 let _ = self.child.kill().await;

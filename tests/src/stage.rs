@@ -157,6 +157,17 @@ impl Stage {
         }
     }
 
+    /// Waits until the gateway ends by itself; its exit code.
+    ///
+    /// # Errors
+    /// When it is still there when the time is up.
+    pub async fn wait_end(&mut self, timeout: Duration) -> LabResult<Option<i32>> {
+        match self.gateway.take() {
+            Some(gateway) => gateway.wait(timeout).await,
+            None => Ok(None),
+        }
+    }
+
     /// Logs a demonstration user in; the password is the login with `-demo`.
     ///
     /// # Errors

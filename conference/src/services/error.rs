@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Invalid,
     /// Too much in too short a time (429).
     TooMany,
+    /// The database is away; it may be back in a while (503).
+    Unavailable,
     /// A fault on our side (500).
     Internal,
 }
@@ -91,6 +93,16 @@ impl ServiceError {
 
 impl From<StoreError> for ServiceError {
     fn from(error: StoreError) -> Self {
+        if error.is_unavailable() {
+            return Self {
+                internal: Some(error.to_string()),
+                mend: "Try again in a few seconds; running calls are not affected".to_owned(),
+                ..Self::new(ErrorKind::Unavailable, "The database does not answer at the moment")
+            };
+        }
+        if error.is_unstorable_text() {
+            return Self::new(ErrorKind::Invalid, "A text holds the character NUL").mend("Leave it out");
+        }
         Self::internal(error.to_string())
     }
 }

@@ -8,7 +8,8 @@ use crate::live::focus::{MeetingSpec, PersonSpec};
 use crate::store::{DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, TenantRow, TrunkRow, Vault};
 use crate::vocabulary::{MeetingState, UnixMillis};
 use sip_core::ua::{
-    AddressOfRecord, Credentials, DeviceAccount, StoredBinding, Trunk, TrunkId, TrunkRegistration,
+    AddressOfRecord, Credentials, DeviceAccount, Peer, StoredBinding, Transport, Trunk, TrunkId,
+    TrunkRegistration,
 };
 use std::time::Duration;
 
@@ -169,14 +170,13 @@ impl Services {
             password: password.to_owned(),
         });
         let aor_user = row.auth_user.clone().filter(|_| row.register);
+        let peer: Peer = row.peer.parse().map_err(|_| wrong("peer"))?;
         Ok(Trunk {
-            id: TrunkId(row.id),
-            peer: row.peer.parse().map_err(|_| wrong("peer"))?,
-            host: row.host.clone(),
             sources,
             credentials,
             registration: aor_user
                 .map(|aor_user| TrunkRegistration { aor_user, expires: TRUNK_EXPIRES_SECONDS }),
+            ..Trunk::new(TrunkId(row.id), peer, row.host.clone())
         })
     }
 }
@@ -200,6 +200,10 @@ fn stored_binding(row: &RegistrationRow, now: UnixMillis) -> Option<StoredBindin
         device: AddressOfRecord { user: user.to_owned(), domain: domain.to_owned() },
         contact: row.contact.clone(),
         source: row.source.parse().ok()?,
+        transport: Transport::Udp,
+        instance: None,
+        reg_id: None,
+        path: Vec::new(),
         user_agent: row.user_agent.clone(),
         call_id: row.call_id.clone(),
         cseq: row.cseq,

@@ -12,7 +12,7 @@ use crate::live::focus::{Command, MeetingSnapshot, PersonSpec, PersonView, Refus
 use crate::live::snapshot::{CallView, MeetingView};
 use crate::store::secrets::LinkKey;
 use crate::store::seed::Seed;
-use crate::store::{Store, Vault};
+use crate::store::{Image, Store, Vault};
 use crate::vocabulary::{CallState, LegKind, MeetingState, UnixMillis};
 use async_trait::async_trait;
 use media::worker::LegId;
@@ -257,6 +257,11 @@ impl Live for FakeLive {
             contact: format!("sip:{}@127.0.0.1:5090", aor.user),
             device: aor,
             source: ([127, 0, 0, 1], 5090).into(),
+            transport: sip_core::ua::Transport::Udp,
+            reachable: true,
+            instance: None,
+            reg_id: None,
+            path: Vec::new(),
             user_agent: "test phone".to_owned(),
             call_id: "1".to_owned(),
             cseq: 1,
@@ -316,7 +321,7 @@ impl Bench {
     /// A bench on a fresh database.
     pub async fn new() -> Self {
         // Passwords are slow to hash on purpose: once per process is enough.
-        static IMAGE: OnceCell<Vec<u8>> = OnceCell::const_new();
+        static IMAGE: OnceCell<Image> = OnceCell::const_new();
         let image = IMAGE.get_or_init(|| async {
             let store = Store::scratch().await.expect("a database in a temporary folder");
             apply(&store).await;

@@ -73,7 +73,7 @@ impl Services {
 
     /// Asks the registrar itself: the database only follows it.
     pub(super) async fn is_registered(&self, device: &DeviceRow) -> bool {
-        !self.live.bindings(device.aor()).await.is_empty()
+        self.live.bindings(device.aor()).await.iter().any(|binding| binding.reachable)
     }
 }
 

@@ -19,6 +19,7 @@ mod migrations;
 mod numbers;
 mod open;
 mod people;
+mod pool;
 pub mod records;
 mod registrations;
 #[cfg(any(test, feature = "testing"))]
@@ -34,6 +35,8 @@ pub mod vault;
 pub mod world;
 
 pub use error::StoreError;
+#[cfg(any(test, feature = "testing"))]
+pub use scratch::Scratch;
 pub use vault::Vault;
 
 pub(crate) use audit::AuditEntry;
@@ -43,26 +46,27 @@ pub(crate) use idempotency::StoredAnswer;
 pub(crate) use meetings::MeetingRow;
 pub(crate) use numbers::CallerIdRow;
 pub(crate) use people::{Identity, PersonRow};
+pub(crate) use pool::{Connection, Transaction};
 pub(crate) use registrations::RegistrationRow;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use scratch::Image;
 pub(crate) use sessions::SessionRow;
 pub(crate) use tenants::TenantRow;
 pub(crate) use trunks::TrunkRow;
 pub(crate) use users::UserRow;
 
-/// A connection, or a transaction on one.
-pub(crate) type Connection = sqlx::AnyConnection;
 /// One row of an answer; read it with [`columns::Columns`].
 pub(crate) type Row = sqlx::any::AnyRow;
-/// A transaction: it rolls back unless it is committed.
-pub(crate) type Transaction = sqlx::Transaction<'static, sqlx::Any>;
+
+use crate::times::Times;
 
 /// A handle on the database; clones share one pool of connections.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: sqlx::AnyPool,
+    pool: pool::Pool,
     dialect: Dialect,
     #[cfg(any(test, feature = "testing"))]
-    scratch: Option<std::sync::Arc<scratch::Scratch>>,
+    scratch: Option<Scratch>,
 }
 
 /// Which database it is. Only opening, migrating and beginning differ.
@@ -75,13 +79,20 @@ pub(crate) enum Dialect {
 }
 
 impl Store {
-    /// Begins a writing transaction. On SQLite it takes the write lock at once, so that it cannot fail half-way because
-    /// another writer came in between its first read and its first write.
+    /// Begins a writing transaction. Such transactions run one after the other on both databases: what one of them has
+    /// read is true until it commits.
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
-        match self.dialect {
-            Dialect::Sqlite => Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?),
-            Dialect::Postgres => Ok(self.pool.begin().await?),
-        }
+        Ok(self.pool.begin().await?)
+    }
+
+    /// How long statements took, the wait for a connection apart.
+    pub fn times(&self) -> &Times {
+        self.pool.times()
+    }
+
+    /// How many connections are open, and how many of them are idle.
+    pub fn connections(&self) -> (u32, usize) {
+        self.pool.connections()
     }
 
     /// Whether the database answers: the readiness check.

@@ -24,8 +24,8 @@ impl Store {
     ) -> Result<Option<CallerIdRow>, StoreError> {
         let row = sqlx::query(
             "SELECT n.e164, c.display_name, c.hidden, \
-             (n.tenant_id = c.tenant_id AND n.verified_at IS NOT NULL \
-              AND (n.user_id IS NULL OR n.user_id = c.user_id)) AS owned \
+             CAST(CASE WHEN n.tenant_id = c.tenant_id AND n.verified_at IS NOT NULL \
+              AND (n.user_id IS NULL OR n.user_id = c.user_id) THEN 1 ELSE 0 END AS BIGINT) AS owned \
              FROM caller_ids c JOIN numbers n ON n.id = c.number_id WHERE c.tenant_id = $1 AND c.user_id = $2",
         )
         .bind(tenant.as_str())

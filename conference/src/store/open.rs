@@ -1,18 +1,27 @@
 //! Opening the database and bringing its schema up to date.
 
-use super::Dialect;
 use super::migrations;
-use super::{Store, StoreError};
-use sqlx::Row as _;
+use super::pool::{Pool, STATEMENT_LIMIT};
+use super::{Dialect, Store, StoreError};
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{AnyConnection, Executor as _, Row as _};
+use std::time::Duration;
 
 /// A write-ahead log lets readers go on while a call event is written; with it, NORMAL loses at most the last commits on
-/// power failure and never corrupts. A writer waits five seconds for another one before it gives up.
-const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
-    PRAGMA busy_timeout = 5000";
-/// Readers run beside the one writer that SQLite allows.
+/// power failure and never corrupts. Writers of this process take turns before they ask SQLite; what they wait for here is
+/// another process, and for less time than a statement may take.
+const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 1200; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+    PRAGMA foreign_keys = ON";
+/// The server gives up before we do, so that the connection stays usable. Nothing of ours lies idle in a transaction.
+const POSTGRES_SETTINGS: &str = "SET statement_timeout = '1300ms'; SET lock_timeout = '1200ms'; \
+    SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning";
+/// A schema change takes as long as it takes.
+const POSTGRES_PATIENCE: &str = "SET statement_timeout = 0; SET lock_timeout = 0";
+/// Readers run beside the one writer at a time.
 const CONNECTIONS: u32 = 6;
+/// How long the start waits for the database.
+const OPENING: Duration = Duration::from_secs(10);
 
 impl Store {
     /// Opens (and, for SQLite, creates where missing) the database and applies the migrations it lacks. Calls which were
@@ -21,11 +30,12 @@ impl Store {
     /// `url` is `sqlite:PATH`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/DATABASE`.
     ///
     /// # Errors
-    /// [`StoreError::NewerSchema`] when a newer version of the program has written the database; other variants
-    /// when it cannot be opened or a migration fails.
+    /// [`StoreError::NewerSchema`] when a newer version of the program has written the database,
+    /// [`StoreError::Damaged`] when the file is none or broken, [`StoreError::Unreachable`] when no server answers; other
+    /// variants when it cannot be opened or a migration fails.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let store = Self::connect(url).await?;
-        store.migrate().await?;
+        store.prepare().await?;
         store.close_calls_in_flight().await?;
         Ok(store)
     }
@@ -39,45 +49,60 @@ impl Store {
             Dialect::Sqlite if !memory && !url.contains('?') => format!("{url}?mode=rwc"),
             Dialect::Sqlite | Dialect::Postgres => url.to_owned(),
         };
+        let settings = match dialect {
+            Dialect::Sqlite => SQLITE_SETTINGS,
+            Dialect::Postgres => POSTGRES_SETTINGS,
+        };
         // Every connection to ":memory:" is a database of its own, so there is only one, and it is never dropped.
-        let pool = AnyPoolOptions::new()
+        let options = AnyPoolOptions::new()
             .max_connections(if memory { 1 } else { CONNECTIONS })
             .min_connections(u32::from(memory))
+            .acquire_timeout(STATEMENT_LIMIT)
             .idle_timeout(None)
             .max_lifetime(None)
             .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    if dialect == Dialect::Sqlite {
-                        sqlx::raw_sql(SQLITE_SETTINGS).execute(&mut *connection).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .connect(&url)
-            .await?;
+                Box::pin(async move { connection.execute(sqlx::raw_sql(settings)).await.map(drop) })
+            });
+        let connected = tokio::time::timeout(OPENING, options.connect(&url)).await;
+        let pool = match connected {
+            Ok(Ok(pool)) => pool,
+            Ok(Err(error)) => return Err(StoreError::opening(error)),
+            Err(_) => return Err(StoreError::opening(sqlx::Error::PoolTimedOut)),
+        };
         Ok(Self {
-            pool,
+            pool: Pool::new(pool, dialect),
             dialect,
             #[cfg(any(test, feature = "testing"))]
             scratch: None,
         })
     }
 
-    async fn migrate(&self) -> Result<(), StoreError> {
+    /// Checks the file and changes the schema, on a connection that may take its time.
+    async fn prepare(&self) -> Result<(), StoreError> {
+        let mut connection = self.pool.patient().await.map_err(StoreError::opening)?;
+        match self.dialect {
+            Dialect::Sqlite => check_file(&mut connection).await?,
+            Dialect::Postgres => {
+                connection.execute(sqlx::raw_sql(POSTGRES_PATIENCE)).await?;
+            }
+        }
+        let migrated = self.migrate(&mut connection).await;
+        if self.dialect == Dialect::Postgres {
+            connection.execute(sqlx::raw_sql(POSTGRES_SETTINGS)).await?;
+        }
+        migrated
+    }
+
+    async fn migrate(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
         let migrator = Migrator::with_migrations(migrations::all(self.dialect));
         let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
-        match migrator.run(&self.pool).await {
+        match migrator.run(&mut *connection).await {
             Ok(()) => Ok(()),
             Err(MigrateError::VersionMissing(found)) if found > known => {
-                Err(StoreError::NewerSchema { found: self.schema_version().await.unwrap_or(found), known })
+                Err(StoreError::NewerSchema { found: schema_version(connection).await.unwrap_or(found), known })
             }
             Err(error) => Err(StoreError::Migration(error)),
         }
-    }
-
-    async fn schema_version(&self) -> Result<i64, StoreError> {
-        let row = sqlx::query("SELECT max(version) FROM _sqlx_migrations").fetch_one(&self.pool).await?;
-        Ok(row.try_get(0)?)
     }
 
     /// A call is made at most once: after a crash it is neither dialled again nor left open for ever. Whatever
@@ -92,4 +117,16 @@ impl Store {
         .await?;
         Ok(())
     }
+}
+
+/// Reads every page once: a broken file is found now, not in the middle of a meeting.
+async fn check_file(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    let found = connection.fetch_one("PRAGMA quick_check(1)").await.map_err(StoreError::opening)?;
+    let words: String = found.try_get(0)?;
+    if words == "ok" { Ok(()) } else { Err(StoreError::Damaged { what: words.replace('\n', " ") }) }
+}
+
+async fn schema_version(connection: &mut AnyConnection) -> Result<i64, StoreError> {
+    let row = connection.fetch_one("SELECT max(version) FROM _sqlx_migrations").await?;
+    Ok(row.try_get(0)?)
 }

@@ -71,7 +71,7 @@ fn registration(binding: &BindingInfo, at: UnixMillis) -> RegistrationRow {
         aor: binding.device.to_string(),
         contact: binding.contact.clone(),
         source: binding.source.to_string(),
-        user_agent: binding.user_agent.clone(),
+        user_agent: binding.user_agent.replace('\0', "\u{fffd}"),
         call_id: binding.call_id.clone(),
         cseq: binding.cseq,
         expires_at: UnixMillis(at.0.saturating_add(lasts_ms)),

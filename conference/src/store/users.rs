@@ -35,9 +35,9 @@ macro_rules! select_users {
             "SELECT u.*, \
              (SELECT a.value FROM user_addresses a WHERE a.user_id = u.id AND a.kind = 'mail' \
               ORDER BY a.is_invitation_address DESC, a.created_at, a.id LIMIT 1) AS mail, \
-             (SELECT group_concat(a.value, ' ') FROM user_addresses a \
+             (SELECT string_agg(a.value, ' ') FROM user_addresses a \
               WHERE a.user_id = u.id AND a.kind = 'phone') AS phones, \
-             (SELECT group_concat(n.e164, ' ') FROM numbers n \
+             (SELECT string_agg(n.e164, ' ') FROM numbers n \
               WHERE n.user_id = u.id AND n.tenant_id = u.tenant_id) AS direct_numbers \
              FROM users u WHERE ",
             $condition
@@ -73,7 +73,7 @@ impl UserRow {
 
 impl Store {
     pub(crate) async fn user(&self, tenant: &TenantId, id: &UserId) -> Result<Option<UserRow>, StoreError> {
-        sqlx::query(select_users!("u.tenant_id = ? AND u.id = ? AND u.enabled = 1"))
+        sqlx::query(select_users!("u.tenant_id = $1 AND u.id = $2 AND u.enabled = 1"))
             .bind(tenant.as_str())
             .bind(id.as_str())
             .fetch_optional(&self.pool)
@@ -84,7 +84,7 @@ impl Store {
 
     /// The user behind a login. Logins are unique over all tenants: the login form asks for no tenant.
     pub(crate) async fn user_by_login(&self, login: &str) -> Result<Option<UserRow>, StoreError> {
-        sqlx::query(select_users!("u.login = ?"))
+        sqlx::query(select_users!("u.login = $1"))
             .bind(login)
             .fetch_optional(&self.pool)
             .await?
@@ -95,7 +95,7 @@ impl Store {
     /// The enabled users of a tenant, by extension and name.
     pub(crate) async fn users(&self, tenant: &TenantId) -> Result<Vec<UserRow>, StoreError> {
         let rows = sqlx::query(select_users!(
-            "u.tenant_id = ? AND u.enabled = 1 ORDER BY u.extension IS NULL, u.extension, u.display_name, u.id"
+            "u.tenant_id = $1 AND u.enabled = 1 ORDER BY u.extension IS NULL, u.extension, u.display_name, u.id"
         ))
         .bind(tenant.as_str())
         .fetch_all(&self.pool)

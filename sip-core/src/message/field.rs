@@ -58,6 +58,9 @@ header_names! {
     UserAgent "User-Agent" single true;
     Supported "Supported" "k";
     Route "Route";
+    Path "Path";
+    RemotePartyId "Remote-Party-ID";
+    Timestamp "Timestamp" single true;
     RecordRoute "Record-Route";
     Authorization "Authorization";
     ProxyAuthorization "Proxy-Authorization";

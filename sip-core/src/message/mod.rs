@@ -30,6 +30,7 @@ pub use params::{Param, Params};
 pub(crate) use reader::declared_length;
 pub use reader::{Answer, ReadError, ReadErrorKind, Rejection, read};
 pub use status::reason_phrase;
+pub(crate) use uri::parse_host_port;
 pub use uri::{Host, SipUri, TelUri, Uri, UriError};
 pub use writer::write;
 

@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use super::timer::Timers;
 use super::{Outbox, State, Timer, TimerValues, TransactionId, Transmit, TuEvent};
+use crate::flow::Hop;
 use crate::message::{HeaderName, Message, Method, Received, Request, Response, write};
 
 /// One INVITE sent, until nothing more can come for it.
@@ -37,13 +38,15 @@ impl ClientInviteTransaction {
         id: TransactionId,
         values: &TimerValues,
         mut request: Request,
-        destination: std::net::SocketAddr,
+        destination: Hop,
         out: &mut Outbox,
     ) -> Self {
         let invite = Transmit { destination, payload: write(&Message::Request(request.clone())) };
         out.transmit(&invite);
         let mut timers = Timers::default();
-        timers.start(Timer::A, now + values.t1);
+        if !destination.transport.is_reliable() {
+            timers.start(Timer::A, now + values.t1);
+        }
         timers.start(Timer::B, now + values.transaction_timeout());
         request.body = Bytes::new();
         let request = Box::new(request);
@@ -68,7 +71,11 @@ impl ClientInviteTransaction {
                     }
                     200..300 => self.enter(State::Accepted, Timer::M, now + values.transaction_timeout()),
                     300.. => {
-                        self.enter(State::Completed, Timer::D, now + values.transaction_timeout());
+                        let wait = TimerValues::unless_reliable(
+                            &self.invite.destination,
+                            values.transaction_timeout(),
+                        );
+                        self.enter(State::Completed, Timer::D, now + wait);
                         let ack = self.ack_for(&response.message);
                         out.transmit(&ack);
                         self.ack = Some(ack);
@@ -119,8 +126,22 @@ impl ClientInviteTransaction {
     }
 
     /// Where the INVITE went.
-    pub fn destination(&self) -> std::net::SocketAddr {
+    pub fn destination(&self) -> Hop {
         self.invite.destination
+    }
+
+    /// Sends the INVITE no more, though an answer is still waited for.
+    pub fn stop_repeating(&mut self) {
+        self.timers.stop(Timer::A);
+    }
+
+    /// The connection is gone. Before the first answer that ends it all; later answers may come on another one
+    /// (RFC 3261 section 18.2.2).
+    pub fn handle_transport_failure(&mut self, out: &mut Outbox) {
+        if self.state == State::Calling {
+            out.event(self.id, TuEvent::TransportFailed);
+            self.terminate(out);
+        }
     }
 
     /// Gives up waiting, e.g. when nothing comes after a CANCEL (RFC 3261 section 9.1).

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::timer::Timers;
 use super::{Outbox, State, Timer, TimerValues, TransactionId, Transmit, TuEvent, doubled};
+use crate::flow::Hop;
 use crate::message::{Message, Received, Request, Response, write};
 
 /// One request other than INVITE sent, until nothing more can come for it.
@@ -31,13 +32,15 @@ impl ClientNonInviteTransaction {
         id: TransactionId,
         values: &TimerValues,
         request: Request,
-        destination: std::net::SocketAddr,
+        destination: Hop,
         out: &mut Outbox,
     ) -> Self {
         let request = Transmit { destination, payload: write(&Message::Request(request)) };
         out.transmit(&request);
         let mut timers = Timers::default();
-        timers.start(Timer::E, now + values.t1);
+        if !destination.transport.is_reliable() {
+            timers.start(Timer::E, now + values.t1);
+        }
         timers.start(Timer::F, now + values.transaction_timeout());
         Self { id, state: State::Trying, timers, request, interval: values.t1 }
     }
@@ -55,7 +58,8 @@ impl ClientNonInviteTransaction {
                 if response.message.is_final() {
                     self.state = State::Completed;
                     self.timers.stop_all();
-                    self.timers.start(Timer::K, now + values.t4);
+                    let wait = TimerValues::unless_reliable(&self.request.destination, values.t4);
+                    self.timers.start(Timer::K, now + wait);
                     self.request.payload = Bytes::new();
                 } else {
                     self.state = State::Proceeding;
@@ -102,6 +106,19 @@ impl ClientNonInviteTransaction {
     /// When [`Self::handle_timeout`] is due.
     pub fn next_timeout(&self) -> Option<Instant> {
         self.timers.next()
+    }
+
+    /// Where the request went.
+    pub fn destination(&self) -> Hop {
+        self.request.destination
+    }
+
+    /// The connection is gone: see the INVITE client transaction.
+    pub fn handle_transport_failure(&mut self, out: &mut Outbox) {
+        if self.state == State::Trying {
+            out.event(self.id, TuEvent::TransportFailed);
+            self.terminate(out);
+        }
     }
 
     pub(super) fn terminate(&mut self, out: &mut Outbox) {

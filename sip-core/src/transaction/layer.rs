@@ -1,7 +1,6 @@
 //! All transactions of a user agent: matching, timers, and the cap on their number.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::client_invite::ClientInviteTransaction;
@@ -10,6 +9,7 @@ use super::server_invite::ServerInviteTransaction;
 use super::server_non_invite::ServerNonInviteTransaction;
 use super::{Outbox, State, TimerValues, TransactionId, TransactionKey, TransactionOutput, Transmit};
 use crate::deadlines::Deadlines;
+use crate::flow::{FlowId, Hop};
 use crate::message::header::{CSeq, Via};
 use crate::message::{Essential, Message, Method, Received, Request, Response, write};
 
@@ -28,7 +28,7 @@ struct Entry {
     /// CSeq number of the request of a client transaction.
     cseq: Option<u32>,
     /// Where the answers of a server transaction go.
-    source: Option<SocketAddr>,
+    source: Option<Hop>,
 }
 
 /// Every transaction alive.
@@ -41,6 +41,8 @@ pub struct TransactionLayer {
     clients: BTreeMap<TransactionKey, TransactionId>,
     servers: BTreeMap<TransactionKey, TransactionId>,
     deadlines: Deadlines<TransactionId>,
+    /// Client transactions by the connection they went out on.
+    flows: BTreeSet<(FlowId, TransactionId)>,
     out: Outbox,
 }
 
@@ -55,13 +57,14 @@ impl TransactionLayer {
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
             deadlines: Deadlines::new(),
+            flows: BTreeSet::new(),
             out: Outbox::default(),
         }
     }
 
     /// Sends a request in a new client transaction. Its topmost Via must carry a fresh branch (for a CANCEL:
     /// that of its INVITE). ACK has no transaction; it goes by [`Self::transmit`].
-    pub fn send_request(&mut self, now: Instant, request: Request, destination: SocketAddr) -> TransactionId {
+    pub fn send_request(&mut self, now: Instant, request: Request, destination: Hop) -> TransactionId {
         let id = self.new_id();
         let branch = request.headers.typed_list::<Via>().ok().and_then(|list| list.first().map(Via::branch));
         let method = request.method.clone();
@@ -77,6 +80,9 @@ impl TransactionLayer {
         };
         self.clients.insert(key.clone(), id);
         self.entries.insert(id, Entry { transaction, key, cseq, source: None });
+        if let Some(flow) = destination.flow {
+            self.flows.insert((flow, id));
+        }
         self.settle(id);
         id
     }
@@ -101,6 +107,44 @@ impl TransactionLayer {
             Some(Transaction::InviteServer(_) | Transaction::OtherServer(_)) | None => {}
         }
         self.settle(id);
+    }
+
+    /// Repeats an INVITE no more, though its answers still count.
+    pub fn stop_repeating(&mut self, id: TransactionId) {
+        if let Some(Transaction::InviteClient(transaction)) =
+            self.entries.get_mut(&id).map(|entry| &mut entry.transaction)
+        {
+            transaction.stop_repeating();
+        }
+        self.settle(id);
+    }
+
+    /// Whether a client transaction has heard nothing yet.
+    pub fn is_unanswered(&self, id: TransactionId) -> bool {
+        match self.entries.get(&id).map(|entry| &entry.transaction) {
+            Some(Transaction::InviteClient(transaction)) => transaction.state() == State::Calling,
+            Some(Transaction::OtherClient(transaction)) => transaction.state() == State::Trying,
+            Some(Transaction::InviteServer(_) | Transaction::OtherServer(_)) | None => false,
+        }
+    }
+
+    /// A connection is gone, or could not be made: tells the client transactions that wait on it.
+    pub fn handle_flow_gone(&mut self, flow: FlowId) {
+        let first = TransactionId(0);
+        let on_it = self.flows.range((flow, first)..).take_while(|(other, _)| *other == flow);
+        let ids: Vec<TransactionId> = on_it.map(|(_, id)| *id).collect();
+        for id in ids {
+            match self.entries.get_mut(&id).map(|entry| &mut entry.transaction) {
+                Some(Transaction::InviteClient(transaction)) => {
+                    transaction.handle_transport_failure(&mut self.out);
+                }
+                Some(Transaction::OtherClient(transaction)) => {
+                    transaction.handle_transport_failure(&mut self.out);
+                }
+                Some(Transaction::InviteServer(_) | Transaction::OtherServer(_)) | None => {}
+            }
+            self.settle(id);
+        }
     }
 
     /// Takes a response; `false` if no transaction waits for it.
@@ -151,11 +195,7 @@ impl TransactionLayer {
 
     /// Takes a new request on; `None` if there are too many transactions already. What ends or answers a call
     /// (CANCEL, BYE, PRACK) is always taken: there can be no more of it than there are calls.
-    pub fn accept_request(
-        &mut self,
-        request: &Received<Request>,
-        source: SocketAddr,
-    ) -> Option<TransactionId> {
+    pub fn accept_request(&mut self, request: &Received<Request>, source: Hop) -> Option<TransactionId> {
         let in_dialog = request.essential.to.tag().is_some();
         let method = &request.message.method;
         let exempt =
@@ -171,7 +211,10 @@ impl TransactionLayer {
         };
         let key = TransactionKey::of_request(&request.essential);
         self.servers.insert(key.clone(), id);
-        self.entries.insert(id, Entry { transaction, key, cseq: None, source: Some(source) });
+        self.entries.insert(
+            id,
+            Entry { transaction, key, cseq: None, source: Some(source.for_answer(&request.essential.via)) },
+        );
         Some(id)
     }
 
@@ -248,16 +291,21 @@ impl TransactionLayer {
     fn settle(&mut self, id: TransactionId) {
         let Some(entry) = self.entries.get(&id) else { return };
         let (state, next, client) = match &entry.transaction {
-            Transaction::InviteClient(transaction) => (transaction.state(), transaction.next_timeout(), true),
-            Transaction::OtherClient(transaction) => (transaction.state(), transaction.next_timeout(), true),
-            Transaction::InviteServer(transaction) => {
-                (transaction.state(), transaction.next_timeout(), false)
+            Transaction::InviteClient(transaction) => {
+                (transaction.state(), transaction.next_timeout(), Some(transaction.destination()))
             }
-            Transaction::OtherServer(transaction) => (transaction.state(), transaction.next_timeout(), false),
+            Transaction::OtherClient(transaction) => {
+                (transaction.state(), transaction.next_timeout(), Some(transaction.destination()))
+            }
+            Transaction::InviteServer(transaction) => (transaction.state(), transaction.next_timeout(), None),
+            Transaction::OtherServer(transaction) => (transaction.state(), transaction.next_timeout(), None),
         };
         self.deadlines.set(&id, next);
         if state == State::Terminated {
-            let index = if client { &mut self.clients } else { &mut self.servers };
+            if let Some(flow) = client.and_then(|hop| hop.flow) {
+                self.flows.remove(&(flow, id));
+            }
+            let index = if client.is_some() { &mut self.clients } else { &mut self.servers };
             index.remove(&entry.key);
             self.entries.remove(&id);
         }

@@ -1,8 +1,8 @@
 //! The four transaction machines of RFC 3261 section 17 with the corrections of RFC 6026, one file each, and
 //! the layer that keeps them all.
 //!
-//! A machine takes a message or a timer and puts what follows into an [`Outbox`]. Timers are those of an
-//! unreliable transport.
+//! A machine takes a message or a timer and puts what follows into an [`Outbox`]. Over a reliable transport nothing is
+//! repeated (timers A, E, G are not started) and nothing repeated is waited for (D, I, J, K are zero).
 
 mod client_invite;
 mod client_non_invite;
@@ -21,17 +21,17 @@ pub use server_non_invite::ServerNonInviteTransaction;
 pub use timer::{Timer, TimerValues};
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 
+use crate::flow::Hop;
 use crate::message::{Received, Response};
 
-/// A datagram to send.
+/// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
-    /// Where to.
-    pub destination: SocketAddr,
+    /// Where to, and on which way.
+    pub destination: Hop,
     /// The bytes.
     pub payload: Bytes,
 }
@@ -47,6 +47,8 @@ pub enum TuEvent {
     Response(Box<Received<Response>>),
     /// Client: no answer came in time.
     TimedOut,
+    /// Client: the connection could not be made, or broke before anything was answered (RFC 3261 section 17.1.4).
+    TransportFailed,
     /// Server: no ACK came for a final response other than 2xx.
     NoAck,
     /// The transaction is gone; nothing more will come from it.

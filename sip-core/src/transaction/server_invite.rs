@@ -23,6 +23,8 @@ pub struct ServerInviteTransaction {
     /// The last response, for retransmissions.
     response: Option<Transmit>,
     interval: Duration,
+    /// Whether the last response went by a transport that repeats nothing.
+    reliable: bool,
 }
 
 impl ServerInviteTransaction {
@@ -34,6 +36,7 @@ impl ServerInviteTransaction {
             timers: Timers::default(),
             response: None,
             interval: Duration::ZERO,
+            reliable: false,
         }
     }
 
@@ -50,6 +53,7 @@ impl ServerInviteTransaction {
             return;
         }
         out.transmit(&response);
+        self.reliable = response.destination.transport.is_reliable();
         match status {
             ..200 => self.response = Some(response),
             200..300 => {
@@ -61,7 +65,9 @@ impl ServerInviteTransaction {
                 self.state = State::Completed;
                 self.response = Some(response);
                 self.interval = values.t1;
-                self.timers.start(Timer::G, now + values.t1);
+                if !self.reliable {
+                    self.timers.start(Timer::G, now + values.t1);
+                }
                 self.timers.start(Timer::H, now + values.transaction_timeout());
             }
         }
@@ -85,7 +91,8 @@ impl ServerInviteTransaction {
             State::Completed => {
                 self.state = State::Confirmed;
                 self.timers.stop_all();
-                self.timers.start(Timer::I, now + values.t4);
+                let wait = if self.reliable { Duration::ZERO } else { values.t4 };
+                self.timers.start(Timer::I, now + wait);
                 self.response = None;
                 true
             }

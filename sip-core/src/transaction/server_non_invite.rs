@@ -37,11 +37,12 @@ impl ServerNonInviteTransaction {
         match self.state {
             State::Trying | State::Proceeding => {
                 out.transmit(&response);
+                let wait = TimerValues::unless_reliable(&response.destination, values.transaction_timeout());
                 self.response = Some(response);
                 self.state = State::Proceeding;
                 if status >= 200 {
                     self.state = State::Completed;
-                    self.timers.start(Timer::J, now + values.transaction_timeout());
+                    self.timers.start(Timer::J, now + wait);
                 }
             }
             State::Calling | State::Accepted | State::Completed | State::Confirmed | State::Terminated => {}

@@ -14,8 +14,8 @@ fn values() -> TimerValues {
     TimerValues::default()
 }
 
-fn peer() -> SocketAddr {
-    "192.0.2.9:5060".parse().unwrap()
+fn peer() -> Hop {
+    Hop::udp("192.0.2.1:5060".parse().unwrap(), "192.0.2.9:5060".parse().unwrap())
 }
 
 fn headers(method: &str, status_side: bool) -> String {

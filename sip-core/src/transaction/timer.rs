@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::flow::Hop;
+
 /// The three values all timers derive from (RFC 3261 section 17.1.1.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimerValues {
@@ -24,30 +26,35 @@ impl TimerValues {
     pub fn transaction_timeout(&self) -> Duration {
         self.t1.saturating_mul(64)
     }
+
+    /// How long to wait for what may come again: not at all where nothing is repeated.
+    pub(super) fn unless_reliable(hop: &Hop, wait: Duration) -> Duration {
+        if hop.transport.is_reliable() { Duration::ZERO } else { wait }
+    }
 }
 
-/// Every timer of the four transactions, over an unreliable transport.
+/// Every timer of the four transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
-    /// INVITE client: retransmit the request; T1, then doubling.
+    /// INVITE client, unreliable transport: retransmit the request; T1, then doubling.
     A,
     /// INVITE client: no answer at all; 64 x T1.
     B,
-    /// INVITE client: wait for retransmissions of the final response; at least 32 s.
+    /// INVITE client: wait for retransmissions of the final response; at least 32 s, reliable transport 0.
     D,
-    /// Non-INVITE client: retransmit the request; T1, doubling up to T2.
+    /// Non-INVITE client, unreliable transport: retransmit the request; T1, doubling up to T2.
     E,
     /// Non-INVITE client: no final answer; 64 x T1.
     F,
-    /// INVITE server: retransmit the final response; T1, doubling up to T2.
+    /// INVITE server, unreliable transport: retransmit the final response; T1, doubling up to T2.
     G,
     /// INVITE server: no ACK; 64 x T1.
     H,
-    /// INVITE server: absorb retransmitted ACKs; T4.
+    /// INVITE server: absorb retransmitted ACKs; T4, reliable transport 0.
     I,
-    /// Non-INVITE server: absorb retransmitted requests; 64 x T1.
+    /// Non-INVITE server: absorb retransmitted requests; 64 x T1, reliable transport 0.
     J,
-    /// Non-INVITE client: absorb retransmitted responses; T4.
+    /// Non-INVITE client: absorb retransmitted responses; T4, reliable transport 0.
     K,
     /// INVITE server, RFC 6026: absorb retransmitted INVITEs after a 2xx; 64 x T1.
     L,

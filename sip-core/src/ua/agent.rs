@@ -5,12 +5,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::api::{Command, Counts, Datagram, EndCause, Event, Output, SessionId, TrunkId, UserAgentConfig};
+use super::flows::Flows;
 use super::session::{CancelState, Owner, Session, SessionState};
 use super::trunks::TrunkEntry;
 use crate::auth::DigestServer;
 use crate::deadlines::Deadlines;
 use crate::dialog::DialogId;
+use crate::flow::{Hop, Listener, Transport};
 use crate::guard::Guard;
+use crate::locate::{Answer, Locator, LookupFailed, Question};
 use crate::message::{Received, Response};
 use crate::random::Random;
 use crate::registrar::{AddressOfRecord, BindingChange, BindingInfo, Registrar};
@@ -18,7 +21,7 @@ use crate::transaction::{TransactionId, TransactionLayer, TransactionOutput, TuE
 
 use super::DeviceAccount;
 
-/// A SIP user agent, registrar and trunk client on one UDP port. See the [module](super) documentation.
+/// A SIP user agent, registrar and trunk client. See the [module](super) documentation.
 #[derive(Debug)]
 pub struct UserAgent {
     pub(super) config: UserAgentConfig,
@@ -36,9 +39,11 @@ pub struct UserAgent {
     /// How many devices of a domain have no SHA-256 hash: where there is one, nobody is asked for it, so that
     /// the challenge does not tell who is known.
     pub(super) without_sha256: BTreeMap<String, usize>,
+    pub(super) locator: Locator,
     pub(super) trunks: BTreeMap<TrunkId, TrunkEntry>,
     pub(super) trunk_deadlines: Deadlines<TrunkId>,
     pub(super) probe_deadlines: Deadlines<TrunkId>,
+    pub(super) pace_deadlines: Deadlines<TrunkId>,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) session_deadlines: Deadlines<SessionId>,
     pub(super) dialogs: BTreeMap<DialogId, SessionId>,
@@ -47,8 +52,11 @@ pub struct UserAgent {
     pub(super) last_incoming: u64,
     /// Where the response being dealt with came from.
     pub(super) response_source: Option<SocketAddr>,
-    /// How long the datagram being dealt with is.
+    /// How long the message being dealt with is.
     pub(super) asked_bytes: usize,
+    /// Where answers to the request being dealt with go, if not where it came from.
+    pub(super) answer_to: Option<SocketAddr>,
+    pub(super) flows: Flows,
     pub(super) shutting_down: bool,
     out: VecDeque<Output>,
 }
@@ -72,6 +80,8 @@ impl UserAgent {
             trunks: BTreeMap::new(),
             trunk_deadlines: Deadlines::new(),
             probe_deadlines: Deadlines::new(),
+            pace_deadlines: Deadlines::new(),
+            locator: locator(&config.listeners, random.seed()),
             sessions: BTreeMap::new(),
             session_deadlines: Deadlines::new(),
             dialogs: BTreeMap::new(),
@@ -79,6 +89,8 @@ impl UserAgent {
             last_incoming: 0,
             response_source: None,
             asked_bytes: 0,
+            answer_to: None,
+            flows: Flows::default(),
             shutting_down: false,
             out: VecDeque::new(),
             config,
@@ -86,11 +98,20 @@ impl UserAgent {
         }
     }
 
-    /// Takes a datagram from the network.
+    /// Takes a datagram that came to the first UDP listener.
     pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
-        self.receive(now, datagram);
+        if let Some(local) = self.listener_for(Transport::Udp, datagram.source).map(|listener| listener.local)
+        {
+            self.take(now, Hop::udp(local, datagram.source), datagram.payload);
+        }
+    }
+
+    /// Takes a message, however it came.
+    pub(super) fn take(&mut self, now: Instant, source: Hop, payload: &[u8]) {
+        self.receive(now, source, payload);
         self.drain_transactions(now);
         self.response_source = None;
+        self.answer_to = None;
     }
 
     /// Carries out an order.
@@ -108,7 +129,11 @@ impl UserAgent {
                 self.report_bindings(change);
             }
             Command::RestoreBinding(stored) => {
-                self.registrar.restore(now, stored);
+                let remote = stored.source;
+                if let Some(listener) = self.listener_for(stored.transport, remote) {
+                    let (transport, local) = (stored.transport, listener.local);
+                    self.registrar.restore(now, stored, Hop { transport, local, remote, flow: None });
+                }
             }
             Command::PutTrunk(trunk) => self.put_trunk(now, trunk),
             Command::RemoveTrunk(trunk) => self.remove_trunk(now, trunk),
@@ -120,6 +145,7 @@ impl UserAgent {
             Command::AnswerOffer { session, body } => self.answer_offer(now, session, body),
             Command::Offer { session, body } => self.offer(now, session, body),
             Command::ProbeTrunk { trunk, every } => self.probe_trunk(now, trunk, every),
+            Command::ProbeNow(trunk) => self.probe_now(now, trunk),
             Command::Ban { address, duration } if duration.is_zero() => self.guard.lift(address),
             Command::Ban { address, duration } => {
                 self.guard.ban(now, address, duration);
@@ -142,6 +168,9 @@ impl UserAgent {
         while let Some(trunk) = self.probe_deadlines.take_due(now) {
             self.probe_due(now, trunk);
         }
+        while let Some(trunk) = self.pace_deadlines.take_due(now) {
+            self.invite_waiting(now, trunk);
+        }
         for device in self.registrar.handle_timeout(now) {
             self.emit(Event::RegistrationExpired { device });
         }
@@ -150,6 +179,9 @@ impl UserAgent {
 
     /// The next output: datagrams and events in the order in which they arose, then the next instant.
     pub fn poll_output(&mut self) -> Output {
+        if let Some(question) = self.locator.poll_question() {
+            return Output::Resolve(question);
+        }
         self.out.pop_front().unwrap_or_else(|| Output::Timeout(self.next_timeout()))
     }
 
@@ -161,6 +193,13 @@ impl UserAgent {
     /// The addresses that get no answer, and until when.
     pub fn bans(&self, now: Instant) -> Vec<(IpAddr, Instant)> {
         self.guard.bans(now)
+    }
+
+    /// The name servers have answered a question, or have not.
+    pub fn handle_answer(&mut self, now: Instant, question: &Question, answer: Result<Answer, LookupFailed>) {
+        self.locator.handle_answer(now, question, answer);
+        self.register_where_located(now);
+        self.drain_transactions(now);
     }
 
     /// How much is held at this moment.
@@ -179,6 +218,7 @@ impl UserAgent {
             self.session_deadlines.next(),
             self.trunk_deadlines.next(),
             self.probe_deadlines.next(),
+            self.pace_deadlines.next(),
             self.registrar.next_timeout(),
         ];
         all.into_iter().flatten().min()
@@ -198,10 +238,14 @@ impl UserAgent {
     }
 
     /// Moves what the transactions put out, and lets their users react, until all is quiet.
-    fn drain_transactions(&mut self, now: Instant) {
+    pub(super) fn drain_transactions(&mut self, now: Instant) {
         while let Some(output) = self.transactions.poll_output() {
             match output {
-                TransactionOutput::Transmit(transmit) => self.out.push_back(Output::Transmit(transmit)),
+                TransactionOutput::Transmit(transmit) => {
+                    let connect = transmit.destination.flow.and_then(|flow| self.flows.connect(flow));
+                    self.out.extend(connect.map(Output::Connect));
+                    self.out.push_back(Output::Transmit(transmit));
+                }
                 TransactionOutput::Event(id, event) => self.transaction_event(now, id, event),
             }
         }
@@ -210,7 +254,7 @@ impl UserAgent {
     fn transaction_event(&mut self, now: Instant, id: TransactionId, event: TuEvent) {
         match event {
             TuEvent::Response(response) => self.client_response(now, id, *response),
-            TuEvent::TimedOut => self.client_timed_out(now, id),
+            TuEvent::TimedOut | TuEvent::TransportFailed => self.client_timed_out(now, id),
             // A refusal that is never acknowledged changes nothing for anybody.
             TuEvent::NoAck => {}
             TuEvent::Terminated => {
@@ -231,7 +275,7 @@ impl UserAgent {
             Some(Owner::Register(_)) => self.register_response(now, id, &response),
             Some(Owner::Reinvite(_)) => self.reinvite_response(now, id, &response),
             Some(Owner::Update(_)) => self.update_response(now, id, &response),
-            Some(Owner::Probe(trunk)) => self.probe_response(id, *trunk, &response),
+            Some(Owner::Probe(trunk)) => self.probe_response(now, id, *trunk, &response),
             Some(Owner::Silent) | None => {}
         }
     }
@@ -240,8 +284,11 @@ impl UserAgent {
         match self.owners.get(&id) {
             Some(Owner::Invite { session, .. }) => {
                 let session = *session;
-                self.end(session, EndCause::NoResponse);
-                self.forget(session);
+                let waits = self.sessions.get(&session).is_some_and(|it| it.waits_for(id));
+                if waits && !self.try_next_hop(now, session) {
+                    self.end(session, EndCause::NoResponse);
+                    self.forget(session);
+                }
             }
             Some(Owner::Bye { session: Some(session) }) => {
                 let session = *session;
@@ -249,13 +296,17 @@ impl UserAgent {
             }
             Some(Owner::Register(registering)) if !registering.removing => {
                 let trunk = registering.trunk.id;
+                self.rotate(trunk);
                 self.registration_failed(now, trunk, None, None);
+            }
+            Some(Owner::Register(removing)) => {
+                let trunk = removing.trunk.id;
+                self.release_registration(now, trunk);
             }
             Some(Owner::Reinvite(reinvite)) => self.reinvite_timed_out(now, id, reinvite.session),
             Some(Owner::Update(updating)) => self.session_lost(now, updating.session),
             // A probe is given up when the next one is due.
-            Some(Owner::Bye { session: None } | Owner::Register(_) | Owner::Probe(_) | Owner::Silent)
-            | None => {}
+            Some(Owner::Bye { session: None } | Owner::Probe(_) | Owner::Silent) | None => {}
         }
     }
 
@@ -270,6 +321,8 @@ impl UserAgent {
                     self.transactions.abandon(transaction);
                     self.end(id, EndCause::LocalHangUp);
                     self.forget(id);
+                } else {
+                    self.patience_over(now, id);
                 }
             }
             SessionState::Incoming(_) => self.repeat_provisional(now, id),
@@ -309,8 +362,19 @@ impl UserAgent {
         }
         let trunks: Vec<TrunkId> = self.trunks.keys().copied().collect();
         for trunk in trunks {
+            self.drop_all_waiting(trunk);
             self.stop_registration(now, trunk);
             self.probe_trunk(now, trunk, None);
         }
     }
+}
+
+/// What can be spoken, the best liked first: UDP where there is a socket for it, and connections, which we can always make.
+fn locator(listeners: &[Listener], seed: [u8; 32]) -> Locator {
+    let udp = listeners.iter().any(|listener| listener.transport == Transport::Udp);
+    let first = udp.then_some(Transport::Udp);
+    let transports = first.into_iter().chain([Transport::Tcp, Transport::Tls]).collect();
+    let ipv4 = listeners.iter().any(|listener| listener.local.is_ipv4());
+    let ipv6 = listeners.iter().any(|listener| listener.local.is_ipv6());
+    Locator::new(transports, ipv4, ipv6, seed)
 }

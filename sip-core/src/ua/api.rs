@@ -5,20 +5,20 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::flows::Connect;
+use super::trunk::Trunk;
 use crate::IpNetwork;
-use crate::auth::Credentials;
+use crate::flow::{FlowId, Listener, Transport};
+use crate::locate::Question;
 use crate::message::Limits;
 use crate::registrar::{AddressOfRecord, BindingInfo, RegistrarConfig, StoredBinding};
-use crate::registration::TrunkRegistration;
 use crate::transaction::{TimerValues, Transmit};
 
 /// Everything the user agent is told at its start.
 #[derive(Debug, Clone)]
 pub struct UserAgentConfig {
-    /// The address the socket is bound to.
-    pub local: SocketAddr,
-    /// `host:port` as it stands in Via and Contact.
-    pub advertised: String,
+    /// Where messages come in and go out. Requests of ours leave by the first one of the transport in question.
+    pub listeners: Vec<Listener>,
     /// The domains whose devices may register; the first one stands in From towards trunks.
     pub domains: Vec<String>,
     /// The text of User-Agent and Server.
@@ -29,7 +29,7 @@ pub struct UserAgentConfig {
     pub limits: Limits,
     /// Bounds on registrations.
     pub registrar: RegistrarConfig,
-    /// Addresses whose INVITEs are taken without digest.
+    /// Addresses whose INVITEs are taken without digest, but for those that come to a public listener.
     pub trusted_peers: Vec<IpNetwork>,
 }
 
@@ -42,10 +42,43 @@ pub struct Datagram<'a> {
     pub payload: &'a [u8],
 }
 
+/// A message that has come, by whatever transport.
+#[derive(Debug, Clone, Copy)]
+pub struct FlowInput<'a> {
+    /// What carried it.
+    pub transport: Transport,
+    /// The listener it came to: for connections the address that was listened at, not that of the connection. For a
+    /// connection we have opened, that of any listener.
+    pub local: SocketAddr,
+    /// Where it came from.
+    pub source: SocketAddr,
+    /// The connection it came on; `None` for UDP.
+    pub flow: Option<FlowId>,
+    /// Its bytes.
+    pub payload: &'a [u8],
+}
+
+/// A connection that stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowOpened {
+    /// Its name.
+    pub flow: FlowId,
+    /// What it speaks.
+    pub transport: Transport,
+    /// The listener it came to, or whose transport it uses.
+    pub local: SocketAddr,
+    /// The peer.
+    pub remote: SocketAddr,
+}
+
 /// What [`super::UserAgent::poll_output`] gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Send this datagram.
+    /// Ask the name servers; then say [`super::UserAgent::handle_answer`].
+    Resolve(Question),
+    /// Make this connection; when that fails say [`super::UserAgent::handle_flow_closed`].
+    Connect(Connect),
+    /// Send this; if its connection is gone, throw it away.
     Transmit(Transmit),
     /// Something happened.
     Event(Event),
@@ -99,33 +132,6 @@ impl std::fmt::Debug for DeviceAccount {
             .field("aor", &self.aor)
             .field("realm", &self.realm)
             .finish_non_exhaustive()
-    }
-}
-
-/// A way to the telephone network.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trunk {
-    /// Its name here.
-    pub id: TrunkId,
-    /// Where requests to it are sent.
-    pub peer: SocketAddr,
-    /// The host part of URIs towards it.
-    pub host: String,
-    /// Addresses its requests may come from, whatever the port, beside exactly [`Trunk::peer`].
-    pub sources: Vec<IpNetwork>,
-    /// For its challenges.
-    pub credentials: Option<Credentials>,
-    /// If it wants us to register.
-    pub registration: Option<TrunkRegistration>,
-}
-
-impl Trunk {
-    /// Whether a request from this address is the trunk's. The peer counts with its port, so that a phone on
-    /// the same host is not taken for the trunk; list the host in `sources` if the trunk uses other ports.
-    pub fn owns(&self, source: SocketAddr) -> bool {
-        let same_host = self.peer.ip().to_canonical() == source.ip().to_canonical();
-        let listed = self.sources.iter().any(|range| range.contains(source.ip()));
-        listed || (same_host && self.peer.port() == source.port())
     }
 }
 
@@ -200,6 +206,8 @@ pub enum Command {
         /// How often; an answer that has not come by the next question is missed.
         every: Option<Duration>,
     },
+    /// Asks a trunk once, now; the answer counts like that of any other probe.
+    ProbeNow(TrunkId),
     /// Gives an address no answer for a while, e.g. what [`super::UserAgent::bans`] said before a restart.
     Ban {
         /// Which one; of IPv6 the first 64 bits count.
@@ -225,6 +233,10 @@ pub struct OutgoingInvite {
     /// The session description offered; if it is empty, the peer is asked for an offer, which comes with
     /// [`Event::Answered`] and is to be answered with [`Command::AnswerOffer`].
     pub offer: Bytes,
+    /// How long a trunk may say nothing at all; then the call ends with [`EndCause::NoResponse`], and whatever still comes
+    /// of it is cancelled or released. `None` waits as long as RFC 3261 does (64 x T1). A call with other servers of the
+    /// trunk to try never waits that long.
+    pub patience: Option<Duration>,
 }
 
 /// Whom to call.
@@ -259,6 +271,11 @@ pub enum Event {
     Registered(BindingInfo),
     /// A device removed its last contact, or was removed.
     Unregistered {
+        /// Which one.
+        device: AddressOfRecord,
+    },
+    /// The connections by which a device had registered are gone: it cannot be called until it registers again.
+    Unreachable {
         /// Which one.
         device: AddressOfRecord,
     },
@@ -361,6 +378,11 @@ pub enum EndCause {
     NotRegistered,
     /// There is no such trunk.
     TrunkUnknown,
+    /// The trunk carries as many calls as it may, or gets as many a second; no INVITE was sent.
+    TrunkBusy,
+    /// The trunk does not answer our probes, has asked for peace (Retry-After), or its name leads nowhere; no INVITE was
+    /// sent.
+    TrunkDown,
     /// The peer hung up.
     RemoteBye,
     /// The peer gave up before we answered.
@@ -382,6 +404,8 @@ pub struct IncomingInvite {
     pub origin: Origin,
     /// Where it came from.
     pub source: SocketAddr,
+    /// What carried it.
+    pub transport: Transport,
     /// The user part of the Request-URI, unescaped.
     pub request_user: String,
     /// The host of the Request-URI.

@@ -1,10 +1,10 @@
 //! Makes requests and responses: the header fields that all of them share.
 
-use std::net::SocketAddr;
-
 use super::UserAgent;
 use super::api::CallerIdentity;
+use super::trunk::{FromFormat, IdentityFormat, Trunk};
 use crate::auth::hmac_sha256;
+use crate::flow::{Hop, Transport};
 use crate::message::header::{From, NameAddr, PAssertedIdentity, To, Via};
 use crate::message::{HeaderName, Host, Message, Received, Rejection, Request, Response, SipUri, Uri, write};
 use crate::transaction::Transmit;
@@ -17,9 +17,10 @@ const LARGEST_ANSWER: usize = 3;
 
 impl UserAgent {
     /// Puts our Via in front, with a fresh branch, and Max-Forwards and User-Agent behind.
-    pub(super) fn finish_request(&mut self, request: &mut Request) {
+    pub(super) fn finish_request(&mut self, request: &mut Request, hop: &Hop) {
         let branch = self.random.branch();
-        let via = format!("SIP/2.0/UDP {};branch={branch};rport", self.config.advertised);
+        let sent_by = self.advertised(hop);
+        let via = format!("SIP/2.0/{} {sent_by};branch={branch};rport", hop.transport.token());
         let mut headers = crate::message::Headers::default();
         headers.push(HeaderName::Via, via);
         headers.push(HeaderName::MaxForwards, "70");
@@ -32,42 +33,71 @@ impl UserAgent {
         request.headers = headers;
     }
 
-    /// `<sip:advertised>`, or with a user part for registrations.
-    pub(super) fn contact(&self, user: Option<&str>) -> String {
+    /// `<sip:advertised>`, or with a user part for registrations. The transport is named unless it is UDP, which is what a
+    /// URI means without.
+    pub(super) fn contact(&self, user: Option<&str>, hop: &Hop, secure: bool) -> String {
         let user = user.map(|user| SipUri::new(Some(user), Host::Name("x".into()), None));
         let user = user.and_then(|uri| uri.user).map(|user| format!("{user}@")).unwrap_or_default();
-        format!("<sip:{user}{}>", self.config.advertised)
+        let transport = match hop.transport {
+            Transport::Udp => String::new(),
+            // RFC 3261 section 26.2.2: with `sips` TLS goes without saying; over WebSocket the kind is to be named.
+            Transport::Tls if secure => String::new(),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                format!(";transport={}", hop.transport)
+            }
+        };
+        let scheme = if secure { "sips" } else { "sip" };
+        format!("<{scheme}:{user}{}{transport}>", self.advertised(hop))
     }
 
     /// The host part of our own addresses towards trunks.
     pub(super) fn own_domain(&self) -> Host {
-        let advertised =
-            self.config.advertised.rsplit_once(':').map_or(self.config.advertised.as_str(), |it| it.0);
+        let advertised = self.config.listeners.first().map_or("invalid.invalid", |it| it.advertised.as_str());
+        let advertised = advertised.rsplit_once(':').map_or(advertised, |it| it.0);
         let text = self.config.domains.first().map_or(advertised, String::as_str);
         Host::from_config(text)
     }
 
-    /// From and, where the peer may know it, P-Asserted-Identity and Privacy (RFC 3323, RFC 3325).
+    /// From and, where the peer may know it, P-Asserted-Identity and Privacy (RFC 3323, RFC 3325), as the trunk wants them;
+    /// without a trunk the peer is a device of ours.
     pub(super) fn identify(
         &mut self,
         request: &mut Request,
         caller: &CallerIdentity,
         host: Host,
-        trusted: bool,
+        trunk: Option<&Trunk>,
     ) {
-        let uri = Uri::Sip(SipUri::new(Some(&caller.number), host, None));
+        let number = trunk.map_or_else(|| caller.number.clone(), |trunk| trunk.numbers.write(&caller.number));
+        let uri = Uri::Sip(SipUri::new(Some(&number), host.clone(), None));
         let name = Some(caller.display_name.clone()).filter(|name| !name.is_empty());
         let shown = NameAddr { display: name, ..NameAddr::new(uri) };
-        let mut from = if caller.hidden {
-            let anonymous = SipUri::new(Some("anonymous"), Host::Name("anonymous.invalid".into()), None);
-            NameAddr { display: Some("Anonymous".into()), ..NameAddr::new(Uri::Sip(anonymous)) }
-        } else {
-            shown.clone()
+        let account = trunk.filter(|trunk| trunk.from == FromFormat::Account).and_then(account_of);
+        let mut from = match account {
+            Some(account) => {
+                // The account belongs to the trunk's own domain.
+                let host = trunk.map_or(host, |trunk| Host::from_config(&trunk.host));
+                let display = shown.display.clone().filter(|_| !caller.hidden);
+                NameAddr { display, ..NameAddr::new(Uri::Sip(SipUri::new(Some(&account), host, None))) }
+            }
+            None if caller.hidden => {
+                let anonymous = SipUri::new(Some("anonymous"), Host::Name("anonymous.invalid".into()), None);
+                NameAddr { display: Some("Anonymous".into()), ..NameAddr::new(Uri::Sip(anonymous)) }
+            }
+            None => shown.clone(),
         };
         from.params.set("tag", Some(&self.random.token()));
         request.headers.push_typed(&From(from));
-        if !caller.hidden || trusted {
-            request.headers.push_typed(&PAssertedIdentity(shown));
+        let format = trunk.map_or(IdentityFormat::Asserted, |trunk| trunk.identity);
+        if !caller.hidden || trunk.is_some() {
+            match format {
+                IdentityFormat::Asserted => request.headers.push_typed(&PAssertedIdentity(shown)),
+                IdentityFormat::RemoteParty => {
+                    let privacy = if caller.hidden { "full" } else { "off" };
+                    let value = format!("{shown};party=calling;screen=yes;privacy={privacy}");
+                    request.headers.push(HeaderName::RemotePartyId, value);
+                }
+                IdentityFormat::None => {}
+            }
         }
         if caller.hidden {
             request.headers.push(HeaderName::Privacy, "id");
@@ -97,6 +127,12 @@ impl UserAgent {
                 response.headers.push_value(HeaderName::RecordRoute, value.clone());
             }
         }
+        if status == 100 {
+            // RFC 3261 section 8.2.6.1; we add no delay worth naming.
+            for value in headers.all(&HeaderName::Timestamp) {
+                response.headers.push_value(HeaderName::Timestamp, value.clone());
+            }
+        }
         response.headers.push(HeaderName::Server, self.config.product.clone());
         response
     }
@@ -121,12 +157,7 @@ impl UserAgent {
     }
 
     /// Answers without a transaction.
-    pub(super) fn answer_statelessly(
-        &mut self,
-        request: &Received<Request>,
-        source: SocketAddr,
-        status: u16,
-    ) {
+    pub(super) fn answer_statelessly(&mut self, request: &Received<Request>, source: Hop, status: u16) {
         let tag = self.stateless_tag(request);
         let mut response = self.response_to(request, status, Some(&tag));
         if status == 503 {
@@ -137,17 +168,19 @@ impl UserAgent {
 
     /// Sends an answer outside any transaction. One much longer than its request is not sent: the source may be
     /// forged, and we would help to flood it.
-    pub(super) fn send_statelessly(&mut self, response: Response, source: SocketAddr) {
+    pub(super) fn send_statelessly(&mut self, response: Response, source: Hop) {
         let payload = write(&Message::Response(response));
-        if payload.len() > self.longest_answer() {
+        if !source.transport.is_reliable() && payload.len() > self.longest_answer() {
             return;
         }
-        self.transactions.transmit(&Transmit { destination: source, payload });
+        let destination = Hop { remote: self.answer_to.unwrap_or(source.remote), ..source };
+        self.transactions.transmit(&Transmit { destination, payload });
     }
 
     /// Whether an answer is more than a forged source may be sent.
-    pub(super) fn is_too_long(&self, response: &Response) -> bool {
-        write(&Message::Response(response.clone())).len() > self.longest_answer()
+    pub(super) fn is_too_long(&self, response: &Response, source: &Hop) -> bool {
+        !source.transport.is_reliable()
+            && write(&Message::Response(response.clone())).len() > self.longest_answer()
     }
 
     fn longest_answer(&self) -> usize {
@@ -155,7 +188,7 @@ impl UserAgent {
     }
 
     /// The answer to a request that could not be read.
-    pub(super) fn answer_rejection(&mut self, rejection: Rejection, source: SocketAddr, words: String) {
+    pub(super) fn answer_rejection(&mut self, rejection: Rejection, source: Hop, words: String) {
         let mut response = Response::new(rejection.status);
         response.headers = rejection.headers;
         let vias = response.headers.typed_list::<Via>().unwrap_or_default();
@@ -167,7 +200,8 @@ impl UserAgent {
             response.headers.set(HeaderName::To, format!("{to};tag={tag}"));
         }
         if let Some(mut via) = vias.into_iter().next() {
-            via.stamp(source);
+            via.stamp(source.remote);
+            self.answer_to = Some(source.for_answer(&via).remote);
             response.headers.replace_first_value(&HeaderName::Via, &via.to_string());
         }
         // RFC 3261 section 21.4.1: the reason phrase should name the problem.
@@ -176,4 +210,10 @@ impl UserAgent {
         response.headers.push(HeaderName::Server, self.config.product.clone());
         self.send_statelessly(response, source);
     }
+}
+
+/// The name a trunk knows us by.
+fn account_of(trunk: &Trunk) -> Option<String> {
+    let registered = trunk.registration.as_ref().map(|registration| registration.aor_user.clone());
+    registered.or_else(|| trunk.credentials.as_ref().map(|credentials| credentials.user.clone()))
 }

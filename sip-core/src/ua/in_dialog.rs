@@ -1,6 +1,5 @@
 //! Requests within a dialog: ACK, BYE, re-INVITE (RFC 3261 sections 12.2.2, 13.3.1.4, 14.2, 15.1.2).
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -10,12 +9,13 @@ use super::api::{EndCause, Event, SessionId};
 use super::session::{PendingOffer, SessionState};
 use super::session_timer::{confirm, shortest_interval, timer_of_request};
 use crate::dialog::Dialog;
+use crate::flow::Hop;
 use crate::message::header::ReferTo;
 use crate::message::{HeaderName, Method, Received, Request, Response, session_description};
 use crate::transaction::TransactionId;
 
 impl UserAgent {
-    pub(super) fn receive_in_dialog(&mut self, now: Instant, request: Received<Request>, source: SocketAddr) {
+    pub(super) fn receive_in_dialog(&mut self, now: Instant, request: Received<Request>, source: Hop) {
         let Some(id) = self.dialogs.get(&Dialog::id_of(&request)).copied() else {
             self.answer_statelessly(&request, source, 481);
             return;
@@ -66,7 +66,7 @@ impl UserAgent {
         &mut self,
         id: SessionId,
         request: &Received<Request>,
-        source: SocketAddr,
+        source: Hop,
         status: u16,
     ) {
         let mut response = self.response_in_dialog(request, status);
@@ -85,7 +85,7 @@ impl UserAgent {
     }
 
     /// A transfer (RFC 3515) would lead a call around the dial policy: declined, once it is known to be one.
-    fn receive_refer(&mut self, request: &Received<Request>, source: SocketAddr) {
+    fn receive_refer(&mut self, request: &Received<Request>, source: Hop) {
         let target = request.message.headers.typed::<ReferTo>();
         let status = if matches!(target, Ok(Some(_))) { 603 } else { 400 };
         self.answer_statelessly(request, source, status);
@@ -94,11 +94,10 @@ impl UserAgent {
     /// Whether a request of a dialog comes from where the dialog's peer is: the same host, whatever the port (a
     /// NAT may have changed it), or another address of its trunk. Whoever has only learnt the tags cannot draw
     /// the session, and with it our answers to challenges, to a place of their own.
-    fn is_from_peer(&self, id: SessionId, source: SocketAddr) -> bool {
+    fn is_from_peer(&self, id: SessionId, source: Hop) -> bool {
         let Some(session) = self.sessions.get(&id) else { return false };
         let trunk = session.trunk.and_then(|trunk| self.trunks.get(&trunk));
-        session.destination.ip().to_canonical() == source.ip().to_canonical()
-            || trunk.is_some_and(|entry| entry.trunk.owns(source))
+        session.destination.same_host(&source) || trunk.is_some_and(|entry| entry.owns(&source))
     }
 
     fn note_cseq(&mut self, id: SessionId, request: &Received<Request>) -> Option<()> {
@@ -112,7 +111,7 @@ impl UserAgent {
         dialog.is_some_and(|dialog| dialog.is_repeated(request.essential.cseq.number))
     }
 
-    fn receive_bye(&mut self, now: Instant, id: SessionId, request: &Received<Request>, source: SocketAddr) {
+    fn receive_bye(&mut self, now: Instant, id: SessionId, request: &Received<Request>, source: Hop) {
         let Some(transaction) = self.transactions.accept_request(request, source) else { return };
         self.answer_in_dialog(now, transaction, request, 200);
         let Some(session) = self.sessions.get_mut(&id) else { return };
@@ -131,13 +130,7 @@ impl UserAgent {
         }
     }
 
-    fn receive_reinvite(
-        &mut self,
-        now: Instant,
-        id: SessionId,
-        request: Received<Request>,
-        source: SocketAddr,
-    ) {
+    fn receive_reinvite(&mut self, now: Instant, id: SessionId, request: Received<Request>, source: Hop) {
         let description = session_description(&request.message.headers, &request.message.body);
         let refusal = match self.sessions.get(&id).map(|session| &session.state) {
             Some(_) if description.is_err() => Some(415),
@@ -200,7 +193,7 @@ impl UserAgent {
         let timer = timer_of_request(now, &request.message.headers, &self.config.limits).unwrap_or_default();
         let mut response = self.response_to(request, 200, None);
         confirm(&mut response, timer.as_ref());
-        self.describe(&mut response, body.clone());
+        self.describe(&mut response, body.clone(), (id, request));
         let Some(response) = self.transactions.respond(now, pending.transaction, response) else { return };
         // Only an INVITE is acknowledged; the ACK carries the answer if the INVITE carried no offer.
         let offered = session_description(&request.message.headers, &request.message.body)
@@ -232,7 +225,7 @@ impl UserAgent {
         Some(pending)
     }
 
-    pub(super) fn receive_ack(&mut self, now: Instant, request: &Received<Request>, source: SocketAddr) {
+    pub(super) fn receive_ack(&mut self, now: Instant, request: &Received<Request>, source: Hop) {
         let Some(id) = self.dialogs.get(&Dialog::id_of(request)).copied() else { return };
         if !self.is_from_peer(id, source) {
             return;

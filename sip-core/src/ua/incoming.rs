@@ -1,6 +1,5 @@
 //! Calls we get: RFC 3261 section 13.3.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -13,18 +12,14 @@ use super::reliable::{Reliable, has_option};
 use super::session::{Established, Incoming, Session, SessionState, Unacknowledged};
 use super::session_timer::{confirm, timer_of_request};
 use crate::dialog::{Dialog, DialogId};
+use crate::flow::Hop;
 use crate::message::header::Replaces;
 use crate::message::{HeaderName, Received, Request, Response, UnreadableBody, Uri, session_description};
 use crate::registrar::AddressOfRecord;
 use crate::transaction::{TransactionId, Transmit};
 
 impl UserAgent {
-    pub(super) fn receive_invite(
-        &mut self,
-        now: Instant,
-        mut request: Received<Request>,
-        source: SocketAddr,
-    ) {
+    pub(super) fn receive_invite(&mut self, now: Instant, mut request: Received<Request>, source: Hop) {
         let origin = match self.origin(now, &request, source) {
             Ok(origin) => origin,
             Err(answer) => {
@@ -51,7 +46,11 @@ impl UserAgent {
             self.refuse(now, &request, source, 482);
             return;
         }
-        let full = self.sessions.len() >= self.config.limits.sessions || self.shutting_down;
+        let carried = match &origin {
+            Origin::Trunk(trunk) => self.may_take_from(*trunk),
+            Origin::Device(_) | Origin::TrustedPeer => true,
+        };
+        let full = !carried || self.sessions.len() >= self.config.limits.sessions || self.shutting_down;
         let transaction = if full { None } else { self.transactions.accept_request(&request, source) };
         let Some(transaction) = transaction else {
             self.answer_statelessly(&request, source, 503);
@@ -87,7 +86,7 @@ impl UserAgent {
         transaction: TransactionId,
         origin: Origin,
         mut request: Received<Request>,
-        source: SocketAddr,
+        source: Hop,
     ) {
         self.last_incoming += 1;
         let id = SessionId::Incoming(self.last_incoming);
@@ -100,7 +99,8 @@ impl UserAgent {
         let from = &request.essential.from.0;
         let incoming = IncomingInvite {
             session: id,
-            source,
+            source: source.remote,
+            transport: source.transport,
             request_user: request.message.uri.user_text(),
             request_domain: request.message.uri.host_text(),
             from_user: from.uri.user_text(),
@@ -132,14 +132,9 @@ impl UserAgent {
     }
 
     /// Who is calling, or what to answer instead: trunks and trusted peers by address, devices by digest.
-    fn origin(
-        &mut self,
-        now: Instant,
-        request: &Received<Request>,
-        source: SocketAddr,
-    ) -> Result<Origin, Response> {
-        let trunk = self.trunks.values().find(|entry| entry.trunk.owns(source));
-        let trusted = self.config.trusted_peers.iter().any(|range| range.contains(source.ip()));
+    fn origin(&mut self, now: Instant, request: &Received<Request>, source: Hop) -> Result<Origin, Response> {
+        let trunk = self.trunks.values().find(|entry| entry.owns(&source));
+        let trusted = self.is_trusted(&source);
         let has_credentials = request.message.headers.first(&HeaderName::Authorization).is_some();
         let claimed = request.essential.from.0.uri.clone();
         // A device may share an address with a trunk or trusted peer; then its credentials say who it is, and
@@ -173,7 +168,7 @@ impl UserAgent {
         };
         let transaction = incoming.transaction;
         let mut response = self.response_to(&incoming.request, status, Some(&incoming.dialog.id.local_tag));
-        self.describe(&mut response, body.unwrap_or_default());
+        self.describe(&mut response, body.unwrap_or_default(), (id, &incoming.request));
         self.transactions.respond(now, transaction, response);
     }
 
@@ -193,7 +188,7 @@ impl UserAgent {
         let headers = &incoming.request.message.headers;
         let timer = timer_of_request(now, headers, &self.config.limits).unwrap_or_default();
         confirm(&mut response, timer.as_ref());
-        self.describe(&mut response, body.clone());
+        self.describe(&mut response, body.clone(), (id, &incoming.request));
         self.ringing.remove(&transaction);
         let Some(response) = self.transactions.respond(now, transaction, response) else { return };
         let mut established = Established::new(dialog, body, timer);
@@ -227,8 +222,17 @@ impl UserAgent {
     }
 
     /// Contact, Allow and the session description of an answer.
-    pub(super) fn describe(&self, response: &mut Response, body: Bytes) {
-        response.headers.push(HeaderName::Contact, self.contact(None));
+    pub(super) fn describe(
+        &self,
+        response: &mut Response,
+        body: Bytes,
+        (id, request): (SessionId, &Received<Request>),
+    ) {
+        // RFC 3261 section 12.1.1: a request by `sips` makes a dialog by `sips`.
+        let secure = request.message.uri.as_sip().is_some_and(|uri| uri.secure);
+        if let Some(session) = self.sessions.get(&id) {
+            response.headers.push(HeaderName::Contact, self.contact(None, &session.destination, secure));
+        }
         response.headers.push(HeaderName::Allow, ALLOW);
         response.headers.push(HeaderName::Supported, "100rel, timer");
         if !body.is_empty() {

@@ -1,10 +1,10 @@
 //! INFO within a dialog: keys pressed (application/dtmf-relay, application/dtmf; neither has an RFC).
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::UserAgent;
 use super::api::{Event, SessionId};
+use crate::flow::Hop;
 use crate::message::{HeaderName, Received, Request};
 
 /// A longer press is taken for this long.
@@ -20,7 +20,7 @@ impl UserAgent {
         &mut self,
         id: SessionId,
         request: &Received<Request>,
-        source: SocketAddr,
+        source: Hop,
         repeated: bool,
     ) {
         let key = match read_key(&request.message) {

@@ -8,7 +8,7 @@
 //!
 //! | section | what we do | why |
 //! |---|---|---|
-//! | 3261 18.2.2, 3581 4 | responses go to the source address even without `rport`; `maddr` is ignored | phones behind NAT, and nobody can make us send elsewhere |
+//! | 3261 18.2.2, 3581 4 | responses go to the source address even without `rport`, but for a sent-by that is the source's own address; `maddr` is ignored | phones behind NAT, and nobody can make us send elsewhere |
 //! | 3261 12.2.1.1 | requests in a dialog keep their Route but are sent to where the peer's signalling comes from | the same |
 //! | 3261 8.2.7 | challenges, refusals and OPTIONS are answered without a transaction | a flood of strangers leaves nothing behind |
 //! | 3261 19.1.4 | contacts are compared as written, not by the rules of URI equivalence | a phone repeats its own contact; a stranger cannot get here |
@@ -17,16 +17,21 @@
 //! | 3262 5 | an offer in PRACK is refused (488); without an offer in the INVITE no provisional response goes out reliably but one with ours | early media is not renegotiated |
 //! | 3311 5.2 | an offer in UPDATE is refused before the call is answered | the same |
 //! | 4028 7, 9 | a peer without session timers is refreshed by us all the same; its refusal does not end the session | its answer is the sign of life we want |
+//! | 3261 18.2.2 | a response whose connection is gone is not sent on a new one | the peer may be behind a NAT, and its transaction repeats nothing |
+//! | 3261 18.1.1 | only requests to trunks of no fixed transport go by TCP when they are large | others have a way of their own that works |
 //! | 3515, 3891 | REFER is declined (603), Replaces refused (403) | nothing may lead a call around the dial policy |
 //! | 3261 22.4 | `qop=auth` is required | without it a response can be replayed |
 
 mod agent;
 mod api;
 mod compose;
+mod failover;
+mod flows;
 mod in_dialog;
 mod incoming;
 mod info;
 mod outgoing;
+mod pace;
 mod probe;
 mod receive;
 mod register;
@@ -34,20 +39,26 @@ mod reliable;
 mod reoffer;
 mod session;
 mod session_timer;
+mod trunk;
 mod trunks;
 mod update;
 
 pub use agent::UserAgent;
 pub use api::{
-    CallerIdentity, Command, Counts, Datagram, DeviceAccount, EndCause, Event, IncomingInvite, Origin,
-    OutgoingInvite, Output, SessionId, Target, Trunk, TrunkId, UserAgentConfig,
+    CallerIdentity, Command, Counts, Datagram, DeviceAccount, EndCause, Event, FlowInput, FlowOpened,
+    IncomingInvite, Origin, OutgoingInvite, Output, SessionId, Target, TrunkId, UserAgentConfig,
 };
+pub use probe::ProbeAnswer;
+pub use trunk::{FromFormat, IdentityFormat, NumberFormat, Peer, PeerError, Trunk, TrunkLimits};
+pub use trunks::TrunkStatus;
 
 pub use crate::IpNetwork;
 pub use crate::auth::Credentials;
+pub use crate::flow::{FlowId, Hop, Listener, Transport};
 pub use crate::guard::GuardLimits;
 pub use crate::registrar::{
     AddressOfRecord, AddressOfRecordError, BindingInfo, RegistrarConfig, StoredBinding,
 };
 pub use crate::registration::TrunkRegistration;
 pub use crate::transaction::{TimerValues, Transmit};
+pub use flows::Connect;

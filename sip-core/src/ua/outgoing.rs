@@ -1,37 +1,48 @@
 //! Calls we make: RFC 3261 sections 13.2 and 9.1.
 
-use std::net::SocketAddr;
-use std::time::Instant;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::UserAgent;
-use super::api::{EndCause, Event, OutgoingInvite, SessionId, Target, Trunk, TrunkId};
+use super::api::{EndCause, Event, OutgoingInvite, SessionId, Target};
 use super::compose::ALLOW;
 use super::session::{
     Calling, CancelState, Established, OwedAck, Owner, PendingOffer, Releasing, Session, SessionState,
-    described_by,
+    WaitedFor, described_by,
 };
 use super::session_timer::{propose, raise_interval, timer_of_response};
+use super::trunk::Trunk;
 use crate::auth;
 use crate::dialog::Dialog;
-use crate::message::header::{Authorization, CSeq, Challenge, NameAddr, ProxyAuthorization, To};
+use crate::flow::{Hop, Transport};
+use crate::message::header::{Authorization, CSeq, Challenge, NameAddr, Path, ProxyAuthorization, To};
 use crate::message::{
     HeaderName, Headers, Host, Message, Method, Received, Request, Response, SipUri, TypedHeader, Uri, write,
 };
+use crate::registrar::Reached;
 use crate::transaction::{TransactionId, Transmit};
 
 /// How many challenges of a trunk are answered for one request: one, and one more if the nonce was stale.
 const MOST_CHALLENGES: u8 = 2;
 /// How many different 2xx of one INVITE are acknowledged and released.
 const MOST_FORKS: usize = 16;
+/// The longest request that may go as a datagram where there is a choice (RFC 3261 section 18.1.1).
+const LARGEST_DATAGRAM: usize = 1_300;
+/// How long one server of a trunk may say nothing if there is another one.
+const HOP_PATIENCE: Duration = Duration::from_millis(3_500);
 
 /// Where a call goes.
 struct Located {
     request_uri: Uri,
     to: Uri,
-    destination: SocketAddr,
-    trunk: Option<TrunkId>,
+    destination: Hop,
+    /// Where else the trunk can be reached.
+    alternatives: VecDeque<Hop>,
+    /// Proxies to pass (RFC 3327).
+    path: Vec<Path>,
+    trunk: Option<Box<Trunk>>,
     /// The host part of the caller's address.
     from_host: Host,
 }
@@ -39,7 +50,7 @@ struct Located {
 impl UserAgent {
     pub(super) fn invite(&mut self, now: Instant, order: OutgoingInvite) {
         let id = order.session;
-        if self.sessions.contains_key(&id) {
+        if self.sessions.contains_key(&id) || self.is_waiting(id) {
             return;
         }
         if matches!(id, SessionId::Incoming(_)) {
@@ -49,33 +60,65 @@ impl UserAgent {
         }
         let full = self.sessions.len() >= self.config.limits.sessions || self.shutting_down;
         let busy = EndCause::Refused { status: 503, reason: "Too many calls here".to_owned() };
-        let located = if full { Err(busy) } else { self.locate(now, &order.target) };
-        let located = match located {
+        match if full { Err(busy) } else { self.admit_call(now, order) } {
+            Ok(Some(order)) => self.invite_now(now, order),
+            Ok(None) => {}
+            Err(cause) => self.emit(Event::Ended { session: id, cause }),
+        }
+    }
+
+    /// Sends the INVITE of a call that nothing stands in the way of.
+    pub(super) fn invite_now(&mut self, now: Instant, order: OutgoingInvite) {
+        let session = order.session;
+        let mut located = match self.locate(now, &order.target) {
             Ok(located) => located,
             Err(cause) => {
-                self.emit(Event::Ended { session: id, cause });
+                self.emit(Event::Ended { session, cause });
                 return;
             }
         };
-        let request = self.compose_invite(&order, &located);
+        let mut request = self.compose_invite(&order, &located);
+        if let Some(stream) = self.stream_for(&request, &located) {
+            let datagram = std::mem::replace(&mut located.destination, stream);
+            located.alternatives.push_front(datagram);
+            request = self.compose_invite(&order, &located);
+        }
         let destination = located.destination;
-        let transaction = self.send_invite(now, request.clone(), id, destination);
+        let transaction = self.send_invite(now, request.clone(), session, destination);
+        let trunk = located.trunk.map(|trunk| trunk.id);
+        let patience = order.patience.or_else(|| (!located.alternatives.is_empty()).then_some(HOP_PATIENCE));
+        let patience = patience.filter(|_| trunk.is_some());
         let calling = Calling {
             transaction,
             request,
             challenges: 0,
             cancel: CancelState::NotWanted,
             early: Vec::new(),
+            alternatives: located.alternatives,
+            patience,
+            silent_until: patience.map(|patience| now + patience),
         };
         let state = SessionState::Calling(Box::new(calling));
-        self.sessions.insert(id, Session { state, destination, trunk: located.trunk, ended: false });
+        self.sessions.insert(session, Session { state, destination, trunk, ended: false });
+        self.settle(session);
     }
 
-    fn locate(&self, now: Instant, target: &Target) -> Result<Located, EndCause> {
+    /// RFC 3261 section 18.1.1: what is too large for a datagram goes by TCP to the same place. Not where the trunk's
+    /// transport is fixed, and not to devices: those have a way that works.
+    fn stream_for(&mut self, request: &Request, located: &Located) -> Option<Hop> {
+        let free = located.trunk.as_ref().is_some_and(|trunk| trunk.transport.is_none());
+        let (hop, trunk) = (located.destination, located.trunk.as_ref()?);
+        let large = hop.transport == Transport::Udp
+            && write(&Message::Request(request.clone())).len() > LARGEST_DATAGRAM;
+        let identity = trunk.identity_name();
+        (free && large).then(|| self.hop_to(Transport::Tcp, hop.remote, Some(&identity))).flatten()
+    }
+
+    fn locate(&mut self, now: Instant, target: &Target) -> Result<Located, EndCause> {
         match target {
             Target::Device(device) => {
-                let (mut contact, source) =
-                    self.registrar.newest(now, device).ok_or(EndCause::NotRegistered)?;
+                let reached = self.registrar.newest(now, device).ok_or(EndCause::NotRegistered)?;
+                let Reached { uri: mut contact, hop: destination, path } = reached;
                 if let Uri::Sip(uri) = &mut contact {
                     // RFC 3261 section 19.1.1: header fields have no place in a Request-URI.
                     uri.headers = None;
@@ -84,19 +127,26 @@ impl UserAgent {
                 Ok(Located {
                     request_uri: contact,
                     to: Uri::Sip(SipUri::new(Some(&device.user), host.clone(), None)),
-                    destination: source,
+                    destination,
+                    alternatives: VecDeque::new(),
+                    path,
                     trunk: None,
                     from_host: host,
                 })
             }
             Target::Trunk { trunk, number } => {
-                let trunk = &self.trunks.get(trunk).ok_or(EndCause::TrunkUnknown)?.trunk;
-                let uri = Uri::Sip(SipUri::new(Some(number), Host::from_config(&trunk.host), None));
+                let mut hops: VecDeque<Hop> = self.trunk_hops(now, *trunk).into();
+                let trunk = self.trunks.get(trunk).ok_or(EndCause::TrunkUnknown)?.trunk.clone();
+                let number = trunk.numbers.write(number);
+                let uri = Uri::Sip(SipUri::new(Some(&number), Host::from_config(&trunk.host), None));
+                let destination = hops.pop_front().ok_or(EndCause::TrunkDown)?;
                 Ok(Located {
                     request_uri: uri.clone(),
                     to: uri,
-                    destination: trunk.peer,
-                    trunk: Some(trunk.id),
+                    destination,
+                    alternatives: hops,
+                    path: Vec::new(),
+                    trunk: Some(Box::new(trunk)),
                     from_host: self.own_domain(),
                 })
             }
@@ -105,8 +155,11 @@ impl UserAgent {
 
     fn compose_invite(&mut self, order: &OutgoingInvite, located: &Located) -> Request {
         let mut request = Request::new(Method::Invite, located.request_uri.clone());
-        let trusted = located.trunk.is_some();
-        self.identify(&mut request, &order.caller, located.from_host.clone(), trusted);
+        for path in &located.path {
+            // RFC 3327 section 5.4.
+            request.headers.push(HeaderName::Route, path.to_string());
+        }
+        self.identify(&mut request, &order.caller, located.from_host.clone(), located.trunk.as_deref());
         request.headers.push_typed(&To(NameAddr::new(located.to.clone())));
         // A Call-ID is one word (RFC 3261 section 25.1); ours must be one the peer can read.
         let call_id: String = order.call_id.chars().filter(char::is_ascii_graphic).collect();
@@ -114,7 +167,8 @@ impl UserAgent {
             .headers
             .push(HeaderName::CallId, if call_id.is_empty() { self.random.token() } else { call_id });
         request.headers.push_typed(&CSeq { number: 1, method: Method::Invite });
-        request.headers.push(HeaderName::Contact, self.contact(None));
+        let secure = located.request_uri.as_sip().is_some_and(|uri| uri.secure);
+        request.headers.push(HeaderName::Contact, self.contact(None, &located.destination, secure));
         request.headers.push(HeaderName::Allow, ALLOW);
         if order.offer.is_empty() {
             // An offer in a reliable provisional response would have to be answered in its PRACK.
@@ -125,19 +179,22 @@ impl UserAgent {
         }
         propose(&mut request.headers, &self.config.limits);
         request.body = order.offer.clone();
-        self.finish_request(&mut request);
+        self.finish_request(&mut request, &located.destination);
         request
     }
 
-    fn send_invite(
+    pub(super) fn send_invite(
         &mut self,
         now: Instant,
         request: Request,
         session: SessionId,
-        destination: SocketAddr,
+        destination: Hop,
     ) -> TransactionId {
         let transaction = self.transactions.send_request(now, request, destination);
-        self.owners.insert(transaction, Owner::Invite { session, destination, acks: Vec::new() });
+        self.owners.insert(
+            transaction,
+            Owner::Invite { session, destination, waited_for: WaitedFor::Yes, acks: Vec::new() },
+        );
         transaction
     }
 
@@ -150,6 +207,7 @@ impl UserAgent {
         response: Received<Response>,
     ) {
         match response.message.status {
+            ..200 if self.cancel_abandoned(now, transaction) => {}
             ..200 => self.invite_progress(now, id, &response),
             200..300 => self.invite_accepted(now, transaction, id, &response),
             300.. => self.invite_refused(now, transaction, id, &response),
@@ -264,7 +322,7 @@ impl UserAgent {
             self.send_ack(transaction, &dialog, cseq, &credentials, Bytes::new(), destination);
         }
         self.set_state(id, SessionState::Established(Box::new(established)));
-        let source = self.response_source.unwrap_or(destination);
+        let source = self.response_source.unwrap_or(destination.remote);
         self.emit(Event::Answered { session: id, body: described_by(&response.message), source });
     }
 
@@ -276,7 +334,7 @@ impl UserAgent {
         cseq: u32,
         credentials: &Headers,
         body: Bytes,
-        destination: SocketAddr,
+        destination: Hop,
     ) {
         let mut ack = dialog.ack(cseq);
         for (name, value) in credentials.iter() {
@@ -286,7 +344,7 @@ impl UserAgent {
             ack.headers.push(HeaderName::ContentType, "application/sdp");
             ack.body = body;
         }
-        self.finish_request(&mut ack);
+        self.finish_request(&mut ack, &destination);
         let ack = Transmit { destination, payload: write(&Message::Request(ack)) };
         self.transactions.transmit(&ack);
         if let Some(Owner::Invite { acks, .. }) = self.owners.get_mut(&transaction) {
@@ -307,6 +365,11 @@ impl UserAgent {
         if self.repeat_invite(now, id, response).is_some() {
             return;
         }
+        if response.message.status == 503
+            && (self.try_next_hop(now, id) || self.note_retry_after(now, id, response))
+        {
+            return;
+        }
         let (status, reason) = (response.message.status, response.message.reason.clone());
         self.end(id, EndCause::Refused { status, reason });
         self.forget(id);
@@ -319,17 +382,12 @@ impl UserAgent {
         let SessionState::Calling(calling) = &session.state else { return None };
         let (mut request, challenges) = (calling.request.clone(), calling.challenges);
         if challenges <= MOST_CHALLENGES && raise_interval(&mut request, response).is_some() {
-            self.finish_request(&mut request);
+            self.finish_request(&mut request, &destination);
         } else {
-            let trunk = self.trunks.get(&trunk?)?.trunk.clone();
-            self.authorize(&mut request, &trunk, challenges, response)?;
+            let trunk = self.trunk_at(trunk?, &destination)?;
+            self.authorize(&mut request, &trunk, (challenges, &destination), response)?;
         }
-        self.drop_early(id, None);
-        let transaction = self.send_invite(now, request.clone(), id, destination);
-        let challenges = challenges + 1;
-        let cancel = CancelState::NotWanted;
-        let calling = Calling { transaction, request, challenges, cancel, early: Vec::new() };
-        self.set_state(id, SessionState::Calling(Box::new(calling)));
+        self.send_again(now, id, request, destination, challenges + 1);
         Some(())
     }
 
@@ -339,7 +397,7 @@ impl UserAgent {
         &mut self,
         request: &mut Request,
         trunk: &Trunk,
-        challenges: u8,
+        (challenges, hop): (u8, &Hop),
         response: &Received<Response>,
     ) -> Option<()> {
         let (asked, answered) = match response.message.status {
@@ -361,7 +419,7 @@ impl UserAgent {
         let cseq = request.headers.typed::<CSeq>().ok().flatten()?;
         let next = CSeq { number: cseq.number + 1, method: cseq.method };
         request.headers.set(HeaderName::CSeq, next.to_string());
-        self.finish_request(request);
+        self.finish_request(request, hop);
         Some(())
     }
 
@@ -370,11 +428,11 @@ impl UserAgent {
         &mut self,
         now: Instant,
         dialog: &mut Dialog,
-        destination: SocketAddr,
+        destination: Hop,
         session: Option<SessionId>,
     ) {
         let mut bye = dialog.request(Method::Bye);
-        self.finish_request(&mut bye);
+        self.finish_request(&mut bye, &destination);
         let transaction = self.transactions.send_request(now, bye, destination);
         self.owners.insert(transaction, Owner::Bye { session });
     }
@@ -388,17 +446,18 @@ impl UserAgent {
 
     fn repeat_bye(&mut self, now: Instant, id: SessionId, response: &Received<Response>) -> Option<()> {
         let session = self.sessions.get(&id)?;
-        let (trunk, destination) = (self.trunks.get(&session.trunk?)?.trunk.clone(), session.destination);
+        let destination = session.destination;
         let SessionState::Releasing(releasing) = &session.state else { return None };
         // Our digest is for the trunk itself, wherever the peer has moved its dialog to.
-        if releasing.challenged || destination != trunk.peer {
+        let trunk = self.trunk_at(session.trunk?, &destination)?;
+        if releasing.challenged {
             return None;
         }
         let mut dialog = releasing.dialog.clone();
         // The number of the challenged BYE is taken; `authorize` raises it by one, as does the dialog.
         let mut bye = dialog.request(Method::Bye);
         bye.headers.set(HeaderName::CSeq, format!("{} BYE", response.essential.cseq.number));
-        self.authorize(&mut bye, &trunk, 0, response)?;
+        self.authorize(&mut bye, &trunk, (0, &destination), response)?;
         let transaction = self.transactions.send_request(now, bye, destination);
         self.owners.insert(transaction, Owner::Bye { session: Some(id) });
         self.set_state(id, SessionState::Releasing(Box::new(Releasing { dialog, challenged: true })));
@@ -407,6 +466,10 @@ impl UserAgent {
 
     /// Ends a session in whatever state it is.
     pub(super) fn hang_up(&mut self, now: Instant, id: SessionId) {
+        if self.drop_waiting(id) {
+            self.emit(Event::Ended { session: id, cause: EndCause::LocalHangUp });
+            return;
+        }
         let Some(session) = self.sessions.get_mut(&id) else { return };
         match &mut session.state {
             SessionState::Calling(calling) => {

@@ -1,42 +1,42 @@
 //! Takes datagrams apart and hands their messages to those concerned.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::UserAgent;
-use super::api::{Datagram, EndCause};
+use super::api::EndCause;
 use super::compose::ALLOW;
 use super::session_timer::timer_of_request;
 use crate::dialog::Dialog;
+use crate::flow::Hop;
 use crate::guard::is_scanner;
 use crate::message::{Answer, HeaderName, Message, Method, Received, Request, Uri, read};
 
 impl UserAgent {
-    pub(super) fn receive(&mut self, now: Instant, datagram: Datagram<'_>) {
-        if !self.guard.admit(now, datagram.source) && !self.is_exempt(datagram.source) {
+    pub(super) fn receive(&mut self, now: Instant, source: Hop, payload: &[u8]) {
+        if !self.guard.admit(now, source.remote) && !self.is_exempt(&source) {
             return;
         }
-        self.asked_bytes = datagram.payload.len();
+        self.asked_bytes = payload.len();
         let limit = self.config.limits.message_bytes;
         // One byte more than the limit is enough for the reader to see that it is exceeded.
-        let payload = datagram.payload.get(..limit.saturating_add(1)).unwrap_or(datagram.payload);
+        let payload = payload.get(..limit.saturating_add(1)).unwrap_or(payload);
         match read(&Bytes::copy_from_slice(payload), &self.config.limits) {
             Ok(Received { message: Message::Request(message), essential }) => {
-                self.receive_request(now, Received { message, essential }, datagram.source);
+                self.receive_request(now, Received { message, essential }, source);
             }
             Ok(Received { message: Message::Response(message), essential }) => {
                 // RFC 3261 section 8.1.3.3: a response with a second Via is not for us.
                 if essential.via_count == 1 {
-                    self.response_source = Some(datagram.source);
+                    self.response_source = Some(source.remote);
                     self.transactions.handle_response(now, Received { message, essential });
                 }
             }
             Err(error) => {
                 let words = error.to_string();
                 match error.answer {
-                    Answer::Reject(rejection) => self.answer_rejection(*rejection, datagram.source, words),
+                    Answer::Reject(rejection) => self.answer_rejection(*rejection, source, words),
                     Answer::Drop => {}
                 }
             }
@@ -44,22 +44,28 @@ impl UserAgent {
     }
 
     /// Whether the guard has no say: trusted peers and trunks.
-    pub(super) fn is_exempt(&self, source: SocketAddr) -> bool {
-        self.config.trusted_peers.iter().any(|range| range.contains(source.ip()))
-            || self.trunks.values().any(|entry| entry.trunk.owns(source))
+    pub(super) fn is_exempt(&self, source: &Hop) -> bool {
+        self.is_trusted(source) || self.trunks.values().any(|entry| entry.owns(source))
+    }
+
+    /// Whether the address alone is enough; not where strangers can write any address on their datagrams.
+    pub(super) fn is_trusted(&self, source: &Hop) -> bool {
+        let listed = self.config.trusted_peers.iter().any(|range| range.contains(source.remote.ip()));
+        listed && !self.is_public(source)
     }
 
     /// A scanner gets no answer: it would go on asking.
-    fn is_scan(&self, request: &Received<Request>, source: SocketAddr) -> bool {
+    fn is_scan(&self, request: &Received<Request>, source: &Hop) -> bool {
         let user_agent = request.message.headers.first(&HeaderName::UserAgent);
         user_agent.is_some_and(|value| is_scanner(&value.text())) && !self.is_exempt(source)
     }
 
-    fn receive_request(&mut self, now: Instant, mut request: Received<Request>, source: SocketAddr) {
-        if self.is_scan(&request, source) {
+    fn receive_request(&mut self, now: Instant, mut request: Received<Request>, source: Hop) {
+        if self.is_scan(&request, &source) {
             return;
         }
-        request.essential.via.stamp(source);
+        request.essential.via.stamp(source.remote);
+        self.answer_to = Some(source.for_answer(&request.essential.via).remote);
         let via = request.essential.via.to_string();
         request.message.headers.replace_first_value(&HeaderName::Via, &via);
         if self.transactions.handle_request(now, &request) {
@@ -74,7 +80,7 @@ impl UserAgent {
         }
     }
 
-    fn receive_new(&mut self, now: Instant, request: Received<Request>, source: SocketAddr) {
+    fn receive_new(&mut self, now: Instant, request: Received<Request>, source: Hop) {
         let in_dialog = request.essential.to.tag().is_some();
         if let Some(status) = self.refusal(&request, in_dialog) {
             self.refuse(now, &request, source, status);
@@ -121,13 +127,7 @@ impl UserAgent {
         (!unsupported(request).is_empty()).then_some(420)
     }
 
-    pub(super) fn refuse(
-        &mut self,
-        now: Instant,
-        request: &Received<Request>,
-        source: SocketAddr,
-        status: u16,
-    ) {
+    pub(super) fn refuse(&mut self, now: Instant, request: &Received<Request>, source: Hop, status: u16) {
         let tag = self.stateless_tag(request);
         let mut response = self.response_to(request, status, Some(&tag));
         match status {
@@ -148,17 +148,17 @@ impl UserAgent {
     }
 
     /// RFC 3261 section 11.2; open to all, since it tells nothing that an INVITE would not.
-    pub(super) fn receive_options(&mut self, request: &Received<Request>, source: SocketAddr) {
+    pub(super) fn receive_options(&mut self, request: &Received<Request>, source: Hop) {
         let tag = self.stateless_tag(request);
         let mut response = self.response_to(request, 200, Some(&tag));
         response.headers.push(HeaderName::Allow, ALLOW);
         response.headers.push(HeaderName::Accept, "application/sdp");
-        response.headers.push(HeaderName::Contact, self.contact(None));
+        response.headers.push(HeaderName::Contact, self.contact(None, &source, false));
         self.send_statelessly(response, source);
     }
 
     /// RFC 3261 section 9.2.
-    fn receive_cancel(&mut self, now: Instant, request: &Received<Request>, source: SocketAddr) {
+    fn receive_cancel(&mut self, now: Instant, request: &Received<Request>, source: Hop) {
         let Some(invite) = self.transactions.cancelled(&request.essential) else {
             self.answer_statelessly(request, source, 481);
             return;
@@ -184,6 +184,8 @@ impl UserAgent {
 /// INVITE only (RFC 3262 section 3), but it does no harm elsewhere.
 fn unsupported(request: &Received<Request>) -> Vec<String> {
     let mut required = request.message.headers.tokens(&HeaderName::Require);
-    required.retain(|option| !["100rel", "timer"].iter().any(|ours| option.eq_ignore_ascii_case(ours)));
+    required.retain(|option| {
+        !["100rel", "timer", "path", "outbound"].iter().any(|ours| option.eq_ignore_ascii_case(ours))
+    });
     required
 }

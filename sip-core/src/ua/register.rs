@@ -1,11 +1,11 @@
 //! Devices: who they are (digest), and where they are (REGISTER).
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::UserAgent;
 use super::api::{DeviceAccount, Event};
 use crate::auth::{Account, DigestAlgorithm, Verdict};
+use crate::flow::Hop;
 use crate::message::header::{Authorization, Challenge};
 use crate::message::{HeaderName, Received, Request, Response, TypedHeader, Uri};
 use crate::registrar::{AddressOfRecord, RegisterRefusal};
@@ -20,7 +20,7 @@ pub(super) enum Authentication {
 
 impl UserAgent {
     /// RFC 3261 section 10.3.
-    pub(super) fn receive_register(&mut self, now: Instant, request: &Received<Request>, source: SocketAddr) {
+    pub(super) fn receive_register(&mut self, now: Instant, request: &Received<Request>, source: Hop) {
         let claimed = request.essential.to.0.uri.clone();
         let device = match self.authenticate(now, request, &claimed, source) {
             Authentication::Device(device) => device,
@@ -33,7 +33,7 @@ impl UserAgent {
             self.answer_statelessly(request, source, 503);
             return;
         };
-        let response = match self.registrar.register(now, &device, request, source) {
+        let response = match self.registrar.register(now, &device, request, &source) {
             Ok(changes) => {
                 self.report_bindings(changes);
                 self.registered(now, request, &device)
@@ -47,10 +47,28 @@ impl UserAgent {
     fn registered(&self, now: Instant, request: &Received<Request>, device: &AddressOfRecord) -> Response {
         let tag = self.stateless_tag(request);
         let mut response = self.response_to(request, 200, Some(&tag));
+        let mut outbound = false;
         for binding in self.registrar.bindings(device) {
             let left = binding.expires_at.saturating_duration_since(now).as_secs();
-            response.headers.push(HeaderName::Contact, format!("<{}>;expires={left}", binding.contact));
+            let mut contact = format!("<{}>;expires={left}", binding.contact);
+            if let Some(instance) = &binding.instance {
+                contact.push_str(&format!(";+sip.instance=\"{}\"", instance.replace(['"', '\\'], "")));
+            }
+            if let Some(reg_id) = binding.reg_id {
+                contact.push_str(&format!(";reg-id={reg_id}"));
+                outbound |= binding.call_id == request.essential.call_id;
+            }
+            response.headers.push(HeaderName::Contact, contact);
         }
+        // RFC 3327 section 5.3.
+        for path in request.message.headers.all(&HeaderName::Path) {
+            response.headers.push_value(HeaderName::Path, path.clone());
+        }
+        if outbound {
+            // RFC 5626 section 6.
+            response.headers.push(HeaderName::Require, "outbound");
+        }
+        response.headers.push(HeaderName::Supported, "path, outbound");
         response
     }
 
@@ -70,7 +88,7 @@ impl UserAgent {
         now: Instant,
         request: &Received<Request>,
         claimed: &Uri,
-        source: SocketAddr,
+        source: Hop,
     ) -> Authentication {
         let domain = self.domain_of(claimed, &request.message.uri);
         let realm = self.realms.get(&domain).cloned().unwrap_or_else(|| domain.clone());
@@ -89,14 +107,14 @@ impl UserAgent {
             ha1_sha256: account.ha1_sha256.as_ref(),
         });
         let target = (&request.message.method, &request.message.uri);
-        let verdict = self.digest.check(now, source.ip(), target, &credentials, account);
+        let verdict = self.digest.check(now, source.remote.ip(), target, &credentials, account);
         // Only one who sees what is sent to this address can come here: the nonce was made for it.
         if verdict == Verdict::Forbidden {
             self.wrong_digest(now, source);
         }
         match verdict {
             Verdict::Accepted if self.may_claim(&device, claimed) => {
-                self.guard.proved(now, source);
+                self.guard.proved(now, source.remote);
                 Authentication::Device(device)
             }
             Verdict::Accepted | Verdict::Forbidden => self.refusing(request, 403),
@@ -116,11 +134,11 @@ impl UserAgent {
         &mut self,
         now: Instant,
         request: &Received<Request>,
-        source: SocketAddr,
+        source: Hop,
         (domain, realm): (&str, &str),
         stale: bool,
     ) -> Authentication {
-        let md5 = self.digest.challenge(now, source.ip(), realm, stale);
+        let md5 = self.digest.challenge(now, source.remote.ip(), realm, stale);
         let tag = self.stateless_tag(request);
         let mut response = self.response_to(request, 401, Some(&tag));
         let plain = response.clone();
@@ -131,7 +149,7 @@ impl UserAgent {
             response.headers.push(HeaderName::WwwAuthenticate, sha256.to_string());
         }
         response.headers.push(HeaderName::WwwAuthenticate, md5.to_string());
-        if self.is_too_long(&response) {
+        if self.is_too_long(&response, &source) {
             response = plain;
             response.headers.push(HeaderName::WwwAuthenticate, md5.to_string());
         }
@@ -139,11 +157,11 @@ impl UserAgent {
     }
 
     /// Too many wrong passwords from one address end in silence.
-    fn wrong_digest(&mut self, now: Instant, source: SocketAddr) {
-        if self.is_exempt(source) {
+    fn wrong_digest(&mut self, now: Instant, source: Hop) {
+        if self.is_exempt(&source) {
             return;
         }
-        if let Some((address, until)) = self.guard.wrong_digest(now, source) {
+        if let Some((address, until)) = self.guard.wrong_digest(now, source.remote) {
             self.emit(Event::Banned { address, until });
         }
     }

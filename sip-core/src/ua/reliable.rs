@@ -1,7 +1,6 @@
 //! Reliable provisional responses, RFC 3262: ours, if the peer requires them, and PRACK for the peer's.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use super::UserAgent;
 use super::api::{EndCause, Event, SessionId};
 use super::session::{EarlyDialog, Incoming, Owner, SessionState, described_by};
 use crate::dialog::Dialog;
+use crate::flow::Hop;
 use crate::message::header::{RAck, RSeq};
 use crate::message::{HeaderName, Headers, Method, Received, Request, Response, session_description};
 use crate::transaction::Transmit;
@@ -99,7 +99,7 @@ impl UserAgent {
         let mut response = self.response_to(&request, status, Some(&tag));
         response.headers.push(HeaderName::Require, "100rel");
         response.headers.push_typed(&RSeq(rseq));
-        self.describe(&mut response, body.cloned().unwrap_or_default());
+        self.describe(&mut response, body.cloned().unwrap_or_default(), (id, &request));
         let Some(response) = self.transactions.respond(now, transaction, response) else { return true };
         let (repeat_at, give_up) = (now + timers.t1, now + timers.transaction_timeout());
         let outstanding = Outstanding { response, described, interval: timers.t1, repeat_at, give_up };
@@ -145,7 +145,7 @@ impl UserAgent {
         now: Instant,
         id: SessionId,
         request: &Received<Request>,
-        source: SocketAddr,
+        source: Hop,
     ) {
         let acknowledged = request.message.headers.typed::<RAck>().ok().flatten();
         let body = session_description(&request.message.headers, &request.message.body);
@@ -240,7 +240,7 @@ impl UserAgent {
         let mut prack = early.dialog.request(Method::Prack);
         prack.headers.push_typed(&RAck { rseq, cseq: response.essential.cseq.clone() });
         self.dialogs.insert(dialog_id, id);
-        self.finish_request(&mut prack);
+        self.finish_request(&mut prack, &destination);
         let transaction = self.transactions.send_request(now, prack, destination);
         self.owners.insert(transaction, Owner::Silent);
         true

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::UserAgent;
-use super::api::{EndCause, Event, SessionId, Trunk};
+use super::api::{EndCause, Event, SessionId};
 use super::compose::ALLOW;
 use super::session::{Established, Owner, Reinvite, described_by};
 use super::session_timer::{raise_interval, timer_of_response};
+use super::trunk::Trunk;
 use crate::message::{HeaderName, Message, Method, Received, Response, write};
 use crate::transaction::{TransactionId, Transmit};
 
@@ -54,12 +55,12 @@ impl UserAgent {
         let Some(established) = session.established_mut() else { return };
         let mut request = established.dialog.request(Method::Invite);
         let dialog = established.dialog.clone();
-        request.headers.push(HeaderName::Contact, self.contact(None));
+        request.headers.push(HeaderName::Contact, self.contact(None, &destination, false));
         request.headers.push(HeaderName::Allow, ALLOW);
         self.keep_timer(id, &mut request);
         request.headers.push(HeaderName::ContentType, "application/sdp");
         request.body = body;
-        self.finish_request(&mut request);
+        self.finish_request(&mut request, &destination);
         let reinvite =
             Reinvite { session: id, dialog, destination, request, challenges: 0, refresh, ack: None };
         self.send_reinviting(now, reinvite);
@@ -104,7 +105,7 @@ impl UserAgent {
             }
         }
         let offered = reinvite.request.body.clone();
-        self.finish_request(&mut ack);
+        self.finish_request(&mut ack, &destination);
         let ack = Transmit { destination, payload: write(&Message::Request(ack)) };
         self.transactions.transmit(&ack);
         if let Some(Owner::Reinvite(reinvite)) = self.owners.get_mut(&id) {
@@ -173,12 +174,12 @@ impl UserAgent {
 
     /// After a challenge of the trunk, or 422: the same re-INVITE once more.
     fn repeat_reinvite(&mut self, reinvite: Reinvite, response: &Received<Response>) -> Option<Reinvite> {
-        let Reinvite { session, mut request, challenges, mut dialog, .. } = reinvite;
+        let Reinvite { session, mut request, challenges, mut dialog, destination, .. } = reinvite;
         if raise_interval(&mut request, response).is_some() {
-            self.finish_request(&mut request);
+            self.finish_request(&mut request, &destination);
         } else {
             let trunk = self.trunk_of(session)?;
-            self.authorize(&mut request, &trunk, challenges, response)?;
+            self.authorize(&mut request, &trunk, (challenges, &destination), response)?;
         }
         self.count_request(session);
         dialog.count_request();
@@ -195,8 +196,7 @@ impl UserAgent {
     /// The trunk whose challenges this session may answer: not if the peer has moved elsewhere.
     pub(super) fn trunk_of(&self, id: SessionId) -> Option<Trunk> {
         let session = self.sessions.get(&id)?;
-        let trunk = &self.trunks.get(&session.trunk?)?.trunk;
-        Some(trunk.clone()).filter(|trunk| trunk.peer == session.destination)
+        self.trunk_at(session.trunk?, &session.destination)
     }
 
     /// A request of an established session was sent once more with the next CSeq number.

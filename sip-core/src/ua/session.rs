@@ -1,14 +1,16 @@
 //! What the user agent keeps of one session (an INVITE usage, RFC 5057).
 
-use std::net::SocketAddr;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::api::{SessionId, Trunk, TrunkId};
+use super::api::{SessionId, TrunkId};
 use super::reliable::Reliable;
 use super::session_timer::SessionTimer;
+use super::trunk::Trunk;
 use crate::dialog::{Dialog, DialogId};
+use crate::flow::Hop;
 use crate::message::{Headers, Received, Request, Response, session_description};
 use crate::transaction::{TransactionId, Transmit};
 
@@ -17,7 +19,7 @@ use crate::transaction::{TransactionId, Transmit};
 pub(super) struct Session {
     pub(super) state: SessionState,
     /// Where requests of this session are sent.
-    pub(super) destination: SocketAddr,
+    pub(super) destination: Hop,
     /// The trunk whose challenges may be answered.
     pub(super) trunk: Option<TrunkId>,
     /// [`super::Event::Ended`] has been given.
@@ -47,6 +49,12 @@ pub(super) struct Calling {
     pub(super) cancel: CancelState,
     /// Dialogs made by provisional responses that had to be acknowledged (RFC 3262).
     pub(super) early: Vec<EarlyDialog>,
+    /// Other servers of the trunk, to be tried if this one has trouble (RFC 3263 section 4.3).
+    pub(super) alternatives: VecDeque<Hop>,
+    /// How long each of them may say nothing at all.
+    pub(super) patience: Option<Duration>,
+    /// Until when the present one may.
+    pub(super) silent_until: Option<Instant>,
 }
 
 /// A dialog of our INVITE before its final response.
@@ -198,7 +206,8 @@ impl Session {
         match &self.state {
             SessionState::Calling(calling) => match calling.cancel {
                 CancelState::Sent { give_up } => Some(give_up),
-                CancelState::NotWanted | CancelState::Wanted => None,
+                CancelState::NotWanted => calling.silent_until,
+                CancelState::Wanted => None,
             },
             SessionState::Incoming(incoming) => incoming.reliable.as_ref().and_then(Reliable::next_timeout),
             SessionState::Established(established) => established.next_timeout(),
@@ -239,13 +248,24 @@ impl Session {
     }
 }
 
+/// Whether anybody waits for an INVITE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WaitedFor {
+    Yes,
+    /// It was given up; if it rings, it is cancelled.
+    No,
+    /// That has happened.
+    NoAndCancelled,
+}
+
 /// Whose affair a client transaction is.
 #[derive(Debug)]
 pub(super) enum Owner {
     /// An INVITE; outlives its session to answer late 200s.
     Invite {
         session: SessionId,
-        destination: SocketAddr,
+        destination: Hop,
+        waited_for: WaitedFor,
         /// ACKs sent, by the remote tag they went to.
         acks: Vec<(String, Transmit)>,
     },
@@ -268,7 +288,7 @@ pub(super) enum Owner {
 pub(super) struct Reinvite {
     pub(super) session: SessionId,
     pub(super) dialog: Dialog,
-    pub(super) destination: SocketAddr,
+    pub(super) destination: Hop,
     /// The request, to be sent again with credentials.
     pub(super) request: Request,
     pub(super) challenges: u8,
@@ -291,6 +311,7 @@ pub(super) struct Updating {
 #[derive(Debug)]
 pub(super) struct Registering {
     pub(super) trunk: Trunk,
+    pub(super) hop: Hop,
     /// The request, to be sent again with credentials.
     pub(super) request: Request,
     /// Challenges answered so far.

@@ -207,14 +207,13 @@ impl UserAgent {
 
     /// A refresh without an offer (RFC 4028 section 7.4, RFC 3311).
     fn send_update(&mut self, now: Instant, id: SessionId) {
-        let Some(established) = self.sessions.get_mut(&id).and_then(|session| session.established_mut())
-        else {
-            return;
-        };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let destination = session.destination;
+        let Some(established) = session.established_mut() else { return };
         let mut request = established.dialog.request(Method::Update);
-        request.headers.push(HeaderName::Contact, self.contact(None));
+        request.headers.push(HeaderName::Contact, self.contact(None, &destination, false));
         self.keep_timer(id, &mut request);
-        self.finish_request(&mut request);
+        self.finish_request(&mut request, &destination);
         self.send_updating(now, Updating { session: id, request, challenges: 0 });
     }
 
@@ -239,8 +238,10 @@ impl UserAgent {
             408 | 481 => self.session_lost(now, session),
             _ => {
                 let trunk = self.trunk_of(session);
-                let again =
-                    trunk.and_then(|trunk| self.authorize(&mut request, &trunk, challenges, response));
+                let hop = self.sessions.get(&session).map(|session| session.destination);
+                let again = trunk.zip(hop).and_then(|(trunk, hop)| {
+                    self.authorize(&mut request, &trunk, (challenges, &hop), response)
+                });
                 if again.is_some() {
                     self.count_request(session);
                     self.send_updating(now, Updating { session, request, challenges: challenges + 1 });

@@ -1,12 +1,12 @@
 //! UPDATE, RFC 3311: a sign of life without an offer, or a new offer without the three ways of INVITE.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::UserAgent;
 use super::api::{Event, SessionId};
 use super::session::{PendingOffer, SessionState};
 use super::session_timer::{confirm, timer_of_request};
+use crate::flow::Hop;
 use crate::message::{HeaderName, Received, Request, session_description};
 
 impl UserAgent {
@@ -15,7 +15,7 @@ impl UserAgent {
         now: Instant,
         id: SessionId,
         request: Received<Request>,
-        source: SocketAddr,
+        source: Hop,
         repeated: bool,
     ) {
         let headers = &request.message.headers;
@@ -47,7 +47,7 @@ impl UserAgent {
             return;
         }
         let mut response = self.response_in_dialog(&request, 200);
-        response.headers.push(HeaderName::Contact, self.contact(None));
+        response.headers.push(HeaderName::Contact, self.contact(None, &source, false));
         if let Some(established) = self.established_mut(id) {
             established.dialog.refresh_target(&request.message.headers);
             confirm(&mut response, timer.as_ref());

@@ -189,7 +189,8 @@ fn calls_run_over_ipv6() {
     let mut carrier = config(theirs);
     carrier.trusted_peers = vec!["2001:db8::/32".parse().unwrap()];
     network.add(theirs, carrier, Behaviour::RingThenAnswer(SECOND));
-    let trunk = sip_core::ua::Trunk { peer: addr(theirs), host: "[2001:db8::2]".into(), ..carrier_trunk() };
+    let trunk =
+        sip_core::ua::Trunk { peer: addr(theirs).into(), host: "[2001:db8::2]".into(), ..carrier_trunk() };
     network.command(ours, Command::PutTrunk(trunk));
     network.command(ours, call(to_number()));
     network.command_at(SECOND * 60, ours, Command::HangUp { session: CALL });

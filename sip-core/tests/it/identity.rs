@@ -14,6 +14,7 @@ fn invite_as(network: &mut Network, target: Target, caller: CallerIdentity, peer
         caller,
         call_id: "c7".into(),
         offer: Bytes::from_static(b"v=0\r\n"),
+        patience: None,
     };
     network.command(GATEWAY, Command::Invite(Box::new(order)));
     network.run_for(Duration::from_millis(50));
@@ -75,6 +76,7 @@ fn i93_names_and_numbers_cannot_inject_header_fields() {
         caller: evil,
         call_id: "c7\r\nX-Call: 1".into(),
         offer: Bytes::new(),
+        patience: None,
     };
     network.command(GATEWAY, Command::Invite(Box::new(order)));
     network.run_for(Duration::from_millis(50));

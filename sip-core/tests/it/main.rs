@@ -21,4 +21,5 @@ mod registrar;
 mod sessions;
 mod support;
 mod torture;
+mod transports;
 mod trunk;

@@ -197,6 +197,7 @@ fn drain(
                 );
                 log.extend(&transmit.payload);
             }
+            Output::Resolve(_) | Output::Connect(_) => {}
             Output::Event(event) => {
                 log.extend(format!("{event:?}").bytes());
                 if let sip_core::ua::Event::Incoming(invite) = event {

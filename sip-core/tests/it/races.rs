@@ -202,7 +202,8 @@ fn s2_nobody_else_may_speak_in_a_dialog_even_with_its_tags() {
     assert_eq!(network.take_events(GATEWAY), []);
     // The peer behind another port of the same host is still the peer.
     network.send("192.0.2.2:9999", &their_request("BYE", &invite, 1, ""));
-    assert!(network.take_one("192.0.2.2:9999").starts_with("SIP/2.0 200 "));
+    // It named its own address in Via and did not ask for rport: the answer goes to the port it named.
+    assert!(network.take_one(CARRIER).starts_with("SIP/2.0 200 "));
     network.run_until_idle();
 }
 

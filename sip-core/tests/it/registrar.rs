@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sip_core::ua::{Command, EndCause, Event, StoredBinding};
+use sip_core::ua::{Command, EndCause, Event, StoredBinding, Transport};
 
 use crate::support::*;
 
@@ -209,6 +209,10 @@ fn i94_a_stored_binding_is_called_after_a_restart() {
         device: device("103a", "acme.test"),
         contact: "sip:103a@10.0.0.9:5060".into(),
         source: addr(PHONE),
+        transport: Transport::Udp,
+        instance: None,
+        reg_id: None,
+        path: Vec::new(),
         user_agent: "Desk".into(),
         call_id: "c1@phone".into(),
         cseq: 5,

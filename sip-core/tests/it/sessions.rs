@@ -75,6 +75,7 @@ fn our_invite_without_offer_is_acknowledged_with_the_answer() {
             caller: hana(),
             call_id: "late".into(),
             offer: Bytes::new(),
+            patience: None,
         };
         network.command(GATEWAY, Command::Invite(Box::new(order)));
         network.run_for(SECOND / 20);

@@ -10,8 +10,9 @@ use sip_core::auth::{DigestAlgorithm, DigestInput, ha1, ha1_md5};
 use sip_core::message::header::{Challenge, WwwAuthenticate};
 use sip_core::message::{Limits, Method, TypedHeader, read};
 use sip_core::ua::{
-    AddressOfRecord, CallerIdentity, Command, Datagram, DeviceAccount, Event, OutgoingInvite, Output,
-    RegistrarConfig, SessionId, Target, TimerValues, Trunk, TrunkId, UserAgent, UserAgentConfig,
+    AddressOfRecord, CallerIdentity, Command, Datagram, DeviceAccount, Event, Listener, OutgoingInvite,
+    Output, RegistrarConfig, SessionId, Target, TimerValues, Transport, Trunk, TrunkId, UserAgent,
+    UserAgentConfig,
 };
 
 pub(crate) const GATEWAY: &str = "192.0.2.1:5060";
@@ -46,7 +47,7 @@ pub(crate) struct Node {
 
 enum Item {
     Datagram { from: SocketAddr, to: SocketAddr, payload: Bytes },
-    Command(SocketAddr, Command),
+    Command(SocketAddr, Box<Command>),
 }
 
 pub(crate) struct Network {
@@ -70,8 +71,12 @@ pub(crate) fn addr(text: &str) -> SocketAddr {
 
 pub(crate) fn config(local: &str) -> UserAgentConfig {
     UserAgentConfig {
-        local: addr(local),
-        advertised: local.to_owned(),
+        listeners: vec![Listener {
+            transport: Transport::Udp,
+            local: addr(local),
+            advertised: local.to_owned(),
+            public: false,
+        }],
         domains: vec!["acme.test".into(), "zeta.test".into()],
         product: "Partyline".into(),
         timers: TimerValues::default(),
@@ -82,14 +87,7 @@ pub(crate) fn config(local: &str) -> UserAgentConfig {
 }
 
 pub(crate) fn carrier_trunk() -> Trunk {
-    Trunk {
-        id: TrunkId(1),
-        peer: addr(CARRIER),
-        host: "carrier.test".into(),
-        sources: Vec::new(),
-        credentials: None,
-        registration: None,
-    }
+    Trunk::new(TrunkId(1), addr(CARRIER), "carrier.test")
 }
 
 pub(crate) fn device(user: &str, domain: &str) -> AddressOfRecord {
@@ -114,6 +112,7 @@ pub(crate) fn call(target: Target) -> Command {
         caller: hana(),
         call_id: "call-7@acme.test".into(),
         offer: Bytes::from_static(OFFER.as_bytes()),
+        patience: None,
     }))
 }
 
@@ -175,7 +174,7 @@ impl Network {
     }
 
     pub(crate) fn command_at(&mut self, after: Duration, node: &str, command: Command) {
-        self.push(self.base + after, Item::Command(addr(node), command));
+        self.push(self.base + after, Item::Command(addr(node), Box::new(command)));
     }
 
     /// A scripted peer sends something; it arrives without loss.
@@ -267,7 +266,7 @@ impl Network {
                 }
             },
             Item::Command(node, command) => {
-                self.nodes.get_mut(&node).unwrap().ua.handle_command(self.now, command);
+                self.nodes.get_mut(&node).unwrap().ua.handle_command(self.now, *command);
                 self.drain(node);
             }
         }
@@ -277,8 +276,9 @@ impl Network {
         loop {
             match self.nodes.get_mut(&address).unwrap().ua.poll_output() {
                 Output::Transmit(transmit) => {
-                    self.transmit(address, transmit.destination, transmit.payload);
+                    self.transmit(address, transmit.destination.remote, transmit.payload);
                 }
+                Output::Resolve(_) | Output::Connect(_) => {}
                 Output::Event(event) => self.react(address, event),
                 Output::Timeout(timeout) => return timeout,
             }
@@ -320,7 +320,10 @@ impl Network {
         node.events.push((at, event.clone()));
         if let (Event::Offer { session, .. }, Behaviour::RingThenAnswer(_)) = (&event, node.behaviour) {
             let body = Ok(Bytes::from_static(ANSWER.as_bytes()));
-            self.push(self.now, Item::Command(address, Command::AnswerOffer { session: *session, body }));
+            self.push(
+                self.now,
+                Item::Command(address, Box::new(Command::AnswerOffer { session: *session, body })),
+            );
             return;
         }
         let Event::Incoming(invite) = event else { return };
@@ -328,13 +331,16 @@ impl Network {
         match node.behaviour {
             Behaviour::Nothing => {}
             Behaviour::Reject(status) => {
-                self.push(self.now, Item::Command(address, Command::Reject { session, status }));
+                self.push(self.now, Item::Command(address, Box::new(Command::Reject { session, status })));
             }
             Behaviour::RingThenAnswer(after) => {
                 let ring = Command::Provisional { session, status: 180, body: None };
-                self.push(self.now, Item::Command(address, ring));
+                self.push(self.now, Item::Command(address, Box::new(ring)));
                 let body = Bytes::from_static(ANSWER.as_bytes());
-                self.push(self.now + after, Item::Command(address, Command::Accept { session, body }));
+                self.push(
+                    self.now + after,
+                    Item::Command(address, Box::new(Command::Accept { session, body })),
+                );
             }
         }
     }

@@ -128,7 +128,7 @@ fn what_is_no_request_is_met_with_silence() {
 fn a_body_we_cannot_read_gets_415() {
     let mut network = Network::gateway();
     let mut trunk = carrier_trunk();
-    trunk.peer = addr(PEER);
+    trunk.peer = addr(PEER).into();
     network.command(GATEWAY, Command::PutTrunk(trunk));
     let invite = options("INVITE", "sip:900000001@acme.test", "z9hG4bKb");
     for (kind, status) in [

@@ -18,6 +18,7 @@ mod caller_id;
 mod devices;
 mod dial_in;
 mod life;
+mod operations;
 mod policy;
 mod races;
 mod refusals;

@@ -44,7 +44,8 @@ pub fn cause_of_end(far_end: FarEnd, end: &EndCause, rang: bool) -> (Cause, Opti
         EndCause::Refused { status, .. } => (cause_of_status(far_end, *status, rang), Some(*status)),
         EndCause::NoResponse => (trouble(far_end), None),
         EndCause::NotRegistered => (Cause::NotRegistered, None),
-        EndCause::TrunkUnknown => (Cause::TrunkDown, None),
+        EndCause::TrunkUnknown | EndCause::TrunkDown => (Cause::TrunkDown, None),
+        EndCause::TrunkBusy => (Cause::TrunkBusy, None),
         // The far end hung up before we saw its answer: to the host it did not answer.
         EndCause::RemoteBye | EndCause::RemoteCancel => (Cause::NoAnswer, None),
         EndCause::LocalHangUp => (Cause::Cancelled, None),
@@ -61,7 +62,7 @@ pub fn may_try_next_trunk(end: &EndCause, rang: bool) -> bool {
     }
     match end {
         EndCause::Refused { status, .. } => *status == 408 || (500..600).contains(status),
-        EndCause::NoResponse | EndCause::TrunkUnknown => true,
+        EndCause::NoResponse | EndCause::TrunkUnknown | EndCause::TrunkBusy | EndCause::TrunkDown => true,
         EndCause::NotRegistered
         | EndCause::RemoteBye
         | EndCause::RemoteCancel

@@ -32,6 +32,8 @@ pub const GATE: Duration = Duration::from_secs(30);
 pub const PROMPT_PAUSE: Duration = Duration::from_secs(3);
 /// How long it may ring unless the tenant says otherwise.
 pub const RING_TIMEOUT: Duration = Duration::from_secs(45);
+/// A trunk that says nothing at all for so long is left for the next one: within 4 seconds that one is asked.
+pub const TRUNK_PATIENCE: Duration = Duration::from_millis(3_800);
 /// The key that lets a person in.
 pub const CONFIRM_KEY: char = '1';
 /// The key that asks not to be called again (I42).
@@ -252,6 +254,11 @@ impl Call {
             DialTarget::Number { trunks, .. } => trunks.get(self.attempt).cloned(),
             DialTarget::Device { .. } => None,
         }
+    }
+
+    /// How long the trunk of the attempt in hand may say nothing at all: not long if there is another one.
+    pub fn patience(&self) -> Option<Duration> {
+        self.has_next_trunk().then_some(TRUNK_PATIENCE)
     }
 
     /// The Call-ID of the attempt in hand: each INVITE to another trunk is a call of its own (RFC 3261 section
@@ -537,6 +544,8 @@ fn reason_of(end: &EndCause) -> String {
         EndCause::NoResponse => "no reply".to_owned(),
         EndCause::NotRegistered => "not registered".to_owned(),
         EndCause::TrunkUnknown => "the trunk is not set up".to_owned(),
+        EndCause::TrunkBusy => "the trunk carries as many calls as it may".to_owned(),
+        EndCause::TrunkDown => "the trunk does not answer".to_owned(),
         EndCause::RemoteBye => "the far end hung up".to_owned(),
         EndCause::RemoteCancel => "the far end cancelled".to_owned(),
         EndCause::LocalHangUp => "hung up here".to_owned(),

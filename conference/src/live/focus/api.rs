@@ -253,6 +253,8 @@ pub enum Command {
         /// Which.
         meeting: MeetingId,
     },
+    /// Running meetings go on, others do not begin.
+    Drain,
     /// End everything; nothing new is taken.
     Shutdown,
 }

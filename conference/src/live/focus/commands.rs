@@ -78,6 +78,7 @@ impl Focus {
                 self.end_meeting(at, &meeting);
                 Ok(Reply::Done)
             }
+            Command::Drain => Ok(self.drain()),
             Command::Shutdown => Ok(self.shutdown(at)),
         }
     }
@@ -170,6 +171,7 @@ impl Focus {
 
     fn join_webrtc(&mut self, at: At, id: &MeetingId, mut person: PersonSpec) -> Result<Reply, Refusal> {
         self.check_open()?;
+        self.check_not_draining(id)?;
         policy::check_standing(person.role, person.access)?;
         self.check_leg_room(id)?;
         let limit = self.config.limits.people_per_meeting;

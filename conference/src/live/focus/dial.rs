@@ -297,6 +297,7 @@ impl Focus {
             caller: entry.spec().caller.clone(),
             call_id: entry.sip_call_id(),
             offer: offer.into(),
+            patience: entry.patience(),
         };
         self.sip(SipCommand::Invite(Box::new(invite)));
     }

@@ -398,7 +398,7 @@ impl Focus {
     }
 
     fn judge_entrant(&mut self, leg: LegId, id: MeetingId, entrant: Entrant) -> Verdict {
-        if self.check_leg_room(&id).is_err() {
+        if self.check_leg_room(&id).is_err() || self.check_not_draining(&id).is_err() {
             return Verdict::Refused(PromptId::MeetingIsFull);
         }
         if let Door::Shut(refusal) = self.door(&id, &entrant.spec) {

@@ -43,6 +43,7 @@ impl Focus {
             Some(judged) => judged?,
             None => self.direct(invite)?,
         };
+        self.check_not_draining(&id).map_err(|_| 503_u16)?;
         self.check_leg_room(&id).map_err(|_| 503_u16)?;
         match self.door(&id, &entrant.spec) {
             Door::Shut(refusal) => Err(status_of(&refusal)),

@@ -16,6 +16,7 @@ mod call_back;
 mod commands;
 mod dial;
 mod dial_in;
+mod drain;
 mod gate;
 mod incoming;
 mod keys;
@@ -118,6 +119,7 @@ pub struct Focus {
     closing: bool,
     /// Those who wait are being let in.
     opening: bool,
+    draining: bool,
 }
 
 impl Focus {
@@ -146,6 +148,7 @@ impl Focus {
             next_session: 1,
             closing: false,
             opening: false,
+            draining: false,
         }
     }
 

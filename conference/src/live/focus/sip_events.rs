@@ -21,6 +21,7 @@ impl Focus {
             Event::Ended { session, cause } => self.ended(at, session, cause),
             Event::Registered(binding) => self.registered(at, binding),
             Event::Unregistered { device } => self.unregistered(at, device, "device.unregistered"),
+            Event::Unreachable { device } => self.unreachable(at, &device),
             Event::RegistrationExpired { device } => self.unregistered(at, device, "device.expired"),
             Event::Established { session } => self.established(at, session),
             Event::Dtmf { session, digit, .. } => self.key_by_signalling(at, session, digit),
@@ -139,6 +140,12 @@ impl Focus {
         self.effect(Effect::Record(Record::BindingGone { device: device.clone(), at: at.wall }));
         self.registered.remove(&device);
         self.publish_device(at, &device, kind);
+    }
+
+    /// The connection a phone registered by is gone. It stays registered, but leaves the CALL list until it is back.
+    fn unreachable(&mut self, at: At, device: &AddressOfRecord) {
+        self.registered.remove(device);
+        self.publish_device(at, device, "device.unreachable");
     }
 
     fn publish_device(&mut self, at: At, device: &AddressOfRecord, kind: &'static str) {

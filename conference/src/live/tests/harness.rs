@@ -319,6 +319,7 @@ impl Stage {
             session,
             origin,
             source: SocketAddr::from(([127, 0, 0, 1], 5070)),
+            transport: sip_core::ua::Transport::Udp,
             request_user: to.into(),
             request_domain: "acme.test".into(),
             from_user: from.into(),

@@ -203,3 +203,18 @@ fn reloading_the_page_does_not_lose_the_last_host() {
     let people = stage.focus.snapshot(&meeting_id()).unwrap().people;
     assert!(people.iter().any(|person| person.id.as_str() == "p-hana" && person.role == Role::Host));
 }
+
+#[test]
+fn f3_while_draining_running_meetings_go_on_and_no_other_begins() {
+    let mut stage = Stage::hosted(MeetingKind::Conference);
+    stage.ok(Command::Drain);
+    stage.join("ari", Role::Attendee);
+    stage.dial(to_device("c1", "uma", "103a")).unwrap();
+    let session = stage.last_session();
+    stage.pick_up(session);
+    stage.ok(Command::EndMeeting { meeting: meeting_id() });
+    stage.assert_nothing_left();
+    let join = Command::JoinWebrtc { meeting: meeting_id(), person: person("ari", Role::Attendee) };
+    let refused = stage.command(join).unwrap_err();
+    assert_eq!(refused.kind, RefusalKind::Overload);
+}

@@ -49,7 +49,7 @@ role = "presenter"
 
 #[tokio::test]
 async fn i94_applying_again_changes_and_doubles_nothing() {
-    let store = Store::open("sqlite::memory:").await.unwrap();
+    let store = Store::scratch().await.unwrap();
     for text in [SEED, ROOMS] {
         apply(&store, text).await.unwrap();
     }
@@ -63,7 +63,7 @@ async fn i94_applying_again_changes_and_doubles_nothing() {
 
 #[tokio::test]
 async fn a_range_makes_rooms_with_aliases() {
-    let store = Store::open("sqlite::memory:").await.unwrap();
+    let store = Store::scratch().await.unwrap();
     apply(&store, ROOMS).await.unwrap();
     let tenant = store.tenants().await.unwrap()[0].id.clone();
     let meetings = store.meetings(&tenant, 1000).await.unwrap();
@@ -75,7 +75,7 @@ async fn a_range_makes_rooms_with_aliases() {
 
 #[tokio::test]
 async fn what_changed_in_the_file_changes_in_the_database() {
-    let store = Store::open("sqlite::memory:").await.unwrap();
+    let store = Store::scratch().await.unwrap();
     apply(&store, ROOMS).await.unwrap();
     let before = store.user_by_login("bo").await.unwrap().unwrap();
     let changed = ROOMS.replace("bo-demo", "other-demo").replace("\"Bo\"", "\"Bob\"");
@@ -87,7 +87,7 @@ async fn what_changed_in_the_file_changes_in_the_database() {
 
 #[tokio::test]
 async fn every_error_names_the_entry_the_field_and_the_mend() {
-    let store = Store::open("sqlite::memory:").await.unwrap();
+    let store = Store::scratch().await.unwrap();
     apply(&store, SEED).await.unwrap();
     let before = counts(&store).await;
     let user = |fields: &str| {

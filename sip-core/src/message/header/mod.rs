@@ -34,7 +34,7 @@ pub use reason::Reason;
 pub use reliable::{RAck, RSeq};
 pub use replaces::{ReferTo, Replaces};
 pub use retry_after::RetryAfter;
-pub use route::{RecordRoute, Route};
+pub use route::{Path, RecordRoute, Route};
 pub use session_expires::{Refresher, SessionExpires};
 pub use via::Via;
 

@@ -1,4 +1,4 @@
-//! Route and Record-Route, RFC 3261 sections 20.34 and 20.30.
+//! Route and Record-Route, RFC 3261 sections 20.34 and 20.30; Path, RFC 3327.
 
 use std::fmt;
 
@@ -34,4 +34,8 @@ route! {
 route! {
     /// A proxy that wants to stay in the path of the dialog.
     RecordRoute
+}
+route! {
+    /// A proxy that must be passed on the way to a contact (RFC 3327).
+    Path
 }

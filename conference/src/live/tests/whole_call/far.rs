@@ -81,12 +81,9 @@ impl FarEnd {
     /// Registers with the gateway as a device: to this side the gateway is a trunk that wants a registration.
     pub(super) fn register(&mut self, now: Instant, device: &str, password: &str) {
         let trunk = Trunk {
-            id: TrunkId(1),
-            peer: SIP.parse().unwrap(),
-            host: "acme.test".into(),
-            sources: Vec::new(),
             credentials: Some(Credentials { user: device.into(), realm: None, password: password.into() }),
             registration: Some(TrunkRegistration { aor_user: device.into(), expires: 3600 }),
+            ..Trunk::new(TrunkId(1), SIP.parse::<SocketAddr>().unwrap(), "acme.test")
         };
         self.ua.handle_command(now, Command::PutTrunk(trunk));
         self.drain(now);
@@ -177,8 +174,13 @@ impl FarEnd {
         loop {
             match self.ua.poll_output() {
                 Output::Transmit(transmit) => {
-                    self.outbox.push_back((self.address, transmit.destination, transmit.payload.to_vec()));
+                    self.outbox.push_back((
+                        self.address,
+                        transmit.destination.remote,
+                        transmit.payload.to_vec(),
+                    ));
                 }
+                Output::Connect(_) | Output::Resolve(_) => {}
                 Output::Event(event) => self.event(now, event),
                 Output::Timeout(at) => {
                     self.wake = [at, self.answer_at].into_iter().flatten().min();

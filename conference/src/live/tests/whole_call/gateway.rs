@@ -7,7 +7,8 @@ use media::prompt::PromptSet;
 use media::webrtc::{OutgoingRtp, PeerEvent, PeerTransmit, Slot, WebrtcPeer};
 use media::worker::{Command as MediaCommand, LegId, Port, Worker, WorkerConfig};
 use sip_core::ua::{
-    Command as SipCommand, Datagram, Output as SipOutput, TimerValues, UserAgent, UserAgentConfig,
+    Command as SipCommand, Datagram, Listener, Output as SipOutput, TimerValues, Transport, UserAgent,
+    UserAgentConfig,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -33,8 +34,12 @@ pub(super) struct Gateway {
 
 pub(super) fn ua_config(local: &str, trusted: &[&str]) -> UserAgentConfig {
     UserAgentConfig {
-        local: local.parse().unwrap(),
-        advertised: local.to_owned(),
+        listeners: vec![Listener {
+            transport: Transport::Udp,
+            local: local.parse().unwrap(),
+            advertised: local.to_owned(),
+            public: false,
+        }],
         domains: vec!["acme.test".into()],
         product: "Partyline".into(),
         timers: TimerValues::default(),
@@ -131,10 +136,11 @@ impl Gateway {
                 SipOutput::Transmit(transmit) => {
                     self.outbox.push_back((
                         SIP.parse().unwrap(),
-                        transmit.destination,
+                        transmit.destination.remote,
                         transmit.payload.to_vec(),
                     ));
                 }
+                SipOutput::Connect(_) | SipOutput::Resolve(_) => {}
                 SipOutput::Event(event) => {
                     busy = true;
                     let past = now.duration_since(self.base).as_millis();

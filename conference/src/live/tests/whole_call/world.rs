@@ -78,14 +78,8 @@ impl World {
             role_hint: None,
         });
         let account = DeviceAccount { aor, realm, ha1_md5, ha1_sha256: None };
-        let trunk = Trunk {
-            id: TrunkId(1),
-            peer: CARRIER.parse().unwrap(),
-            host: "carrier.test".into(),
-            sources: Vec::new(),
-            credentials: None,
-            registration: None,
-        };
+        let carrier: SocketAddr = CARRIER.parse().unwrap();
+        let trunk = Trunk::new(TrunkId(1), carrier, "carrier.test");
         self.gateway.provision(self.now, SipCommand::PutDevice(account));
         self.gateway.provision(self.now, SipCommand::PutTrunk(trunk));
         self.ok(Command::PutMeeting(spec(kind)));
