@@ -3,6 +3,7 @@
 pub mod https;
 mod read;
 
+use crate::speech::Speech;
 use conference::store::seed::Seed;
 use serde::Deserialize;
 use sip_core::message::Uri;
@@ -31,6 +32,9 @@ pub struct Config {
     /// Times and destinations of dial-outs.
     #[serde(default)]
     pub dialling: Dialling,
+    /// What callers hear.
+    #[serde(default)]
+    pub speech: Speech,
     /// How it stops.
     #[serde(default)]
     pub shutdown: Shutdown,

@@ -15,6 +15,7 @@ mod media_thread;
 mod ports;
 mod recorder;
 mod sockets;
+pub mod speech;
 mod start;
 
 pub use error::StartError;

@@ -2,7 +2,7 @@
 //!
 //! The rest of the process reaches it by a bounded queue and a waker only. Nothing here waits but the poll itself.
 
-use media::worker::{Command, Event, LegId, Port, Worker, WorkerConfig};
+use media::worker::{Command, Event, LegId, Port, RoomId, TravellingLeg, Worker, WorkerConfig};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::{BTreeMap, VecDeque};
@@ -38,8 +38,27 @@ pub(crate) enum Input {
     Open(LegId, std::net::UdpSocket),
     /// The leg is gone: stop reading, keep the port bound for a while.
     Close(LegId),
+    /// The leg goes on in a room of another thread: take it and its port out, and send both there.
+    HandOver {
+        /// The leg.
+        leg: LegId,
+        /// Its new room.
+        room: RoomId,
+        /// The other thread.
+        target: MediaHandle,
+    },
+    /// A leg from another thread.
+    Arrive(Box<Arrival>),
     /// End the thread.
     Stop,
+}
+
+/// A leg on its way from one thread to another.
+pub(crate) struct Arrival {
+    leg: LegId,
+    room: RoomId,
+    socket: UdpSocket,
+    media: TravellingLeg,
 }
 
 /// The focus task's end of a media thread.
@@ -197,6 +216,8 @@ impl MediaThread {
                 Ok(Input::Command(command)) => self.worker.handle_command(Instant::now(), command),
                 Ok(Input::Open(leg, socket)) => self.open(leg, socket),
                 Ok(Input::Close(leg)) => self.close(leg),
+                Ok(Input::HandOver { leg, room, target }) => self.hand_over(leg, room, &target),
+                Ok(Input::Arrive(arrival)) => self.arrive(*arrival),
                 // Whoever gave the orders has gone without a word: nobody is left to serve.
                 Ok(Input::Stop) | Err(TryRecvError::Disconnected) => return self.running = false,
                 Err(TryRecvError::Empty) => return,
@@ -218,6 +239,35 @@ impl MediaThread {
                 tracing::debug!(%error, leg.id = leg.0, "the leg's port was not polled");
             }
             self.draining.push_back((Instant::now() + DRAIN, socket));
+        }
+    }
+
+    fn hand_over(&mut self, leg: LegId, room: RoomId, target: &MediaHandle) {
+        let Some(media) = self.worker.take_leg(leg) else { return };
+        let Some(LegSocket { mut socket, .. }) = self.legs.remove(&leg) else { return };
+        if let Err(error) = self.poll.registry().deregister(&mut socket) {
+            tracing::debug!(%error, leg.id = leg.0, "the leg's port was not polled");
+        }
+        let arrival = Arrival { leg, room, socket, media };
+        if let Err(error) = target.send(Input::Arrive(Box::new(arrival))) {
+            tracing::error!(%error, leg.id = leg.0, "a leg is lost on its way to another media thread");
+        }
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        let Arrival { leg, room, mut socket, media } = arrival;
+        if !self.worker.put_leg(Instant::now(), room, media) {
+            // The caller has hung up meanwhile.
+            self.draining.push_back((Instant::now() + DRAIN, socket));
+            return;
+        }
+        match self.poll.registry().register(&mut socket, token(leg), Interest::READABLE) {
+            Ok(()) => {
+                self.legs.insert(leg, LegSocket { socket, queued: false });
+                // What came in between is there already, and nothing announces it.
+                self.queue(token(leg));
+            }
+            Err(error) => tracing::error!(%error, leg.id = leg.0, "the leg's port cannot be polled"),
         }
     }
 
