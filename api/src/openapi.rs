@@ -1,6 +1,9 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
-use crate::routes::{calls, events, health, join, login, meetings, people, resolve, users, webrtc};
+use crate::routes::{
+    again, calls, devices, events, health, join, login, meetings, numbers, people, policy, resolve, users,
+    webrtc,
+};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -19,6 +22,10 @@ use utoipa::{Modify, OpenApi};
         meetings::create, meetings::list, meetings::show, meetings::join_info, meetings::start, meetings::end,
         people::list, people::add, people::change, people::remove, people::mute, people::unmute,
         calls::place, calls::check, calls::list, calls::show, calls::end, calls::retry,
+        again::put, again::cancel, again::call_me,
+        devices::add, devices::show, devices::change, devices::remove, devices::unregister, devices::sheet,
+        numbers::list, numbers::add, numbers::change, numbers::remove, numbers::own, numbers::set_caller_id,
+        policy::show, policy::put, policy::check, policy::blocked, policy::block, policy::unblock, policy::dial_out,
         join::preview, join::join, webrtc::offer, events::events,
         health::alive, health::ready, health::openapi,
     ),
@@ -46,7 +53,8 @@ struct Names;
 impl Modify for Names {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         for item in openapi.paths.paths.values_mut() {
-            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+            let operations =
+                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 let tag = operation.tags.as_ref().and_then(|tags| tags.first());
                 if let (Some(tag), Some(name)) = (tag, &operation.operation_id) {

@@ -144,6 +144,22 @@ impl CallState {
     }
 }
 
+/// Why a call is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum CallPurpose {
+    /// A Host pressed CALL, or Call again.
+    #[default]
+    Call,
+    /// Somebody has themselves called.
+    CallMe,
+    /// A Host asked on the row that it be tried again.
+    Again,
+    /// The connection of a registered device was lost.
+    Reconnect,
+}
+
 /// Where a meeting stands (I01). The running meeting decides over started, active and ended; the others are the
 /// store's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -217,6 +233,11 @@ pub enum Cause {
     HungUp,
     Lost,
     Internal,
+    ConfirmNeeded,
+    BudgetSpent,
+    TooManyAtOnce,
+    CallsPaused,
+    DialOutOff,
 }
 
 impl Cause {
@@ -237,7 +258,7 @@ impl Cause {
             Self::DestinationDenied => "Calls to this destination are not allowed",
             Self::DoNotCall => "This number asked not to be called",
             Self::QuietHours => "It is outside calling hours there",
-            Self::RateLimited => "Too many calls at once",
+            Self::RateLimited => "Too many calls in a short time",
             Self::TrunkBusy => "All lines are in use",
             Self::TrunkDown => "The carrier has trouble",
             Self::MediaFailed => "No common audio format, or no sound",
@@ -249,6 +270,11 @@ impl Cause {
             Self::HungUp => "Hung up",
             Self::Lost => "The connection was lost",
             Self::Internal => "An internal fault",
+            Self::ConfirmNeeded => "This call must be confirmed first",
+            Self::BudgetSpent => "The budget for calls is spent",
+            Self::TooManyAtOnce => "Too many calls at the same time",
+            Self::CallsPaused => "Calls are paused: they look like misuse",
+            Self::DialOutOff => "Calling out is switched off",
         }
     }
 }

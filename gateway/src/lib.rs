@@ -8,6 +8,7 @@ pub mod edge;
 mod error;
 mod focus_task;
 mod http_server;
+mod keeper;
 mod limits;
 mod live;
 pub mod logging;

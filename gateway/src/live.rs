@@ -136,6 +136,11 @@ impl Live for LiveHandle {
                 self.tell(Command::PutTrunk { trunk: id, tenant }).await;
             }
             Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(*binding)).await,
+            Provision::Dialling(tenant, rules) => self.tell(Command::PutDialling { tenant, rules }).await,
+            Provision::NoDevice(aor) => {
+                self.user_agent(ua::Command::RemoveDevice(aor.clone())).await;
+                self.tell(Command::DropDevice { aor }).await;
+            }
         }
     }
 }

@@ -10,12 +10,11 @@ use media::prompt::{PromptId, PromptSet, Recording};
 use media::worker::{LegId, RoomId, Source};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::Arc;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::Command;
 use tokio::sync::mpsc;
 
 /// How long a program may take to speak one text.
@@ -266,32 +265,49 @@ impl Job {
     }
 }
 
-/// Has a program speak a text. The text goes in by standard input, where it cannot be taken for an argument.
-async fn speak(voice: &str, language: Language, text: &str) -> Result<Recording, Option<std::io::Error>> {
+/// Has a program speak a text, on a thread that may wait. The text goes in by standard input, where it cannot be taken
+/// for an argument.
+async fn speak(voice: &Arc<str>, language: Language, text: &str) -> Result<Recording, Option<std::io::Error>> {
+    let child = start_voice(voice, language).map_err(Some)?;
+    let child = Arc::new(Mutex::new(child));
+    let (text, speaking) = (text.to_owned(), Arc::clone(&child));
+    let conversation = tokio::task::spawn_blocking(move || converse(&speaking, &text));
+    let finished = tokio::time::timeout(SPEAKING, conversation).await;
+    // Whether it has ended by itself or not: it is gone, and the system forgets it. Its pipe ends with it, and so does
+    // the thread that reads there.
+    let reaped = tokio::task::spawn_blocking(move || {
+        let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+        child.kill().and_then(|()| child.wait())
+    });
+    if !matches!(reaped.await, Ok(Ok(_))) {
+        tracing::warn!("a program that speaks could not be ended");
+    }
+    finished.ok().and_then(Result::ok).flatten().ok_or(None)
+}
+
+fn start_voice(voice: &str, language: Language) -> std::io::Result<Child> {
     let speaker = match language {
         Language::English => "en-us",
         Language::French => "fr-fr",
     };
-    let mut child = Command::new(voice)
+    Command::new(voice)
         .args(["-v", speaker, "-s", "150", "--stdin", "--stdout"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .kill_on_drop(true)
         .spawn()
-        .map_err(Some)?;
-    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    let conversation = async {
-        let mut stdin = stdin.ok_or(None)?;
-        stdin.write_all(text.as_bytes()).await.map_err(Some)?;
-        drop(stdin);
-        let mut output = Vec::new();
-        stdout.ok_or(None)?.take(OUTPUT_LIMIT).read_to_end(&mut output).await.map_err(Some)?;
-        Ok::<_, Option<std::io::Error>>(output)
+}
+
+fn converse(child: &Mutex<Child>, text: &str) -> Option<Recording> {
+    let (stdin, stdout) = {
+        let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+        (child.stdin.take()?, child.stdout.take()?)
     };
-    let output = tokio::time::timeout(SPEAKING, conversation).await.map_err(|_| None)??;
-    let made = tokio::task::spawn_blocking(move || recording(&output)).await;
-    made.ok().flatten().ok_or(None)
+    // A text fits the pipe, so that this does not wait for the program to read.
+    { stdin }.write_all(text.as_bytes()).ok()?;
+    let mut output = Vec::new();
+    stdout.take(OUTPUT_LIMIT).read_to_end(&mut output).ok()?;
+    recording(&output)
 }
 
 /// The recording in the wav file that such a program writes to a pipe: its sizes are not known when it begins, so they

@@ -5,6 +5,7 @@ use crate::edge::{self, OsEntropy, WallClock};
 use crate::error::StartError;
 use crate::focus_task::{FocusTask, Request};
 use crate::http_server::{self, Reloader, Security};
+use crate::keeper;
 use crate::limits;
 use crate::live::LiveHandle;
 use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
@@ -212,6 +213,8 @@ impl Gateway {
         let focus = tokio::spawn(task.run());
         let services = services(config, data, live.clone(), events).await?;
         live.listen().await;
+        // It ends by itself when the services are gone.
+        tokio::spawn(keeper::run(Arc::downgrade(&services)));
         let stop_api = Handle::new();
         let app = api::router(services);
         let api = tokio::spawn(http_server::serve(sockets.api, app, security, stop_api.clone()));
@@ -343,6 +346,7 @@ async fn services(
         config: ServicesConfig {
             base_url: config.base_url(),
             ring_timeout: config.ring_timeout(),
+            sip_server: config.sip.advertised.clone().unwrap_or_else(|| config.sip.listen.to_string()),
             ..ServicesConfig::default()
         },
     };

@@ -1,5 +1,6 @@
 //! CALL.
 
+use super::again::AgainRequest;
 use crate::AppState;
 use crate::auth::Caller;
 use crate::json::Body;
@@ -8,6 +9,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use conference::ids::{CallId, DeviceName, MeetingId, UserId};
+use conference::live::policy::dial::Confirmation;
 use conference::services::calls::CallTarget;
 use conference::services::views::{Call, CallAnswer, CallRecord};
 use conference::vocabulary::{Access, Role};
@@ -20,6 +22,8 @@ use utoipa::ToSchema;
 pub(crate) struct CallsRequest {
     /// Whom to call, at most 100.
     targets: Vec<TargetRequest>,
+    /// So many people are enough: when they have joined, the others are not called any further.
+    enough: Option<u32>,
 }
 
 /// Somebody to be called: a user's registered device, or a number.
@@ -38,6 +42,13 @@ pub(crate) struct TargetRequest {
     role: Option<Role>,
     /// The access; collaborate when missing.
     access: Option<Access>,
+    /// Keys to press after the answer, for an extension: digits, `*`, `#`; a comma waits two seconds, `w` half a second.
+    keys: Option<String>,
+    /// What the Host has been asked and wants all the same: the words of `confirm` in the answer before.
+    #[serde(default)]
+    confirm: Vec<Confirmation>,
+    /// Call again by itself should nobody answer; never after somebody said no.
+    again: Option<AgainRequest>,
 }
 
 impl From<TargetRequest> for CallTarget {
@@ -49,6 +60,9 @@ impl From<TargetRequest> for CallTarget {
             name: request.name,
             role: request.role,
             access: request.access,
+            keys: request.keys,
+            confirm: request.confirm.into_iter().collect(),
+            again: request.again.map(Into::into),
         }
     }
 }
@@ -94,7 +108,9 @@ pub(crate) async fn place(
         Some(Err(_)) => Some(""),
     };
     let targets: Vec<CallTarget> = request.targets.into_iter().map(Into::into).collect();
-    let calls = state.services.place_calls(&caller.actor, &MeetingId::new(meeting), &targets, key).await?;
+    let meeting = MeetingId::new(meeting);
+    let calls =
+        state.services.place_calls_until(&caller.actor, &meeting, &targets, key, request.enough).await?;
     Ok((StatusCode::ACCEPTED, Json(CallAnswers { calls })))
 }
 

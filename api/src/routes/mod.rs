@@ -1,19 +1,23 @@
 //! Which path does what.
 
+pub(crate) mod again;
 pub(crate) mod calls;
+pub(crate) mod devices;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod join;
 pub(crate) mod login;
 pub(crate) mod meetings;
+pub(crate) mod numbers;
 pub(crate) mod people;
+pub(crate) mod policy;
 pub(crate) mod resolve;
 pub(crate) mod users;
 pub(crate) mod webrtc;
 
 use crate::AppState;
 use axum::Router;
-use axum::routing::{get, patch, post};
+use axum::routing::{delete, get, patch, post, put};
 
 /// Every route but the page.
 pub(crate) fn router() -> Router<AppState> {
@@ -25,7 +29,19 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/logout", post(login::logout))
         .route("/v1/me", get(login::me))
         .route("/v1/users", get(users::list))
-        .route("/v1/users/{user}/devices", get(users::devices))
+        .route("/v1/users/{user}/devices", get(users::devices).post(devices::add))
+        .route("/v1/users/{user}/caller-id", put(numbers::set_caller_id))
+        .route("/v1/devices/{device}", get(devices::show).patch(devices::change).delete(devices::remove))
+        .route("/v1/devices/{device}/registration", delete(devices::unregister))
+        .route("/v1/devices/{device}/provisioning", get(devices::sheet))
+        .route("/v1/numbers", get(numbers::list).post(numbers::add))
+        .route("/v1/numbers/{number}", patch(numbers::change).delete(numbers::remove))
+        .route("/v1/me/numbers", get(numbers::own))
+        .route("/v1/me/dial-out", get(policy::dial_out))
+        .route("/v1/dial-policy", get(policy::show).put(policy::put))
+        .route("/v1/dial-policy/check", post(policy::check))
+        .route("/v1/blocked-numbers", get(policy::blocked).post(policy::block))
+        .route("/v1/blocked-numbers/{number}", delete(policy::unblock))
         .route("/v1/resolve", post(resolve::resolve))
         .route("/v1/meetings", get(meetings::list).post(meetings::create))
         .route("/v1/meetings/{meeting}", get(meetings::show))
@@ -40,6 +56,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/meetings/{meeting}/calls/check", post(calls::check))
         .route("/v1/calls/{call}", get(calls::show).delete(calls::end))
         .route("/v1/calls/{call}/retry", post(calls::retry))
+        .route("/v1/calls/{call}/again", put(again::put).delete(again::cancel))
+        .route("/v1/meetings/{meeting}/people/me/call-me", post(again::call_me))
         .route("/v1/join/{token}", get(join::preview).post(join::join))
         .route("/v1/meetings/{meeting}/webrtc/offer", post(webrtc::offer))
         .route("/v1/events", get(events::events))

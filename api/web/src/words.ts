@@ -33,7 +33,7 @@ const causes: Readonly<Record<string, string>> = {
   destination_denied: "Calls to this destination are not allowed",
   do_not_call: "This number asked not to be called",
   quiet_hours: "It is outside calling hours there",
-  rate_limited: "Too many calls at once",
+  rate_limited: "Too many calls in a short time",
   trunk_busy: "All lines are in use",
   trunk_down: "The carrier has trouble",
   media_failed: "No common audio format, or no sound",

@@ -75,6 +75,28 @@ pub fn is_code_of(digits: &str, country: &str) -> bool {
     UNIVERSAL.contains(&digits) || national.contains(&digits)
 }
 
+/// Whether keys pressed after an answer might be taken for an emergency call by whatever answered: a switchboard that
+/// gives a line is one. `country` is where it stands. Only whole codes count, alone or behind a line prefix: an
+/// extension that merely begins with one (1121) is an extension.
+pub fn keys_might_reach(keys: &str, country: &str) -> bool {
+    let groups: Vec<String> = keys
+        .split([',', 'w', 'W', 'p', 'P', ' ', '*', '#', ';'])
+        .map(|group| group.chars().filter_map(decimal).collect::<String>())
+        .filter(|group| !group.is_empty())
+        .collect();
+    let is_code = |digits: &str| {
+        matches!(digits, "911" | "112")
+            || is_own_code(digits, country)
+            || (country.is_empty() && is_code_of(digits, ""))
+    };
+    let reaches =
+        |digits: &str| PREFIXES.iter().any(|prefix| digits.strip_prefix(prefix).is_some_and(is_code));
+    // Any run of groups may be dialled as one: "9,911" is a line and then the code.
+    (0..groups.len()).any(|from| {
+        (from..groups.len()).any(|to| groups.get(from..=to).is_some_and(|run| reaches(&run.concat())))
+    })
+}
+
 /// Whether a tenant of this country may give out this extension. One that equals an emergency code would make a call
 /// for help ring on somebody's desk.
 pub fn may_be_extension(extension: &str, country: &str) -> bool {

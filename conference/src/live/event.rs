@@ -4,7 +4,7 @@ use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::Evidence;
 use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingState, Role, UnixMillis};
 use serde::Serialize;
-use sip_core::ua::{AddressOfRecord, BindingInfo};
+use sip_core::ua::{AddressOfRecord, BindingInfo, TrunkId};
 
 /// One event of the stream: kinds and data are those of docs/API.md.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -19,6 +19,17 @@ pub struct PublicEvent {
     pub at: UnixMillis,
     /// The details of this kind.
     pub data: serde_json::Value,
+}
+
+/// What a step of a call tells beside its state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallStory {
+    /// The far end sends sound before it picks up: a ringing tone, or an announcement.
+    pub early_media: bool,
+    /// The reason phrase of the far end's last answer.
+    pub carrier_words: Option<String>,
+    /// The trunk of the attempt in hand.
+    pub trunk: Option<TrunkId>,
 }
 
 /// One fact to be written down. Records of one call or person come in the order in which things happened.
@@ -40,6 +51,8 @@ pub enum Record {
         at: UnixMillis,
         /// The Call-ID of the INVITE in hand.
         sip_call_id: String,
+        /// What else is known of it.
+        story: CallStory,
     },
     /// What is known of who picked up a call (I50).
     CallEvidence {

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// The longest text that is looked at.
 const TEXT_LIMIT: usize = 64;
+/// The most keys sent after an answer, waits included.
+const KEYS_LIMIT: usize = 48;
 /// E.164 allows 15 digits after the `+`.
 const E164_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
@@ -23,6 +25,7 @@ pub struct Home<'a> {
 /// What sort of number it is, which decides whether it may be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum NumberClass {
     /// A landline, or a number that cannot be told from one.
     Ordinary,
@@ -83,8 +86,8 @@ pub struct PhoneNumber {
     pub country: Option<String>,
     /// Its class.
     pub class: NumberClass,
-    /// The extension typed behind it, to be keyed after the answer.
-    pub extension: Option<String>,
+    /// The keys to press after the answer, for an extension behind it: `,` waits two seconds, `w` half a second.
+    pub keys: Option<String>,
 }
 
 /// Reads a number as a person types it.
@@ -96,6 +99,58 @@ pub fn normalise(text: &str, home: &Home<'_>) -> Result<PhoneNumber, Refusal> {
     if text.chars().count() > TEXT_LIMIT {
         return Err(not_working("the number is too long", "Type one number"));
     }
+    let (head, keys) = split_keys(text);
+    if let Some(keys) = keys {
+        return Ok(PhoneNumber { keys: Some(check_keys(&keys)?), ..whole_number(head, home)? });
+    }
+    whole_number(text, home).or_else(|refusal| behind_hyphen(text, home).ok_or(refusal))
+}
+
+/// Parts a number from the keys behind it: `+12025550177,,123#`, `+12025550177w12`. A number has at least seven digits
+/// before they begin.
+pub fn split_keys(text: &str) -> (&str, Option<String>) {
+    let mut digits = 0;
+    for (at, c) in text.char_indices() {
+        digits += usize::from(c.is_ascii_digit());
+        if digits >= *E164_DIGITS.start() && matches!(c, ',' | 'w' | 'W' | 'p' | 'P') {
+            let (head, keys) = text.split_at(at);
+            // Letters begin keys only if nothing but keys follows: "please" does not.
+            if c != ',' && !keys.chars().all(|c| c.is_ascii_digit() || "*#,wWpP ".contains(c)) {
+                return (text, None);
+            }
+            let keys =
+                keys.chars().map(|c| if matches!(c, 'p' | 'P') { ',' } else { c.to_ascii_lowercase() });
+            return (head.trim(), Some(keys.filter(|c| !c.is_whitespace()).collect()));
+        }
+    }
+    (text, None)
+}
+
+/// Keys as they are sent: `0` to `9`, `*`, `#`, and the waits `,` and `w`.
+///
+/// # Errors
+/// The refusal names the field `keys`.
+pub fn check_keys(keys: &str) -> Result<String, Refusal> {
+    let known = |c: char| c.is_ascii_digit() || "*#,w".contains(c);
+    if keys.len() <= KEYS_LIMIT && keys.chars().all(known) && keys.contains(|c: char| !",w".contains(c)) {
+        return Ok(keys.to_owned());
+    }
+    Err(not_working(
+        "these are not keys of a phone",
+        "Type digits, * and #; a comma waits two seconds, w half a second",
+    )
+    .field("keys"))
+}
+
+/// `+1 202 555 0177-123`: what stands behind the last hyphen of a number that is none as a whole.
+fn behind_hyphen(text: &str, home: &Home<'_>) -> Option<PhoneNumber> {
+    let (head, extension) = text.rsplit_once('-')?;
+    let short = (1..=6).contains(&extension.len()) && extension.bytes().all(|byte| byte.is_ascii_digit());
+    let number = short.then(|| whole_number(head, home).ok()).flatten()?;
+    Some(PhoneNumber { keys: Some(format!(",{extension}")), ..number })
+}
+
+fn whole_number(text: &str, home: &Home<'_>) -> Result<PhoneNumber, Refusal> {
     if let Some(stranger) = text.chars().find(|c| !is_number_char(*c)) {
         let words = format!("{stranger:?} does not belong in a number");
         return Err(not_working(words, "Type digits, with + and the country code for other countries"));
@@ -145,7 +200,7 @@ fn describe(parsed: &phonenumber::PhoneNumber) -> PhoneNumber {
         display: display(parsed),
         country: parsed.country().id().map(|id| id.as_ref().to_owned()),
         class: class_of(parsed),
-        extension: parsed.extension().map(ToString::to_string),
+        keys: parsed.extension().map(|extension| format!(",{extension}")),
     }
 }
 
@@ -254,6 +309,30 @@ mod tests {
         }
         let nowhere = Home { country: "Atlantis", area_code: None };
         assert_eq!(normalise("5550177", &nowhere).unwrap_err().field, Some("country"));
+    }
+
+    #[test]
+    fn i34_an_extension_behind_a_number_becomes_keys() {
+        for (text, number, keys) in [
+            ("+12025550177,,123#", "+12025550177", ",,123#"),
+            ("(202) 555-0177, 123", "+12025550177", ",123"),
+            ("+12025550177w12w3", "+12025550177", "w12w3"),
+            ("+12025550177p5", "+12025550177", ",5"),
+            ("+1 202 555 0177-123", "+12025550177", ",123"),
+            ("202-555-0177-9", "+12025550177", ",9"),
+            ("+1 202 555 0177 ext. 12", "+12025550177", ",12"),
+            ("tel:+1-202-555-0177;ext=77", "+12025550177", ",77"),
+            ("5550177,*1#", "+12025550177", ",*1#"),
+        ] {
+            let read = normalise(text, &HOME).unwrap_or_else(|refusal| panic!("{text}: {refusal}"));
+            assert_eq!((read.e164.as_str(), read.keys.as_deref()), (number, Some(keys)), "{text}");
+        }
+        for text in ["202-555-0177", "+1 202 555 0177", "555-0177"] {
+            assert_eq!(normalise(text, &HOME).unwrap().keys, None, "{text}");
+        }
+        for text in ["+12025550177,", "+12025550177,,ww", "+12025550177,12x", "+12025550177,abc"] {
+            assert_eq!(normalise(text, &HOME).unwrap_err().field, Some("keys"), "{text}");
+        }
     }
 
     #[test]

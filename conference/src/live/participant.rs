@@ -50,6 +50,10 @@ pub struct Participant {
     pub hand: Option<UnixMillis>,
     /// Removed by a Host: may not come back until invited again.
     pub removed: bool,
+    /// Their phone's connection was lost.
+    pub lost: bool,
+    /// Their device is being called again by itself.
+    pub reconnecting: bool,
     /// Known only by dialling in: the row goes when the person leaves.
     pub walk_in: bool,
     /// Was in the meeting, or admitted by a Host, since it began: the lobby need not be passed again.
@@ -70,6 +74,8 @@ impl Participant {
             muted_by_host: false,
             muted_by_self: false,
             hand: None,
+            lost: false,
+            reconnecting: false,
             walk_in: false,
             let_in: false,
             legs: BTreeMap::new(),
@@ -117,6 +123,8 @@ impl Participant {
     pub fn attach(&mut self, kind: LegKind, leg: LegId) -> Option<LegId> {
         self.lobby.retain(|_, held| *held != leg);
         self.let_in = true;
+        self.lost = false;
+        self.reconnecting = false;
         self.legs.insert(kind, leg).filter(|old| *old != leg)
     }
 
@@ -163,6 +171,8 @@ impl Participant {
             muted_by_self: self.muted_by_self,
             hand_raised: self.hand.is_some(),
             may_speak: self.spec.may_speak,
+            lost: self.lost,
+            reconnecting: self.reconnecting,
         }
     }
 }

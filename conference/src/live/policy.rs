@@ -2,13 +2,23 @@
 //!
 //! One engine: the preview of a call, the real dial and the mixer's plan all ask here, so that a preview cannot lie
 //! and no packet is mixed before the rule was asked.
+//!
+//! | module | question it answers |
+//! |---|---|
+//! | [`rules`] | what the tenant has set |
+//! | [`usage`] | what was dialled and spent so far, and what is left |
+//! | [`region`] | what time it is where a number is |
+//! | [`dial`] | may this call be made |
+
+pub mod dial;
+pub mod region;
+pub mod rules;
+pub mod usage;
 
 use crate::live::emergency;
-use crate::live::number::{NumberClass, PhoneNumber};
 use crate::live::refusal::{Refusal, RefusalKind};
 use crate::live::rights::{self, Rank, Rules};
 use crate::vocabulary::{Access, Cause, MeetingKind, Role};
-use std::collections::BTreeSet;
 
 /// What a person in a meeting may want to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,80 +58,6 @@ pub fn check_standing(role: Role, access: Access) -> Result<(), Refusal> {
             .mend("Choose another role, or access \"collaborate\""));
     }
     Ok(())
-}
-
-/// The tenant's rules for outside numbers. Emergency numbers are not among them: they are never dialled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DialPolicy {
-    /// Countries that may be called, as ISO 3166 codes. `+1` covers many: each is named for itself.
-    pub allowed_countries: BTreeSet<String>,
-    /// Classes beyond ordinary, mobile and toll-free numbers that may be called.
-    pub allowed_classes: BTreeSet<NumberClass>,
-    /// Numbers in E.164 that asked not to be called.
-    pub do_not_call: BTreeSet<String>,
-}
-
-impl DialPolicy {
-    /// The default: only the tenant's own country, nothing that costs extra.
-    pub fn home_only(country: &str) -> Self {
-        Self {
-            allowed_countries: BTreeSet::from([country.to_ascii_uppercase()]),
-            allowed_classes: BTreeSet::new(),
-            do_not_call: BTreeSet::new(),
-        }
-    }
-
-    /// The same with more countries.
-    #[must_use]
-    pub fn with_countries<I: IntoIterator<Item = S>, S: AsRef<str>>(mut self, countries: I) -> Self {
-        let upper = countries.into_iter().map(|country| country.as_ref().to_ascii_uppercase());
-        self.allowed_countries.extend(upper);
-        self
-    }
-
-    /// Whether this number may be dialled at all, whoever asks.
-    pub fn check_number(&self, number: &PhoneNumber) -> Result<(), Refusal> {
-        refuse_emergency(&number.e164)?;
-        if self.do_not_call.contains(&number.e164) {
-            return Err(denied(Cause::DoNotCall).mend("Ask the person to be taken off the do-not-call list"));
-        }
-        let class = number.class;
-        if !class.is_ordinary() && !self.allowed_classes.contains(&class) {
-            return Err(denied(Cause::DestinationDenied)
-                .detail(format!("{} numbers may not be called", class.words()))
-                .mend("Ask your Tenant Admin to allow this class of numbers"));
-        }
-        match &number.country {
-            Some(country) if !self.allowed_countries.contains(country) => {
-                Err(denied(Cause::DestinationDenied)
-                    .detail(format!("numbers of {country} may not be called"))
-                    .mend("Ask your Tenant Admin to allow this country"))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What is known about a call to a number or device before it is made.
-#[derive(Clone, Copy, Debug)]
-pub struct DialRequest<'a> {
-    /// The number, if it is one; `None` for a registered device.
-    pub number: Option<&'a PhoneNumber>,
-    /// The acting Host's caller ID in E.164, if one is set.
-    pub caller_id: Option<&'a str>,
-    /// The numbers the acting Host may show, in E.164: assigned to them or to the tenant, and verified.
-    pub owned_numbers: &'a [String],
-    /// Whether a Host is in the meeting.
-    pub host_present: bool,
-}
-
-/// Whether the call may be made. The preview asks exactly this.
-pub fn check_dial(policy: &DialPolicy, request: &DialRequest<'_>) -> Result<(), Refusal> {
-    if let Some(number) = request.number {
-        policy.check_number(number)?;
-    }
-    check_caller_id(request.caller_id, request.owned_numbers)?;
-    check_host_present(request.host_present)
 }
 
 /// Whether a Host is there who answers for the call.

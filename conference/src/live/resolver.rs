@@ -183,7 +183,8 @@ fn has_prefix(user: &DirectoryUser, digits: &str) -> bool {
 
 /// A phone number, once extensions have been ruled out.
 fn number_match(text: &str, purpose: Purpose, directory: &Directory<'_>) -> Match {
-    if emergency::might_reach(text) {
+    // Keys behind a number are judged with it, by the policy.
+    if emergency::might_reach(number::split_keys(text).0) {
         return emergency_match(text);
     }
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();

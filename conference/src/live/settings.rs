@@ -46,6 +46,8 @@ pub struct MeetingSettings {
     pub empty_grace_seconds: Option<u32>,
     /// Seconds a meeting goes on after its last Host has left; the installation's value when missing (I72).
     pub no_host_grace_seconds: Option<u32>,
+    /// Guests may have themselves called by phone (I61); the tenant's rules for calling out hold all the same.
+    pub guests_may_call_me: bool,
     /// Chat is offered. Kept for the page.
     pub chat: bool,
     /// Late comers see what was written before. Kept for the page.
@@ -80,6 +82,7 @@ impl Default for MeetingSettings {
             outside_host: HostRule::Ask,
             empty_grace_seconds: None,
             no_host_grace_seconds: None,
+            guests_may_call_me: false,
             chat: true,
             chat_history: true,
             questions: false,

@@ -2,7 +2,10 @@
 
 use crate::ids::{CallId, MeetingId, PersonId, UserId};
 use crate::live::call::Evidence;
-use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingKind, MeetingState, Role, UnixMillis};
+use crate::live::call::story::NextStep;
+use crate::vocabulary::{
+    Access, CallPurpose, CallState, Cause, LegKind, MeetingKind, MeetingState, Role, UnixMillis,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -72,6 +75,10 @@ pub struct PersonView {
     pub hand_raised: bool,
     /// An Attendee whom a Host lets speak in a presentation.
     pub may_speak: bool,
+    /// Their phone's connection was lost; role and place are kept for when they come back.
+    pub lost: bool,
+    /// Their device is being called again by itself.
+    pub reconnecting: bool,
 }
 
 /// One call.
@@ -93,6 +100,18 @@ pub struct CallView {
     pub sip_code: Option<u16>,
     /// The plain sentence a host reads.
     pub words: String,
+    /// What may be done next.
+    pub next: NextStep,
+    /// The far end sends sound though nobody has picked up.
+    pub early_media: bool,
+    /// Why it is made.
+    pub purpose: CallPurpose,
+    /// When it began to ring.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rang_at: Option<UnixMillis>,
+    /// The far end's own words with its last answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carrier_words: Option<String>,
     /// What was dialled, as a host reads it: "Desk phone 103a" or the number.
     pub target: String,
     /// The name of the person called.

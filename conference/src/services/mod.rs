@@ -16,6 +16,7 @@ pub mod accounts;
 pub mod actor;
 pub mod calls;
 mod changes;
+pub mod devices;
 mod error;
 pub mod events;
 mod input;
@@ -23,8 +24,10 @@ pub mod join;
 mod live;
 mod locks;
 pub mod meetings;
+pub mod numbers;
 pub mod people;
 mod pins;
+pub mod policy;
 pub mod provision;
 mod reach;
 pub mod resolve;
@@ -66,6 +69,8 @@ pub struct ServicesConfig {
     pub participant_lifetime: Duration,
     /// How many calls one Host may place within a minute.
     pub calls_per_minute: u32,
+    /// `host:port` that phones are told to register with.
+    pub sip_server: String,
     /// Countries beyond the tenant's own that may be called, as ISO 3166 codes.
     pub dial_countries: Vec<String>,
 }
@@ -78,6 +83,7 @@ impl Default for ServicesConfig {
             login_lifetime: Duration::from_secs(12 * 3600),
             participant_lifetime: Duration::from_secs(12 * 3600),
             calls_per_minute: 200,
+            sip_server: "127.0.0.1:5060".to_owned(),
             dial_countries: Vec::new(),
         }
     }

@@ -4,8 +4,10 @@ use super::Services;
 use super::error::ServiceError;
 use super::pins;
 use crate::ids::{TenantId, UserId};
-use crate::live::focus::{MeetingSpec, PersonSpec};
-use crate::store::{DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, TenantRow, TrunkRow, Vault};
+use crate::live::focus::{MeetingSpec, PersonSpec, TenantDialling};
+use crate::store::{
+    DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, TenantRow, TrunkRow, UserRow, Vault,
+};
 use crate::vocabulary::{MeetingState, UnixMillis};
 use sip_core::ua::{
     AddressOfRecord, Credentials, DeviceAccount, Peer, StoredBinding, Transport, Trunk, TrunkId,
@@ -29,6 +31,10 @@ pub enum Provision {
     Trunk(Box<ProvisionedTrunk>),
     /// A binding from before the restart: for the user agent.
     Binding(Box<StoredBinding>),
+    /// A tenant's rules for calling out: for the focus.
+    Dialling(TenantId, Box<TenantDialling>),
+    /// A device that is no more, or must register again: for both.
+    NoDevice(AddressOfRecord),
 }
 
 /// A trunk with its tenant, whose calls alone it carries.
@@ -106,6 +112,7 @@ impl Services {
         let tenants = self.store.tenants().await?;
         for tenant in &tenants {
             self.provision_devices(tenant).await?;
+            self.provision_dialling(tenant).await?;
             for row in self.store.trunks(&tenant.id).await? {
                 let trunk = ProvisionedTrunk { trunk: self.trunk(tenant, &row)?, tenant: tenant.id.clone() };
                 self.live.provision(Provision::Trunk(Box::new(trunk))).await;
@@ -127,14 +134,25 @@ impl Services {
         for device in self.store.devices(&tenant.id).await? {
             // A disabled user's devices may not register (I82).
             let Some(user) = users.iter().find(|user| user.id == device.user) else { continue };
-            let provisioned = ProvisionedDevice {
-                account: account(&device)?,
-                user: user.id.clone(),
-                tenant: tenant.id.clone(),
-                display_name: user.display_name.clone(),
-            };
-            self.live.provision(Provision::Device(Box::new(provisioned))).await;
+            self.provision_device(&tenant.id, user, &device).await?;
         }
+        Ok(())
+    }
+
+    /// Tells the running part of one device.
+    pub(super) async fn provision_device(
+        &self,
+        tenant: &TenantId,
+        user: &UserRow,
+        device: &DeviceRow,
+    ) -> Result<(), ServiceError> {
+        let provisioned = ProvisionedDevice {
+            account: account(device)?,
+            user: user.id.clone(),
+            tenant: tenant.clone(),
+            display_name: user.display_name.clone(),
+        };
+        self.live.provision(Provision::Device(Box::new(provisioned))).await;
         Ok(())
     }
 
@@ -191,6 +209,7 @@ fn account(device: &DeviceRow) -> Result<DeviceAccount, ServiceError> {
         realm: device.realm.clone(),
         ha1_md5,
         ha1_sha256: Some(ha1_sha256),
+        agent_filter: device.ua_filter.clone(),
     })
 }
 

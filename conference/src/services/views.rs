@@ -1,9 +1,12 @@
 //! What services answer with. The API sends these as JSON, field for field.
 
 use crate::ids::{CallId, DeviceName, MeetingId, PersonId, UserId};
+use crate::live::call::story::NextStep;
+use crate::live::number::NumberClass;
+use crate::live::policy::dial::{Confirmation, Verdict};
 use crate::live::snapshot::CallView;
 use crate::vocabulary::{
-    Access, CallState, Cause, LegKind, MeetingKind, MeetingState, Role, TenantRole, UnixMillis,
+    Access, CallPurpose, CallState, Cause, LegKind, MeetingKind, MeetingState, Role, TenantRole, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -288,6 +291,89 @@ pub struct CallAnswer {
     /// What would help.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mend: Option<String>,
+    /// What would be dialled, shown and paid: the same in the preview and in the answer to CALL.
+    #[serde(flatten)]
+    pub facts: CallFacts,
+}
+
+/// What would be dialled, shown and paid.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CallFacts {
+    /// The policy's answer in one word.
+    pub verdict: Verdict,
+    /// What must be confirmed: send the same words as `confirm` with the target.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub confirm: Vec<Confirmation>,
+    /// Which rule or limit said so, a word for each: `country`, `host_per_minute`, `tenant_budget` …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The number's country (ISO 3166).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// The number's class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number_class: Option<NumberClass>,
+    /// What time it is there: `23:10`, or `20:10 to 23:10` where the number does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_time: Option<String>,
+    /// The time zone there, if there is only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// The trunk that is tried first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<String>,
+    /// What the person called is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller_id: Option<ShownCallerId>,
+    /// The price class, if one fits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_class: Option<String>,
+    /// What a minute costs, in thousandths of the currency's unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_per_minute_milli: Option<u32>,
+    /// The currency, as ISO 4217.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// Keys are pressed after the answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sends_keys: bool,
+    /// They are in the meeting, or being called, already.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub already_in: bool,
+}
+
+/// What the person called is shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ShownCallerId {
+    /// E.164.
+    pub number: String,
+    /// The name beside it.
+    pub display: String,
+    /// Neither is shown.
+    pub hidden: bool,
+    /// A, B or C: how the carrier vouches for it (RFC 8588), if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<String>,
+}
+
+/// A call that will be made again by itself, because a Host asked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AgainView {
+    /// How long after the call has failed.
+    pub after_seconds: u64,
+    /// How often still.
+    pub times_left: u32,
+    /// `waiting`, `done` or `cancelled`.
+    pub state: String,
+    /// Why it is not done.
+    pub detail: Option<String>,
+    /// When it is due, once the call has failed.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub due_at: Option<UnixMillis>,
 }
 
 /// A call into a meeting.
@@ -343,6 +429,28 @@ pub struct Call {
     /// When it was over.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
     pub ended_at: Option<UnixMillis>,
+    /// What may be done next.
+    pub next: NextStep,
+    /// Why it was made.
+    pub purpose: CallPurpose,
+    /// How long it rang, or rings.
+    pub ring_seconds: Option<u64>,
+    /// There was sound before the answer.
+    pub early_media: bool,
+    /// The far end's own words with its last answer.
+    pub carrier_words: Option<String>,
+    /// The trunk of the last attempt.
+    pub trunk: Option<u64>,
+    /// The number's country (ISO 3166).
+    pub country: Option<String>,
+    /// The price class, if one fits.
+    pub price_class: Option<String>,
+    /// What a minute costs, in thousandths of the currency's unit.
+    pub price_per_minute_milli: u32,
+    /// What the Host confirmed.
+    pub confirmed: Vec<String>,
+    /// Calling again by itself, if a Host asked for it.
+    pub again: Option<AgainView>,
 }
 
 /// A call with everything that happened to it, in order.
@@ -373,6 +481,14 @@ pub struct CallEvent {
     pub words: String,
     /// More about it.
     pub detail: Option<String>,
+    /// What could be done then.
+    pub next: NextStep,
+    /// There was sound before the answer.
+    pub early_media: bool,
+    /// The far end's own words.
+    pub carrier_words: Option<String>,
+    /// The trunk of that attempt.
+    pub trunk: Option<u64>,
 }
 
 /// A meeting as it is now, for those who open the event stream.

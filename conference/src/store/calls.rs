@@ -3,9 +3,10 @@
 use super::columns::{Columns, millis, word};
 use super::{Store, StoreError};
 use crate::ids::{CallId, DeviceName, MeetingId, PersonId, TenantId, UserId};
+use crate::live::event::CallStory;
 use crate::store::Connection;
 use crate::store::Row;
-use crate::vocabulary::{Access, CallState, Cause, Role, UnixMillis};
+use crate::vocabulary::{Access, CallPurpose, CallState, Cause, Role, UnixMillis};
 
 /// What is written before anything is sent.
 #[derive(Clone, Debug)]
@@ -33,6 +34,21 @@ pub(crate) struct NewCall {
     pub(crate) cause: Option<Cause>,
     pub(crate) detail: Option<String>,
     pub(crate) at: UnixMillis,
+    pub(crate) story: NewStory,
+}
+
+/// What the policy said about a call, and why it is made.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NewStory {
+    pub(crate) purpose: CallPurpose,
+    /// ISO 3166, of an outside number.
+    pub(crate) country: Option<String>,
+    pub(crate) price_class: Option<String>,
+    /// A minute, in thousandths of the currency's unit.
+    pub(crate) price_milli: u32,
+    /// What the Host confirmed, words apart by spaces.
+    pub(crate) confirmed: Option<String>,
+    pub(crate) keys_sealed: Option<String>,
 }
 
 /// One row of `calls`.
@@ -58,6 +74,11 @@ pub(crate) struct CallRow {
     pub(crate) created_at: UnixMillis,
     pub(crate) answered_at: Option<UnixMillis>,
     pub(crate) ended_at: Option<UnixMillis>,
+    pub(crate) story: NewStory,
+    pub(crate) rang_at: Option<UnixMillis>,
+    pub(crate) early_media: bool,
+    pub(crate) carrier_words: Option<String>,
+    pub(crate) over_trunk: Option<u64>,
 }
 
 /// One row of `call_events`.
@@ -68,6 +89,13 @@ pub(crate) struct CallEventRow {
     pub(crate) cause: Option<Cause>,
     pub(crate) sip_code: Option<u16>,
     pub(crate) detail: Option<String>,
+    pub(crate) early_media: bool,
+    pub(crate) carrier_words: Option<String>,
+    pub(crate) over_trunk: Option<u64>,
+}
+
+fn trunk(value: Option<i64>) -> Option<u64> {
+    value.and_then(|value| u64::try_from(value).ok())
 }
 
 fn sip_code(value: Option<i64>) -> Option<u16> {
@@ -98,6 +126,18 @@ impl CallRow {
             created_at: row.time("created_at")?,
             answered_at: row.optional_time("answered_at")?,
             ended_at: row.optional_time("ended_at")?,
+            story: NewStory {
+                purpose: row.word("purpose")?,
+                country: row.optional_text("country")?,
+                price_class: row.optional_text("price_class")?,
+                price_milli: u32::try_from(row.integer("price_milli")?).unwrap_or(0),
+                confirmed: row.optional_text("confirmed")?,
+                keys_sealed: row.optional_text("keys_sealed")?,
+            },
+            rang_at: row.optional_time("rang_at")?,
+            early_media: row.flag("early_media")?,
+            carrier_words: row.optional_text("carrier_words")?,
+            over_trunk: trunk(row.optional_integer("over_trunk")?),
         })
     }
 }
@@ -111,6 +151,9 @@ impl CallEventRow {
             cause: row.optional_word("cause")?,
             sip_code: sip_code(row.optional_integer("sip_code")?),
             detail: row.optional_text("detail")?,
+            early_media: row.flag("early_media")?,
+            carrier_words: row.optional_text("carrier_words")?,
+            over_trunk: trunk(row.optional_integer("over_trunk")?),
         })
     }
 }
@@ -124,6 +167,7 @@ pub(crate) struct CallStep<'a> {
     pub(crate) sip_code: Option<u16>,
     pub(crate) detail: Option<&'a str>,
     pub(crate) at: UnixMillis,
+    pub(crate) story: CallStory,
 }
 
 impl Store {
@@ -136,9 +180,10 @@ impl Store {
         sqlx::query(
             "INSERT INTO calls (id, tenant_id, meeting_id, person_id, acting_host_id, retry_of, target_kind, \
              target, user_id, device, number, display_name, role, access, caller_number, caller_name, \
-             caller_hidden, sip_call_id, state, cause, detail, created_at, updated_at, ended_at, position) \
+             caller_hidden, sip_call_id, state, cause, detail, created_at, updated_at, ended_at, position, purpose, \
+             country, price_class, price_milli, confirmed, keys_sealed) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-             $22, $22, $23, (SELECT count(*) FROM calls WHERE meeting_id = $3))",
+             $22, $22, $23, (SELECT count(*) FROM calls WHERE meeting_id = $3), $24, $25, $26, $27, $28, $29)",
         )
         .bind(call.id.as_str())
         .bind(call.tenant.as_str())
@@ -163,6 +208,12 @@ impl Store {
         .bind(call.detail.as_deref())
         .bind(millis(call.at))
         .bind(call.state.is_final().then(|| millis(call.at)))
+        .bind(word(&call.story.purpose))
+        .bind(call.story.country.as_deref())
+        .bind(call.story.price_class.as_deref())
+        .bind(i64::from(call.story.price_milli))
+        .bind(call.story.confirmed.as_deref())
+        .bind(call.story.keys_sealed.as_deref())
         .execute(&mut *connection)
         .await?;
         let step = CallStep {
@@ -172,6 +223,7 @@ impl Store {
             sip_code: None,
             detail: call.detail.as_deref(),
             at: call.at,
+            story: CallStory::default(),
         };
         Self::insert_call_event(connection, &step).await
     }
@@ -179,8 +231,8 @@ impl Store {
     async fn insert_call_event(connection: &mut Connection, step: &CallStep<'_>) -> Result<(), StoreError> {
         // The tenant is taken from the call: what the running meetings report names calls only.
         sqlx::query(
-            "INSERT INTO call_events (tenant_id, call_id, at, state, cause, sip_code, detail) \
-             SELECT tenant_id, id, $1, $2, $3, $4, $5 FROM calls WHERE id = $6",
+            "INSERT INTO call_events (tenant_id, call_id, at, state, cause, sip_code, detail, early_media, \
+             carrier_words, over_trunk) SELECT tenant_id, id, $1, $2, $3, $4, $5, $7, $8, $9 FROM calls WHERE id = $6",
         )
         .bind(millis(step.at))
         .bind(word(&step.state))
@@ -188,6 +240,9 @@ impl Store {
         .bind(step.sip_code.map(i64::from))
         .bind(step.detail)
         .bind(step.call.as_str())
+        .bind(i64::from(step.story.early_media))
+        .bind(step.story.carrier_words.as_deref())
+        .bind(step.story.trunk.map(|trunk| millis(UnixMillis(trunk.0))))
         .execute(connection)
         .await?;
         Ok(())
@@ -202,7 +257,10 @@ impl Store {
              updated_at = $5, \
              answered_at = CASE WHEN $1 IN ('answered', 'confirming', 'joined') \
                            THEN coalesce(answered_at, $5) ELSE answered_at END, \
-             ended_at = CASE WHEN $6 = 1 THEN $5 ELSE ended_at END \
+             ended_at = CASE WHEN $6 = 1 THEN $5 ELSE ended_at END, \
+             rang_at = CASE WHEN $1 = 'ringing' THEN coalesce(rang_at, $5) ELSE rang_at END, \
+             early_media = CASE WHEN $8 = 1 THEN 1 ELSE early_media END, \
+             carrier_words = coalesce($9, carrier_words), over_trunk = coalesce($10, over_trunk) \
              WHERE id = $7 AND state NOT IN ('ended', 'failed', 'refused', 'cancelled')",
         )
         .bind(word(&step.state))
@@ -212,6 +270,9 @@ impl Store {
         .bind(millis(step.at))
         .bind(i64::from(step.state.is_final()))
         .bind(step.call.as_str())
+        .bind(i64::from(step.story.early_media))
+        .bind(step.story.carrier_words.as_deref())
+        .bind(step.story.trunk.map(|trunk| millis(UnixMillis(trunk.0))))
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -259,25 +320,5 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(CallEventRow::read).collect()
-    }
-
-    /// How many calls this tenant has placed since `since`: the fraud limit (I43).
-    pub(crate) async fn calls_since(
-        &self,
-        tenant: &TenantId,
-        host: &UserId,
-        since: UnixMillis,
-    ) -> Result<i64, StoreError> {
-        use sqlx::Row as _;
-        let row = sqlx::query(
-            "SELECT count(*) FROM calls WHERE tenant_id = $1 AND acting_host_id = $2 AND created_at >= $3 \
-             AND state <> 'refused'",
-        )
-        .bind(tenant.as_str())
-        .bind(host.as_str())
-        .bind(millis(since))
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(row.try_get(0)?)
     }
 }

@@ -1,13 +1,15 @@
 //! Devices: one address of record each, each of one user.
 
-use super::columns::Columns;
-use super::{Store, StoreError};
+use super::columns::{Columns, millis};
+use super::{Connection, Store, StoreError};
 use crate::ids::{DeviceName, TenantId, UserId};
 use crate::store::Row;
+use crate::vocabulary::UnixMillis;
 
 /// One row of `devices`.
 #[derive(Clone, Debug)]
 pub(crate) struct DeviceRow {
+    pub(crate) id: String,
     pub(crate) user: UserId,
     pub(crate) name: DeviceName,
     pub(crate) kind: String,
@@ -16,12 +18,25 @@ pub(crate) struct DeviceRow {
     pub(crate) ha1_md5: String,
     /// Digest HA1 with SHA-256, in hex.
     pub(crate) ha1_sha256: String,
+    /// What its owner calls it.
+    pub(crate) own_label: Option<String>,
+    /// `udp`, `tcp`, `tls`, `wss`.
+    pub(crate) transport: String,
+    /// `off`, `optional`, `required`.
+    pub(crate) srtp: String,
+    /// The beginning of the user agents that may register.
+    pub(crate) ua_filter: Option<String>,
 }
 
 impl DeviceRow {
     fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
+            id: row.text("id")?,
+            own_label: row.optional_text("label")?,
+            transport: row.text("transport")?,
+            srtp: row.text("srtp")?,
+            ua_filter: row.optional_text("ua_filter")?,
             user: UserId::new(row.text("user_id")?),
             name: DeviceName::new(row.text("name")?),
             kind: row.text("kind")?,
@@ -33,6 +48,9 @@ impl DeviceRow {
 
     /// The label a host reads: `Desk phone 103a` (A48).
     pub(crate) fn label(&self) -> String {
+        if let Some(label) = &self.own_label {
+            return format!("{label} ({})", self.name);
+        }
         let mut kind = self.kind.chars();
         let first = kind.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
         format!("{first}{} {}", kind.as_str(), self.name)
@@ -61,5 +79,88 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(DeviceRow::read).collect()
+    }
+}
+
+impl Store {
+    /// A device by its id or its name.
+    pub(crate) async fn device(&self, tenant: &TenantId, id: &str) -> Result<Option<DeviceRow>, StoreError> {
+        sqlx::query("SELECT * FROM devices WHERE tenant_id = $1 AND (id = $2 OR name = $2)")
+            .bind(tenant.as_str())
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await?
+            .map(|row| DeviceRow::read(&row))
+            .transpose()
+    }
+
+    pub(crate) async fn insert_device(
+        connection: &mut Connection,
+        tenant: &TenantId,
+        row: &DeviceRow,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO devices (id, tenant_id, user_id, name, kind, realm, ha1_md5, ha1_sha256, label, transport, \
+             srtp, ua_filter, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+        )
+        .bind(&row.id)
+        .bind(tenant.as_str())
+        .bind(row.user.as_str())
+        .bind(row.name.as_str())
+        .bind(&row.kind)
+        .bind(&row.realm)
+        .bind(&row.ha1_md5)
+        .bind(&row.ha1_sha256)
+        .bind(row.own_label.as_deref())
+        .bind(&row.transport)
+        .bind(&row.srtp)
+        .bind(row.ua_filter.as_deref())
+        .bind(millis(now))
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn update_device(
+        connection: &mut Connection,
+        tenant: &TenantId,
+        row: &DeviceRow,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE devices SET kind = $3, ha1_md5 = $4, ha1_sha256 = $5, label = $6, transport = $7, srtp = $8, \
+             ua_filter = $9, updated_at = $10 WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(tenant.as_str())
+        .bind(&row.id)
+        .bind(&row.kind)
+        .bind(&row.ha1_md5)
+        .bind(&row.ha1_sha256)
+        .bind(row.own_label.as_deref())
+        .bind(&row.transport)
+        .bind(&row.srtp)
+        .bind(row.ua_filter.as_deref())
+        .bind(millis(now))
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn delete_device(
+        connection: &mut Connection,
+        tenant: &TenantId,
+        row: &DeviceRow,
+    ) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM registrations WHERE aor = $1")
+            .bind(row.aor().to_string())
+            .execute(&mut *connection)
+            .await?;
+        sqlx::query("DELETE FROM devices WHERE tenant_id = $1 AND id = $2")
+            .bind(tenant.as_str())
+            .bind(&row.id)
+            .execute(connection)
+            .await?;
+        Ok(())
     }
 }

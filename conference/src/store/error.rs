@@ -32,7 +32,9 @@ pub enum StoreError {
         what: String,
     },
     /// No database answers.
-    #[error("the database cannot be reached ({what}): check store.url, and that the database runs and lets us in")]
+    #[error(
+        "the database cannot be reached ({what}): check store.url, and that the database runs and lets us in"
+    )]
     Unreachable {
         /// What went wrong, in one line.
         what: String,

@@ -8,6 +8,7 @@
 //! values as parameters. Nothing here decides who may do what; that is the services' work. Neither the SIP nor the
 //! media path waits for this module: what the running meetings report arrives through [`records::RecordWriter`].
 
+mod again;
 mod audit;
 mod calls;
 mod columns;
@@ -19,6 +20,7 @@ mod migrations;
 mod numbers;
 mod open;
 mod people;
+mod policy;
 mod pool;
 pub mod records;
 mod registrations;
@@ -30,6 +32,7 @@ mod sessions;
 mod settings;
 mod tenants;
 mod trunks;
+mod usage;
 mod users;
 pub mod vault;
 pub mod world;
@@ -39,13 +42,17 @@ pub use error::StoreError;
 pub use scratch::Scratch;
 pub use vault::Vault;
 
+pub(crate) use again::AgainRow;
 pub(crate) use audit::AuditEntry;
-pub(crate) use calls::{CallRow, CallStep, NewCall};
+pub(crate) use calls::{CallRow, CallStep, NewCall, NewStory};
+pub(crate) use columns::{from_word, word};
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
 pub(crate) use meetings::MeetingRow;
-pub(crate) use numbers::CallerIdRow;
+pub use numbers::NumberPurpose;
+pub(crate) use numbers::{CallerIdRow, NumberRow};
 pub(crate) use people::{Identity, PersonRow};
+pub(crate) use policy::BlockedRow;
 pub(crate) use pool::{Connection, Transaction};
 pub(crate) use registrations::RegistrationRow;
 #[cfg(any(test, feature = "testing"))]
@@ -53,6 +60,7 @@ pub(crate) use scratch::Image;
 pub(crate) use sessions::SessionRow;
 pub(crate) use tenants::TenantRow;
 pub(crate) use trunks::TrunkRow;
+pub(crate) use usage::UsageOf;
 pub(crate) use users::UserRow;
 
 /// One row of an answer; read it with [`columns::Columns`].

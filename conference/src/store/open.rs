@@ -98,9 +98,10 @@ impl Store {
         let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
         match migrator.run(&mut *connection).await {
             Ok(()) => Ok(()),
-            Err(MigrateError::VersionMissing(found)) if found > known => {
-                Err(StoreError::NewerSchema { found: schema_version(connection).await.unwrap_or(found), known })
-            }
+            Err(MigrateError::VersionMissing(found)) if found > known => Err(StoreError::NewerSchema {
+                found: schema_version(connection).await.unwrap_or(found),
+                known,
+            }),
             Err(error) => Err(StoreError::Migration(error)),
         }
     }

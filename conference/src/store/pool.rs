@@ -71,7 +71,8 @@ impl Pool {
     }
 
     async fn acquire(&self, deadline: tokio::time::Instant) -> Result<Connection, Error> {
-        let inner = tokio::time::timeout_at(deadline, self.inner.acquire()).await.map_err(|_| too_late())??;
+        let inner =
+            tokio::time::timeout_at(deadline, self.inner.acquire()).await.map_err(|_| too_late())??;
         Ok(Connection { inner: Some(inner), times: Arc::clone(&self.times) })
     }
 
@@ -103,7 +104,8 @@ impl Pool {
         sql: &SqlStr,
         deadline: tokio::time::Instant,
     ) -> Result<Option<OwnedSemaphorePermit>, Error> {
-        let reads = sql.as_str().trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("select"));
+        let reads =
+            sql.as_str().trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("select"));
         match self.dialect {
             Dialect::Sqlite if !reads => self.turn(deadline).await.map(Some),
             Dialect::Sqlite | Dialect::Postgres => Ok(None),
@@ -242,7 +244,11 @@ macro_rules! executor {
                 E: 'q + Execute<'q, Any>,
             {
                 let statement = taken_apart(query);
-                let rows = run_in_time!(self, statement, |inner| inner.fetch_many(statement).collect::<Vec<_>>().map(Ok).boxed());
+                let rows = run_in_time!(self, statement, |inner| inner
+                    .fetch_many(statement)
+                    .collect::<Vec<_>>()
+                    .map(Ok)
+                    .boxed());
                 stream::once(rows)
                     .flat_map(|rows| match rows {
                         Ok(rows) => stream::iter(rows).boxed(),
@@ -278,7 +284,8 @@ macro_rules! executor {
                 'c: 'e,
             {
                 // Statements are prepared where they are run, and kept by the connection.
-                std::future::ready(Err(Error::Protocol(format!("not prepared beforehand: {}", sql.as_str())))).boxed()
+                std::future::ready(Err(Error::Protocol(format!("not prepared beforehand: {}", sql.as_str()))))
+                    .boxed()
             }
         }
     };

@@ -26,7 +26,7 @@ impl RecordWriter {
     /// nothing else.
     pub async fn write(&mut self, record: &Record) -> Result<(), StoreError> {
         match record {
-            Record::CallState { call, state, cause, sip_code, detail, at, sip_call_id: _ } => {
+            Record::CallState { call, state, cause, sip_code, detail, at, story, sip_call_id: _ } => {
                 let step = CallStep {
                     call,
                     state: *state,
@@ -34,6 +34,7 @@ impl RecordWriter {
                     sip_code: *sip_code,
                     detail: detail.as_deref(),
                     at: *at,
+                    story: story.clone(),
                 };
                 self.store.record_call_step(&step).await
             }

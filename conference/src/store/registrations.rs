@@ -35,6 +35,18 @@ impl RegistrationRow {
 }
 
 impl Store {
+    /// The bindings of a device as they were last written, each with when.
+    pub(crate) async fn registrations_of(
+        &self,
+        aor: &str,
+    ) -> Result<Vec<(RegistrationRow, UnixMillis)>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM registrations WHERE aor = $1 ORDER BY updated_at DESC")
+            .bind(aor)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok((RegistrationRow::read(row)?, Columns(row).time("updated_at")?))).collect()
+    }
+
     pub(crate) async fn put_registration(
         &self,
         binding: &RegistrationRow,

@@ -64,8 +64,7 @@ impl Scratch {
     async fn copy_of(template: Option<&str>) -> Result<Self, StoreError> {
         let number = COPIES.fetch_add(1, Ordering::Relaxed);
         let Ok(server) = std::env::var(VARIABLE) else {
-            let path =
-                std::env::temp_dir().join(format!("partyline-copy-{}-{number}", std::process::id()));
+            let path = std::env::temp_dir().join(format!("partyline-copy-{}-{number}", std::process::id()));
             let _ = std::fs::remove_dir_all(&path);
             std::fs::create_dir_all(&path).map_err(|source| file_error(&path, source))?;
             return Ok(Self(Arc::new(Place::Folder(path))));

@@ -4,7 +4,7 @@ use super::records::RecordWriter;
 use super::secrets::LinkKey;
 use super::*;
 use crate::ids::{CallId, MeetingId};
-use crate::live::event::Record;
+use crate::live::event::{CallStory, Record};
 use crate::services::Live as _;
 use crate::services::calls::CallTarget;
 use crate::services::meetings::NewMeeting;
@@ -39,7 +39,8 @@ impl Drop for Folder {
 async fn dump(store: &Store, scratch: &Scratch) -> Vec<u8> {
     let mut dump = Vec::new();
     let Some(folder) = scratch.folder() else {
-        let tables = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = 'public'";
+        let tables =
+            "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = 'public'";
         for table in sqlx::query(tables).fetch_all(&store.pool).await.unwrap() {
             let table: String = table.try_get(0).unwrap();
             let rows = sqlx::AssertSqlSafe(format!("SELECT CAST(t AS TEXT) FROM {table} t"));
@@ -104,6 +105,7 @@ async fn i94_calls_in_flight_at_a_crash_are_lost_and_nothing_is_dialled_again() 
         detail: None,
         at: UnixMillis(1_800_000_000_500),
         sip_call_id: "s1".to_owned(),
+        story: CallStory::default(),
     };
     let mut writer = RecordWriter::new(bench.store.clone());
     writer.write(&step).await.unwrap();
@@ -148,6 +150,7 @@ async fn d35_records_become_the_trail_and_the_state_of_a_call() {
             detail: None,
             at: UnixMillis(1_800_000_000_000 + n),
             sip_call_id: "s1".to_owned(),
+            story: CallStory::default(),
         };
         writer.write(&record).await.unwrap();
     }

@@ -150,6 +150,7 @@ impl UserAgent {
             Command::Ban { address, duration } => {
                 self.guard.ban(now, address, duration);
             }
+            Command::Check { session } => self.check(now, session),
             Command::Shutdown => self.shutdown(now),
         }
         self.drain_transactions(now);
@@ -276,6 +277,7 @@ impl UserAgent {
             Some(Owner::Reinvite(_)) => self.reinvite_response(now, id, &response),
             Some(Owner::Update(_)) => self.update_response(now, id, &response),
             Some(Owner::Probe(trunk)) => self.probe_response(now, id, *trunk, &response),
+            Some(Owner::Check(session)) => self.check_response(*session, &response),
             Some(Owner::Silent) | None => {}
         }
     }
@@ -306,7 +308,8 @@ impl UserAgent {
             Some(Owner::Reinvite(reinvite)) => self.reinvite_timed_out(now, id, reinvite.session),
             Some(Owner::Update(updating)) => self.session_lost(now, updating.session),
             // A probe is given up when the next one is due.
-            Some(Owner::Bye { session: None } | Owner::Probe(_) | Owner::Silent) | None => {}
+            Some(Owner::Bye { session: None } | Owner::Probe(_) | Owner::Check(_) | Owner::Silent) | None => {
+            }
         }
     }
 

@@ -123,6 +123,8 @@ pub struct DeviceAccount {
     pub ha1_md5: [u8; 16],
     /// The same, SHA-256.
     pub ha1_sha256: Option<[u8; 32]>,
+    /// Only user agents whose User-Agent begins so may register; `None` for all.
+    pub agent_filter: Option<String>,
 }
 
 impl std::fmt::Debug for DeviceAccount {
@@ -214,6 +216,11 @@ pub enum Command {
         address: IpAddr,
         /// For how long; `ZERO` lifts a ban.
         duration: Duration,
+    },
+    /// Asks the peer of an established session by OPTIONS whether it is there. [`Event::Alive`] follows if it is.
+    Check {
+        /// Which one.
+        session: SessionId,
     },
     /// Ends every session and every trunk registration; afterwards new calls are refused with 503.
     Shutdown,
@@ -345,6 +352,18 @@ pub enum Event {
         session: SessionId,
         /// The answer, or why there is none.
         body: Result<Bytes, u16>,
+    },
+    /// The peer of an established session has answered [`Command::Check`].
+    Alive {
+        /// Which session.
+        session: SessionId,
+    },
+    /// The peer points elsewhere (3xx). [`Event::Ended`] follows: nothing is followed by itself.
+    Redirected {
+        /// Which session.
+        session: SessionId,
+        /// The URIs it names, the one it prefers first.
+        contacts: Vec<String>,
     },
     /// The peer offers a new session description (re-INVITE, UPDATE); empty if it asks us for one.
     Offer {

@@ -24,6 +24,7 @@
 
 mod agent;
 mod api;
+mod check;
 mod compose;
 mod failover;
 mod flows;

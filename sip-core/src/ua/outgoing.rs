@@ -370,6 +370,7 @@ impl UserAgent {
         {
             return;
         }
+        self.report_contacts(id, response);
         let (status, reason) = (response.message.status, response.message.reason.clone());
         self.end(id, EndCause::Refused { status, reason });
         self.forget(id);

@@ -29,6 +29,12 @@ impl UserAgent {
                 return;
             }
         };
+        let agent =
+            request.message.headers.first(&HeaderName::UserAgent).map(|agent| agent.text().into_owned());
+        if !self.is_agent_allowed(&device, agent.as_deref().unwrap_or_default()) {
+            self.answer_statelessly(request, source, 403);
+            return;
+        }
         let Some(transaction) = self.transactions.accept_request(request, source) else {
             self.answer_statelessly(request, source, 503);
             return;

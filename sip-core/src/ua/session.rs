@@ -279,6 +279,8 @@ pub(super) enum Owner {
     Update(Box<Updating>),
     /// An OPTIONS that asks whether the trunk is there.
     Probe(TrunkId),
+    /// An OPTIONS that asks whether the peer of a call is there.
+    Check(SessionId),
     /// A CANCEL or PRACK: its answer says nothing.
     Silent,
 }

@@ -11,6 +11,7 @@
 )]
 
 mod calls;
+mod checks;
 mod guard;
 mod identity;
 mod incoming;

@@ -96,7 +96,13 @@ pub(crate) fn device(user: &str, domain: &str) -> AddressOfRecord {
 
 pub(crate) fn account(user: &str, domain: &str, password: &str) -> DeviceAccount {
     let ha1_md5 = ha1_md5(user, domain, password);
-    DeviceAccount { aor: device(user, domain), realm: domain.into(), ha1_md5, ha1_sha256: None }
+    DeviceAccount {
+        aor: device(user, domain),
+        realm: domain.into(),
+        ha1_md5,
+        ha1_sha256: None,
+        agent_filter: None,
+    }
 }
 
 pub(crate) fn hana() -> CallerIdentity {

@@ -11,16 +11,18 @@
 
 pub mod cause;
 pub mod evidence;
+pub mod story;
 
 pub use cause::FarEnd;
 pub use evidence::Evidence;
 
 use crate::ids::{CallId, MeetingId, TenantId, UserId};
+use crate::live::event::CallStory;
 use crate::live::number;
 use crate::live::participant::PersonSpec;
 use crate::live::snapshot::CallView;
-use crate::vocabulary::{CallState, Cause, UnixMillis};
 use crate::live::speech::{Language, PromptId};
+use crate::vocabulary::{CallPurpose, CallState, Cause, UnixMillis};
 use media::answer::AnswerSummary;
 use media::worker::LegId;
 use sip_core::ua::{AddressOfRecord, CallerIdentity, EndCause, TrunkId};
@@ -34,6 +36,8 @@ pub const PROMPT_PAUSE: Duration = Duration::from_secs(3);
 pub const RING_TIMEOUT: Duration = Duration::from_secs(45);
 /// A trunk that says nothing at all for so long is left for the next one: within 4 seconds that one is asked.
 pub const TRUNK_PATIENCE: Duration = Duration::from_millis(3_800);
+/// The plain sentence while a carrier plays something before anybody picks up.
+pub const EARLY_MEDIA_WORDS: &str = "Ringing, with sound from the carrier";
 /// The key that lets a person in.
 pub const CONFIRM_KEY: char = '1';
 /// The key that asks not to be called again (I42).
@@ -85,6 +89,30 @@ pub struct DialSpec {
     pub ring_timeout: Duration,
     /// The Call-ID of the first INVITE. It is stored before the call is handed over.
     pub sip_call_id: String,
+    /// What only some calls have.
+    pub extra: DialExtra,
+}
+
+/// What only some calls have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DialExtra {
+    /// Why it is made.
+    pub purpose: CallPurpose,
+    /// Keys pressed after the answer, for an extension; `,` waits two seconds, `w` half a second.
+    pub keys: Option<String>,
+    /// When it is hung up, from the answer on.
+    pub max_length: Option<Duration>,
+    /// The calls it was placed with end when enough of them have joined.
+    pub enough: Option<Enough>,
+}
+
+/// "Stop the rest when so many have joined."
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enough {
+    /// Names the press of CALL they share.
+    pub group: String,
+    /// How many are enough.
+    pub joined: usize,
 }
 
 /// The gate at which a person must press 1.
@@ -113,6 +141,13 @@ pub enum CallTimer {
     Prompt,
     /// The last words must be over.
     LastWords,
+    /// It has lasted as long as it may.
+    Length,
+}
+
+impl CallTimer {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Ring, Self::Gate, Self::Prompt, Self::LastWords, Self::Length];
 }
 
 /// What may happen to a call.
@@ -124,6 +159,10 @@ pub enum Input {
     PortFailed(String),
     /// A provisional answer came.
     Provisional(u16),
+    /// A provisional answer came with a session description: sound before the answer.
+    EarlyMedia(u16),
+    /// The carrier points elsewhere: to a number that may be called, or to one that may not, with the words why.
+    Redirected(Result<String, String>),
     /// The far end picked up, with a session description we can use.
     Answered,
     /// The far end picked up, but no media can flow; the words say why.
@@ -167,6 +206,8 @@ pub enum Action {
     LastWords(PromptId),
     /// Stop speaking.
     StopPrompt,
+    /// Press these keys towards the far end.
+    SendKeys(String),
     /// Let the leg into the meeting.
     Admit,
     /// CANCEL or BYE.
@@ -186,10 +227,14 @@ pub struct Call {
     detail: Option<String>,
     attempt: usize,
     rang: bool,
+    /// The carrier has pointed elsewhere once.
+    redirected: bool,
+    story: CallStory,
     entered_at: UnixMillis,
     evidence: Evidence,
     /// Last words are being said; why it ends then.
     ending: Option<(Cause, String)>,
+    rang_at: Option<UnixMillis>,
 }
 
 impl Call {
@@ -204,9 +249,12 @@ impl Call {
             detail: None,
             attempt: 0,
             rang: false,
+            redirected: false,
+            story: CallStory::default(),
             entered_at: at,
             evidence: Evidence::default(),
             ending: None,
+            rang_at: None,
         }
     }
 
@@ -264,12 +312,14 @@ impl Call {
     /// The Call-ID of the attempt in hand: each INVITE to another trunk is a call of its own (RFC 3261 section
     /// 8.1.1.4), and its Call-ID can be worked out from the stored one.
     pub fn sip_call_id(&self) -> String {
-        if self.attempt == 0 {
-            return self.spec.sip_call_id.clone();
-        }
+        let mark = match (self.attempt, self.redirected) {
+            (0, false) => return self.spec.sip_call_id.clone(),
+            (attempt, false) => format!(".{attempt}"),
+            (attempt, true) => format!(".{attempt}r"),
+        };
         match self.spec.sip_call_id.split_once('@') {
-            Some((word, host)) => format!("{word}.{}@{host}", self.attempt),
-            None => format!("{}.{}", self.spec.sip_call_id, self.attempt),
+            Some((word, host)) => format!("{word}{mark}@{host}"),
+            None => format!("{}{mark}", self.spec.sip_call_id),
         }
     }
 
@@ -277,6 +327,14 @@ impl Call {
     pub fn entered(&mut self, state: CallState, at: UnixMillis) {
         self.entered_at = at;
         self.evidence.entered(state, at);
+        if self.state == CallState::Ringing {
+            self.rang_at.get_or_insert(at);
+        }
+    }
+
+    /// What is to be written down beside the present state.
+    pub fn story(&self) -> CallStory {
+        CallStory { trunk: self.trunk(), ..self.story.clone() }
     }
 
     /// What is known of who picked up.
@@ -315,13 +373,26 @@ impl Call {
             state,
             cause: self.cause,
             sip_code: self.sip_code,
-            words: self.cause.map_or_else(|| state.words(), Cause::words).to_owned(),
+            words: self.words(state).to_owned(),
+            next: story::next_step(state, self.cause, self.number().is_some()),
+            early_media: self.story.early_media && state == CallState::Ringing,
+            purpose: self.spec.extra.purpose,
+            rang_at: self.rang_at,
+            carrier_words: self.story.carrier_words.clone(),
             target,
             display_name: self.spec.person.display_name.clone(),
             role: self.spec.person.role,
             number: self.number().map(str::to_owned),
             evidence: (self.evidence != Evidence::default()).then_some(self.evidence),
             at: self.entered_at,
+        }
+    }
+
+    fn words(&self, state: CallState) -> &'static str {
+        match self.cause {
+            Some(cause) => cause.words(),
+            None if state == CallState::Ringing && self.story.early_media => EARLY_MEDIA_WORDS,
+            None => state.words(),
         }
     }
 
@@ -333,7 +404,9 @@ impl Call {
         match input {
             Input::PortOpened => self.port_opened(),
             Input::PortFailed(why) => self.fail(Cause::Internal, Some(why)),
-            Input::Provisional(status) => self.provisional(status),
+            Input::Provisional(status) => self.provisional(status, false),
+            Input::EarlyMedia(status) => self.provisional(status, true),
+            Input::Redirected(judged) => self.redirected(judged),
             Input::Answered => self.answered(),
             Input::AnsweredUnusable(why) => self.hang_up(CallState::Failed, Cause::MediaFailed, Some(why)),
             Input::Confirmed => self.confirmed(),
@@ -359,11 +432,14 @@ impl Call {
     }
 
     /// 100 says only that the next hop lives; any other provisional answer is ringing or early media.
-    fn provisional(&mut self, status: u16) -> Vec<Action> {
-        if self.state != CallState::Dialling || status <= 100 {
+    fn provisional(&mut self, status: u16, early: bool) -> Vec<Action> {
+        let news = self.state == CallState::Dialling
+            || (self.state == CallState::Ringing && early && !self.story.early_media);
+        if !news || status <= 100 {
             return Vec::new();
         }
         self.rang = true;
+        self.story.early_media |= early;
         self.sip_code = Some(status);
         self.state = CallState::Ringing;
         vec![Action::Announce(self.state)]
@@ -375,10 +451,17 @@ impl Call {
         }
         self.sip_code = Some(200);
         let mut actions = vec![Action::Disarm(CallTimer::Ring), Action::Announce(CallState::Answered)];
+        if let Some(length) = self.spec.extra.max_length {
+            actions.push(Action::Arm(CallTimer::Length, length));
+        }
+        let keys = self.spec.extra.keys.clone();
+        // Whoever is behind the extension can press 1 only once the keys have been sent.
+        let gate = self.spec.gate.time + keys.as_deref().map_or(Duration::ZERO, time_of);
+        actions.extend(keys.map(Action::SendKeys));
         if self.spec.press_one {
             self.state = CallState::Confirming;
             actions.push(Action::Announce(self.state));
-            actions.push(Action::Arm(CallTimer::Gate, self.spec.gate.time));
+            actions.push(Action::Arm(CallTimer::Gate, gate));
             actions.push(Action::Observe(true));
             actions.push(Action::Prompt);
         } else {
@@ -462,8 +545,28 @@ impl Call {
         }
     }
 
+    /// A redirection is followed once, to a number that the policy allows; the trunk stays the same.
+    fn redirected(&mut self, judged: Result<String, String>) -> Vec<Action> {
+        if !matches!(self.state, CallState::Dialling | CallState::Ringing) {
+            return Vec::new();
+        }
+        match (judged, &mut self.spec.target) {
+            (Ok(number), DialTarget::Number { e164, .. }) if !self.redirected => {
+                self.redirected = true;
+                let note = format!("the carrier pointed to {}", number::display_of(&number));
+                *e164 = number;
+                vec![Action::Note(note), Action::Invite(self.attempt)]
+            }
+            (Ok(_), _) => self.fail(Cause::DestinationDenied, Some("redirected more than once".to_owned())),
+            (Err(why), _) => self.fail(Cause::DestinationDenied, Some(why)),
+        }
+    }
+
     fn over_unanswered(&mut self, end: &EndCause) -> Vec<Action> {
         let reason = reason_of(end);
+        if let EndCause::Refused { reason, .. } = end {
+            self.story.carrier_words = Some(reason.clone()).filter(|words| !words.is_empty());
+        }
         if cause::may_try_next_trunk(end, self.rang) && self.has_next_trunk() {
             self.attempt += 1;
             let note = format!("attempt {} came to nothing ({reason}), trying the next trunk", self.attempt);
@@ -507,6 +610,12 @@ impl Call {
             }
             (CallTimer::LastWords, CallState::Confirming) => self.end(),
             (CallTimer::Prompt, CallState::Confirming) if self.ending.is_none() => vec![Action::Prompt],
+            (CallTimer::Length, CallState::Joined) => {
+                let length = self.spec.extra.max_length.unwrap_or_default();
+                let words =
+                    format!("the longest a call may last, {} min, was over", length.as_secs().div_ceil(60));
+                self.hang_up(CallState::Ended, Cause::HungUp, Some(words))
+            }
             _ => Vec::new(),
         }
     }
@@ -536,6 +645,16 @@ impl Call {
         let evidence = at_the_gate.then_some(Action::Evidence);
         evidence.into_iter().chain([Action::Announce(state), Action::Release]).collect()
     }
+}
+
+/// How long it takes to press these keys.
+fn time_of(keys: &str) -> Duration {
+    let each = |key| match key {
+        ',' => Duration::from_secs(2),
+        'w' => Duration::from_millis(500),
+        _ => Duration::from_millis(200),
+    };
+    keys.chars().map(each).sum()
 }
 
 fn reason_of(end: &EndCause) -> String {

@@ -1,14 +1,15 @@
 //! The vocabulary of the focus: what goes in and what comes out.
 
+use super::TenantDialling;
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
-pub use crate::live::call::{DialSpec, DialTarget};
+pub use crate::live::call::{DialExtra, DialSpec, DialTarget, Enough};
 use crate::live::event::{PublicEvent, Record};
 pub use crate::live::meeting::MeetingSpec;
 pub use crate::live::participant::PersonSpec;
 pub use crate::live::refusal::{Refusal, RefusalKind};
 pub use crate::live::speech::{Language, Part, Utterance};
 pub use crate::live::snapshot::{CallView, MeetingSnapshot, PersonView};
-use crate::vocabulary::{Access, Role};
+use crate::vocabulary::{Access, Cause, Role};
 use media::sdp::Codec;
 use media::worker::{LegId, RoomId};
 use sip_core::ua::{AddressOfRecord, TrunkId};
@@ -175,12 +176,26 @@ pub enum Command {
         /// Which leg.
         leg: LegId,
     },
+    /// A tenant's rules for calling out have changed.
+    PutDialling {
+        /// Whose.
+        tenant: TenantId,
+        /// The rules.
+        rules: Box<TenantDialling>,
+    },
     /// CALL.
     Dial(Box<DialSpec>),
     /// Cancel a ringing call, hang up an answered one.
     EndCall {
         /// Which.
         call: CallId,
+    },
+    /// End a call for a reason of the system's: its budget is spent.
+    StopCall {
+        /// Which.
+        call: CallId,
+        /// Why.
+        cause: Cause,
     },
     /// Change a role.
     SetRole {

@@ -7,7 +7,6 @@ use super::{
     At, Command, DeviceOwner, Effect, Focus, MeetingSpec, PersonSpec, Refusal, RefusalKind, Reply, Timer,
 };
 use crate::ids::{MeetingId, PersonId};
-use crate::live::call::Input;
 use crate::live::meeting::Meeting;
 use crate::live::policy;
 use crate::live::speech::PromptId;
@@ -59,7 +58,12 @@ impl Focus {
                 Ok(Reply::Done)
             }
             Command::Dial(spec) => self.dial(at, *spec),
-            Command::EndCall { call } => self.end_call(at, &call),
+            Command::EndCall { call } => self.end_call(at, &call, Cause::Cancelled),
+            Command::StopCall { call, cause } => self.end_call(at, &call, cause),
+            Command::PutDialling { tenant, rules } => {
+                self.dialling.insert(tenant, *rules);
+                Ok(Reply::Done)
+            }
             Command::SetRole { meeting, person, role } => self.set_role(at, &meeting, &person, role),
             Command::SetAccess { meeting, person, access } => self.set_access(at, &meeting, &person, access),
             Command::SetMuted { meeting, person, by, muted } => {
@@ -204,6 +208,7 @@ impl Focus {
         for leg in legs {
             self.end_leg(at, leg, Cause::HungUp);
         }
+        self.stop_ringing(at, id, person);
         Ok(Reply::Done)
     }
 
@@ -248,14 +253,7 @@ impl Focus {
         if let Some(row) = meeting.people.get_mut(person) {
             row.removed = true;
         }
-        let ringing: Vec<_> = meeting
-            .live_calls()
-            .filter(|call| call.spec().person.person == *person)
-            .map(|call| call.spec().call.clone())
-            .collect();
-        for call in ringing {
-            self.drive_call(at, &call, Input::Cancel(Cause::Cancelled));
-        }
+        self.stop_ringing(at, id, person);
         for leg in legs {
             self.part(at, leg, PromptId::Removed, Cause::HungUp);
         }

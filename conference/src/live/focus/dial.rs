@@ -5,11 +5,12 @@ use super::legs::{Carrier, Leg, SipLeg};
 use super::{At, DialSpec, DialTarget, Focus, Refusal, RefusalKind, Reply, Timer, lobby};
 use crate::ids::{CallId, MeetingId, TenantId};
 use crate::live::call::{Action, Call, CallTimer, Input};
-use crate::live::event::{PublicEvent, Record};
+use crate::live::event::{CallStory, PublicEvent, Record};
 use crate::live::meeting::Meeting;
 use crate::live::number;
+use crate::live::participant::Participant;
 use crate::live::policy;
-use crate::vocabulary::{CallState, Cause};
+use crate::vocabulary::{CallPurpose, CallState, Cause, LegKind};
 use media::sdp;
 use media::worker::{Command as MediaCommand, LegId};
 use serde_json::json;
@@ -45,17 +46,19 @@ impl Focus {
         if added {
             self.publish_person(at, &id, &person, "person.added");
         }
+        self.note_seat(&id, &call);
         self.announce_call(at, &id, &call, CallState::Queued);
         self.pump(&id);
+        self.note_alone(at, &id);
         Ok(Reply::Done)
     }
 
-    pub(super) fn end_call(&mut self, at: At, call: &CallId) -> Result<Reply, Refusal> {
+    pub(super) fn end_call(&mut self, at: At, call: &CallId, cause: Cause) -> Result<Reply, Refusal> {
         if !self.calls.contains_key(call) {
             return Err(Refusal::not_found("call", "this call is over, or there never was one")
                 .mend("Reload the list of calls"));
         }
-        self.drive_call(at, call, Input::Cancel(Cause::Cancelled));
+        self.drive_call(at, call, Input::Cancel(cause));
         Ok(Reply::Done)
     }
 
@@ -68,10 +71,13 @@ impl Focus {
         self.check_tenant(spec, &meeting.spec.tenant)?;
         policy::check_host_present(meeting.has_host())?;
         self.check_callee(meeting, spec)?;
-        if meeting.person_of_user(&spec.acting_host).is_some_and(|row| {
-            row.is_present()
-                && !policy::may(policy::Action::Invite, meeting.spec.kind, row.spec.role, row.spec.access)
-        }) {
+        let own = spec.extra.purpose == CallPurpose::CallMe;
+        if !own
+            && meeting.person_of_user(&spec.acting_host).is_some_and(|row| {
+                row.is_present()
+                    && !policy::may(policy::Action::Invite, meeting.spec.kind, row.spec.role, row.spec.access)
+            })
+        {
             return Err(Refusal::new(RefusalKind::Forbidden, "only a Host may call people into the meeting")
                 .mend("Ask a Host to call them"));
         }
@@ -148,7 +154,13 @@ impl Focus {
             DialTarget::Number { e164, .. } => Some(e164.as_str()),
             DialTarget::Device { .. } => None,
         };
-        let is_in = meeting.people.values().filter(|row| row.is_present()).any(|row| {
+        // Whoever has themselves called is in already, by browser; a second phone would be too many.
+        let own = spec.extra.purpose == CallPurpose::CallMe;
+        let in_the_way = |row: &&Participant| {
+            row.is_present()
+                && !(own && row.spec.person == spec.person.person && row.leg(LegKind::Sip).is_none())
+        };
+        let is_in = meeting.people.values().filter(in_the_way).any(|row| {
             row.spec.person == spec.person.person
                 || (user.is_some() && row.spec.user.as_ref() == user)
                 || (number.is_some() && row.number.as_deref() == number)
@@ -175,6 +187,7 @@ impl Focus {
             detail: Some(refusal.detail.clone()),
             at: at.wall,
             sip_call_id: spec.sip_call_id.clone(),
+            story: CallStory::default(),
         };
         self.effect(super::Effect::Record(record));
         let mut view = Call::new(spec.clone(), LegId(0), at.wall).view_in(CallState::Refused);
@@ -222,7 +235,9 @@ impl Focus {
             return;
         };
         let leg = entry.leg();
-        for action in entry.handle(input) {
+        let actions = entry.handle(input);
+        self.note_seat(&id, call);
+        for action in actions {
             self.perform(at, &id, call, leg, action);
         }
     }
@@ -241,9 +256,11 @@ impl Focus {
             Action::Prompt => self.greet(id, call, leg),
             Action::LastWords(words) => self.say_last_words(id, call, leg, words),
             Action::StopPrompt => self.hush(leg),
+            Action::SendKeys(digits) => self.leg_media(leg, MediaCommand::SendDigits { leg, digits }),
             Action::Admit => {
                 self.admit(at, leg);
                 self.pump(id);
+                self.stop_the_rest(at, id, call);
             }
             // Who is told goodbye is hung up after it.
             Action::HangUp if self.legs.get(&leg).is_some_and(|leg| leg.parting) => {}
@@ -255,7 +272,7 @@ impl Focus {
                 }
             }
             Action::Release => {
-                for which in [CallTimer::Ring, CallTimer::Gate, CallTimer::Prompt, CallTimer::LastWords] {
+                for which in CallTimer::ALL {
                     self.timers.disarm(&timer(which));
                 }
                 self.calls.remove(call);
@@ -264,6 +281,7 @@ impl Focus {
                     self.drop_leg(at, leg);
                 }
                 self.pump(id);
+                self.note_alone(at, id);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::dial_in::Visit;
 use super::sound::Sound;
+use super::seat::Pulse;
 use super::{At, Effect, Focus, Timer};
 use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::Input;
@@ -46,6 +47,8 @@ pub(super) struct Leg {
     pub(super) keypad: Keypad,
     /// Knows a key that comes twice.
     pub(super) keys: KeyFilter,
+    /// Whether it still speaks to us.
+    pub(super) pulse: Pulse,
 }
 
 /// What a leg is made of.
@@ -78,6 +81,8 @@ pub(super) struct SipLeg {
     pub(super) unproven: Option<Negotiated>,
     /// The caller has proved who they are by digest.
     pub(super) proved: bool,
+    /// Where the far end points to instead (3xx).
+    pub(super) contacts: Vec<String>,
     /// The description of a provisional answer, in case the final one has none.
     pub(super) early: Option<Bytes>,
     /// The answer to an incoming INVITE has been sent.
@@ -128,6 +133,7 @@ impl Leg {
             parting: false,
             keypad: Keypad::default(),
             keys: KeyFilter::default(),
+            pulse: Pulse::default(),
         }
     }
 
@@ -302,9 +308,8 @@ impl Focus {
     /// Gives everything of a leg back. The SIP session, if any, has been dealt with before.
     pub(super) fn drop_leg(&mut self, at: At, leg: LegId) {
         let Some(entry) = self.legs.remove(&leg) else { return };
-        for timer in [Timer::Connect(leg), Timer::Lobby(leg), Timer::MaxCall(leg), Timer::Parting(leg)] {
-            self.timers.disarm(&timer);
-        }
+        let timers = [Timer::Connect, Timer::Lobby, Timer::MaxCall, Timer::Parting, Timer::Silence];
+        timers.into_iter().for_each(|timer| self.timers.disarm(&timer(leg)));
         self.disarm_visit(leg);
         let mut known_to_worker = true;
         let mut port_asked = false;

@@ -58,6 +58,7 @@ impl Focus {
 
     /// Brings the meeting's state and its two graces in line with who is in.
     pub(super) fn settle(&mut self, at: At, id: &MeetingId) {
+        self.note_alone(at, id);
         let Some(meeting) = self.meetings.get(id) else { return };
         let (empty, has_host, state) = (meeting.present() == 0, meeting.has_host(), meeting.state);
         let running = is_running(state);
@@ -103,6 +104,7 @@ impl Focus {
         }
         self.timers.disarm(&Timer::Empty(id.clone()));
         self.timers.disarm(&Timer::NoHost(id.clone()));
+        self.timers.disarm(&Timer::Alone(id.clone()));
         if self.meetings.get(id).is_some_and(|meeting| is_running(meeting.state)) {
             self.enter(at, id, MeetingState::Ended);
             // The lock was for those who were in.

@@ -22,6 +22,7 @@ impl Focus {
             Event::WebrtcConnected { leg } => self.timers.disarm(&Timer::Connect(leg)),
             Event::WebrtcClosed { leg } => self.browser_gone(at, leg),
             Event::VideoSlots { leg, slots } => self.video_slots(at, leg, slots),
+            Event::Statistics { leg, stats, is_final: false } => self.pulse(at, leg, &stats),
             Event::MediaStarted { .. } | Event::Statistics { .. } => {}
         }
     }

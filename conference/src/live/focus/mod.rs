@@ -27,10 +27,13 @@ mod media_events;
 mod moderation;
 mod parting;
 mod publish;
+mod redirect;
+mod seat;
 mod sip_events;
 mod sound;
 
 pub use api::*;
+pub use redirect::TenantDialling;
 
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::CallTimer;
@@ -76,6 +79,10 @@ enum Timer {
     Parting(LegId),
     /// A phone has been in as long as the meeting allows (I59).
     MaxCall(LegId),
+    /// A leg that sends nothing must have answered by now.
+    Silence(LegId),
+    /// Somebody has been alone by phone for long enough.
+    Alone(MeetingId),
 }
 
 /// Who a registered device belongs to.
@@ -106,6 +113,7 @@ pub struct Focus {
     guesses: GuessGuard,
     /// Missed calls by the number shown and the number called, as digits.
     missed: BTreeMap<(String, String), Missed>,
+    dialling: BTreeMap<TenantId, TenantDialling>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
     /// The calls that are not over.
@@ -138,6 +146,7 @@ impl Focus {
             languages: BTreeMap::new(),
             guesses: GuessGuard::default(),
             missed: BTreeMap::new(),
+            dialling: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -235,6 +244,8 @@ impl Focus {
             Timer::Lobby(leg) => self.end_leg(at, leg, Cause::NoHost),
             Timer::MaxCall(leg) => self.end_leg(at, leg, Cause::HungUp),
             Timer::Empty(meeting) | Timer::NoHost(meeting) => self.end_meeting(at, &meeting),
+            Timer::Silence(leg) => self.silent_for_good(at, leg),
+            Timer::Alone(meeting) => self.hang_up_alone(at, &meeting),
         }
     }
 

@@ -46,6 +46,7 @@ impl Focus {
             detail: call.detail().map(str::to_owned),
             at: at.wall,
             sip_call_id: call.sip_call_id(),
+            story: call.story(),
         };
         self.effect(Effect::Record(record));
         self.publish(at, meeting, call_kind(state), data);
@@ -62,6 +63,7 @@ impl Focus {
             detail: Some(note),
             at: at.wall,
             sip_call_id: call.sip_call_id(),
+            story: call.story(),
         };
         self.effect(Effect::Record(record));
     }

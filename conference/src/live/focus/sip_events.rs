@@ -1,6 +1,7 @@
 //! Events of the SIP user agent.
 
 use super::{At, Effect, Focus};
+use crate::ids::CallId;
 use crate::live::call::Input;
 use crate::live::keypad::KeyPath;
 use crate::live::event::{PublicEvent, Record};
@@ -26,6 +27,8 @@ impl Focus {
             Event::Established { session } => self.established(at, session),
             Event::Dtmf { session, digit, .. } => self.key_by_signalling(at, session, digit),
             Event::OfferAnswered { session, body } => self.offer_answered(session, body),
+            Event::Alive { session } => self.alive(session),
+            Event::Redirected { session, contacts } => self.note_contacts(session, contacts),
             // Trunks and strangers have no meeting.
             Event::TrunkUp { .. } | Event::TrunkDown { .. } | Event::Banned { .. } => {}
         }
@@ -34,11 +37,11 @@ impl Focus {
     fn provisional(&mut self, at: At, session: SessionId, status: u16, body: Option<Bytes>) {
         let Some(&leg) = self.sessions.get(&session) else { return };
         let Some(sip) = self.sip_leg_mut(leg) else { return };
-        if let Some(body) = body.filter(|body| !body.is_empty()) {
-            sip.early = Some(body);
-        }
+        let body = body.filter(|body| !body.is_empty());
+        let input = if body.is_some() { Input::EarlyMedia(status) } else { Input::Provisional(status) };
+        sip.early = body.or_else(|| sip.early.take());
         if let Some(call) = sip.call.clone() {
-            self.drive_call(at, &call, Input::Provisional(status));
+            self.drive_call(at, &call, input);
         }
     }
 
@@ -121,10 +124,36 @@ impl Focus {
         let Some(leg) = self.sessions.remove(&session) else { return };
         let Some(sip) = self.sip_leg_mut(leg) else { return };
         sip.session = None;
+        let contacts = std::mem::take(&mut sip.contacts);
         match sip.call.clone() {
-            Some(call) => self.drive_call(at, &call, Input::Over(cause)),
+            Some(call) => match self.redirection(&call, &cause, &contacts) {
+                Some(judged) => self.drive_call(at, &call, Input::Redirected(judged)),
+                None => self.drive_call(at, &call, Input::Over(cause)),
+            },
             None => self.drop_leg(at, leg),
         }
+    }
+
+    fn note_contacts(&mut self, session: SessionId, contacts: Vec<String>) {
+        let leg = self.sessions.get(&session).copied();
+        if let Some(sip) = leg.and_then(|leg| self.sip_leg_mut(leg)) {
+            sip.contacts = contacts;
+        }
+    }
+
+    /// What becomes of a 3xx to a number; a device that points elsewhere is refused like any other answer.
+    fn redirection(
+        &self,
+        call: &CallId,
+        cause: &EndCause,
+        contacts: &[String],
+    ) -> Option<Result<String, String>> {
+        let EndCause::Refused { status: 300..=399, .. } = cause else { return None };
+        let meeting = self.meetings.get(self.calls.get(call)?)?;
+        let entry = meeting.calls.get(call)?;
+        let dialled = entry.number()?;
+        (!contacts.is_empty())
+            .then(|| self.judge_redirect(&meeting.spec.tenant, entry.spec(), dialled, contacts))
     }
 
     fn registered(&mut self, at: At, binding: BindingInfo) {

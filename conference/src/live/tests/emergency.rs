@@ -187,3 +187,30 @@ fn any_text_is_read_without_a_panic() {
         let _ = might_reach(text);
     }
 }
+
+#[test]
+fn i40_i34_keys_after_the_answer_reach_no_emergency_service() {
+    for (keys, country) in [
+        (",911", "US"),
+        (",,911#", "US"),
+        ("w9w1w1", "US"),
+        (",9,911", "US"),
+        ("9911", "US"),
+        (",112", "DE"),
+        (",112", "US"),
+        (",110", "DE"),
+        (",0,110#", "DE"),
+        (",17", "FR"),
+        (",999", "GB"),
+        (",123,*,911#", "GB"),
+        (",000", "AU"),
+        (",119", ""),
+    ] {
+        assert!(keys_might_reach(keys, country), "{keys} {country}");
+    }
+    for (keys, country) in
+        [(",123#", "US"), (",110", "US"), (",1121", "US"), (",4911#", "US"), (",100", "GB"), (",5", "")]
+    {
+        assert!(!keys_might_reach(keys, country), "{keys} {country}");
+    }
+}

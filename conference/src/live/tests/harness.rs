@@ -1,7 +1,7 @@
 //! Drives a focus alone: scripted SIP and media events in, a model of the world that the effects build.
 
 use crate::ids::{CallId, MeetingId, PersonId};
-use crate::live::call::{DialSpec, DialTarget, Gate, RING_TIMEOUT};
+use crate::live::call::{DialExtra, DialSpec, DialTarget, Gate, RING_TIMEOUT};
 use crate::live::event::{PublicEvent, Record};
 use crate::live::focus::{
     Command, Effect, Part, Utterance, Focus, FocusConfig, MeetingSpec, Output, PersonSpec, PersonView, Refusal, Reply,
@@ -118,6 +118,7 @@ pub(crate) fn to_number(call: &str, name: &str, number: &str) -> DialSpec {
         gate: Gate::default(),
         ring_timeout: RING_TIMEOUT,
         sip_call_id: format!("{call}@acme.test"),
+        extra: DialExtra::default(),
     }
 }
 

@@ -4,20 +4,26 @@
 //! preview), `place` writes the intent down in one transaction, and only then is the running part told. A call is
 //! therefore never dialled without a row, and never dialled twice.
 
+mod again;
+mod call_me;
 mod place;
 mod plan;
 
-pub use plan::CallTarget;
+pub use call_me::CallMeTarget;
+pub use plan::{Again, CallTarget};
 
 use super::Services;
 use super::actor::Actor;
 use super::error::{ErrorKind, ServiceError};
 use super::meetings::{masked, shown_name};
-use super::views::{Call, CallEvent, CallRecord};
+use super::views::{AgainView, Call, CallEvent, CallRecord};
 use crate::ids::{CallId, MeetingId};
+use crate::live::call::EARLY_MEDIA_WORDS;
+use crate::live::call::story::next_step;
+use crate::live::event::CallStory;
 use crate::live::focus::{Command, RefusalKind};
-use crate::store::{CallRow, CallStep};
-use crate::vocabulary::{CallState, Cause};
+use crate::store::{AgainRow, CallRow, CallStep};
+use crate::vocabulary::{CallState, Cause, UnixMillis};
 
 /// How many calls one answer holds.
 const CALLS_MAX: i64 = 500;
@@ -30,7 +36,13 @@ impl Services {
     pub async fn calls(&self, actor: &Actor, meeting: &MeetingId) -> Result<Vec<Call>, ServiceError> {
         let reach = self.reach(actor, meeting).await?;
         let rows = self.store.calls(actor.tenant(), meeting, CALLS_MAX).await?;
-        Ok(rows.into_iter().map(|row| call_view(row, reach.is_host())).collect())
+        let agains = self.store.agains_of(meeting).await?;
+        let (host, now) = (reach.is_host(), self.now());
+        let view = |row: CallRow| {
+            let again = agains.iter().find(|again| again.call == row.id);
+            call_view(row, again, host, now)
+        };
+        Ok(rows.into_iter().map(view).collect())
     }
 
     /// One call with everything that happened to it.
@@ -40,15 +52,21 @@ impl Services {
     pub async fn call(&self, actor: &Actor, id: &CallId) -> Result<CallRecord, ServiceError> {
         let (row, host) = self.reach_call(actor, id).await?;
         let events = self.store.call_events(actor.tenant(), id).await?;
+        let outside = row.number.is_some();
         let events = events.into_iter().map(|event| CallEvent {
             at: event.at,
             state: event.state,
             cause: event.cause,
             sip_code: event.sip_code,
-            words: words(event.state, event.cause),
+            words: words(event.state, event.cause, event.early_media),
             detail: event.detail,
+            next: next_step(event.state, event.cause, outside),
+            early_media: event.early_media,
+            carrier_words: event.carrier_words,
+            trunk: event.over_trunk,
         });
-        Ok(CallRecord { call: call_view(row, host), events: events.collect() })
+        let again = self.store.again(id).await?;
+        Ok(CallRecord { call: call_view(row, again.as_ref(), host, self.now()), events: events.collect() })
     }
 
     /// Cancels a call that rings, hangs up one that was answered. One that is over stays as it is.
@@ -77,6 +95,7 @@ impl Services {
             sip_code: None,
             detail: None,
             at: self.now(),
+            story: CallStory::default(),
         };
         Ok(self.store.record_call_step(&step).await?)
     }
@@ -91,11 +110,36 @@ impl Services {
 }
 
 /// What a host reads beside a call: the cause once there is one, else where it stands.
-fn words(state: CallState, cause: Option<Cause>) -> String {
-    cause.map_or_else(|| state.words(), Cause::words).to_owned()
+fn words(state: CallState, cause: Option<Cause>, early_media: bool) -> String {
+    match cause {
+        Some(cause) => cause.words(),
+        None if state == CallState::Ringing && early_media => EARLY_MEDIA_WORDS,
+        None => state.words(),
+    }
+    .to_owned()
 }
 
-fn call_view(row: CallRow, host: bool) -> Call {
+fn again_view(row: &CallRow, again: &AgainRow) -> AgainView {
+    let due = row.ended_at.filter(|_| again.state == "waiting");
+    AgainView {
+        after_seconds: again.after_ms / 1000,
+        times_left: again.times_left,
+        state: again.state.clone(),
+        detail: again.detail.clone(),
+        due_at: due.map(|ended| UnixMillis(ended.0.saturating_add(again.after_ms))),
+    }
+}
+
+/// How long it rang: until it was picked up, or over, or until now.
+fn ring_seconds(row: &CallRow, now: UnixMillis) -> Option<u64> {
+    let until = row.answered_at.or(row.ended_at).unwrap_or(now);
+    row.rang_at.map(|rang| until.0.saturating_sub(rang.0) / 1000)
+}
+
+fn call_view(row: CallRow, again: Option<&AgainRow>, host: bool, now: UnixMillis) -> Call {
+    let again = again.map(|again| again_view(&row, again));
+    let ring_seconds = ring_seconds(&row, now);
+    let next = next_step(row.state, row.cause, row.number.is_some());
     let hide = |number: String| if host { number } else { masked(&number) };
     let target = shown_name(&row.target, row.number.as_deref(), host);
     let display_name = shown_name(&row.display_name, row.number.as_deref(), host);
@@ -115,7 +159,24 @@ fn call_view(row: CallRow, host: bool) -> Call {
         state: row.state,
         cause: row.cause,
         sip_code: row.sip_code,
-        words: words(row.state, row.cause),
+        words: words(row.state, row.cause, row.early_media),
+        next,
+        purpose: row.story.purpose,
+        ring_seconds,
+        early_media: row.early_media,
+        carrier_words: row.carrier_words,
+        trunk: row.over_trunk,
+        country: row.story.country,
+        price_class: row.story.price_class,
+        price_per_minute_milli: row.story.price_milli,
+        confirmed: row
+            .story
+            .confirmed
+            .iter()
+            .flat_map(|words| words.split_whitespace())
+            .map(str::to_owned)
+            .collect(),
+        again,
         detail: row.detail,
         created_at: row.created_at,
         answered_at: row.answered_at,

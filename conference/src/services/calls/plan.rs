@@ -3,22 +3,49 @@
 use crate::ids::{DeviceName, MeetingId, PersonId, UserId};
 use crate::live::focus::{MeetingSnapshot, Refusal, RefusalKind};
 use crate::live::number::{self, PhoneNumber};
-use crate::live::policy::{self, DialPolicy, DialRequest};
+use crate::live::policy;
+use crate::live::policy::dial::{Asking, Called, Confirmation, Decision, Verdict, check_mode, decide};
+use crate::live::policy::region::LocalTime;
+use crate::live::policy::rules::DialPolicy;
+use crate::live::policy::usage::{Usage, left};
 use crate::services::actor::{Actor, UserActor};
 use crate::services::error::ServiceError;
 use crate::services::people::Invitee;
 use crate::services::reach::Reach;
 use crate::services::resolve::{Directory, Meaning};
-use crate::services::views::CallAnswer;
+use crate::services::views::{CallAnswer, CallFacts, ShownCallerId};
 use crate::services::{Services, input};
-use crate::store::{CallerIdRow, DeviceRow, Identity, UserRow};
-use crate::vocabulary::{Access, CallState, Cause, Role, UnixMillis};
-use sip_core::ua::TrunkId;
+use crate::store::{CallerIdRow, DeviceRow, Identity, PersonRow, TenantRow, TrunkRow, UsageOf, UserRow};
+use crate::vocabulary::{Access, CallPurpose, CallState, Cause, Role, UnixMillis};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// How many targets one press of CALL takes.
 pub(super) const TARGETS_MAX: usize = 100;
-/// The window of the limit on calls per Host.
-const RATE_WINDOW_MS: u64 = 60_000;
+
+/// "Try again in so many seconds, so many times" (I55).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// After the call has failed: 30 to 3600.
+    pub after_seconds: u32,
+    /// At most twice.
+    pub times: u32,
+}
+
+impl Again {
+    /// # Errors
+    /// Names the field `again`.
+    pub(super) fn checked(self) -> Result<Self, ServiceError> {
+        if !(30..=3600).contains(&self.after_seconds) || !(1..=2).contains(&self.times) {
+            return Err(ServiceError::invalid(
+                "again",
+                "Calling again is possible after 30 to 3600 seconds, once or twice",
+            )
+            .mend("Send {\"after_seconds\": 120, \"times\": 2}"));
+        }
+        Ok(self)
+    }
+}
 
 /// One target of CALL: a user's device, or a number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,19 +62,30 @@ pub struct CallTarget {
     pub role: Option<Role>,
     /// The access to come in with; collaborate when missing.
     pub access: Option<Access>,
+    /// Keys to press after the answer, beside those typed behind the number.
+    pub keys: Option<String>,
+    /// What the Host has been asked and wants all the same.
+    pub confirm: BTreeSet<Confirmation>,
+    /// Whether to call again by itself should nobody answer.
+    pub again: Option<Again>,
 }
 
 /// Everything the targets of one press have in common.
 pub(super) struct Desk {
+    /// Who answers for the calls: the acting Host, or the meeting's owner for a Host who came by a link.
     pub(super) host: UserActor,
+    /// Whether the acting Host has logged in.
+    signed_in: bool,
     pub(super) reach: Reach,
     pub(super) caller: Option<CallerIdRow>,
-    pub(super) trunks: Vec<TrunkId>,
+    pub(super) trunks: Vec<TrunkRow>,
+    pub(super) policy: DialPolicy,
+    pub(super) purpose: CallPurpose,
+    pub(super) usage: Usage,
+    home: String,
     snapshot: Option<MeetingSnapshot>,
     directory: Directory,
-    policy: DialPolicy,
-    /// How many more calls this Host may place in this minute.
-    left: usize,
+    now: UnixMillis,
 }
 
 /// Where a planned call goes.
@@ -62,18 +100,40 @@ pub(super) enum Destination {
 pub(super) struct Plan {
     /// Who would come in.
     pub(super) invitee: Invitee,
+    /// Their row, if it must stay as it is.
+    pub(super) person: Option<PersonRow>,
     /// Where the call goes; none if that is what is wrong.
     pub(super) destination: Option<Destination>,
     /// Why it would not be made.
     pub(super) refusal: Option<Refusal>,
+    /// What the policy says.
+    pub(super) decision: Decision,
+    /// What the host is told beside the answer.
+    pub(super) facts: CallFacts,
+    /// Calls again by itself, if the Host asked for it.
+    pub(super) again: Option<Again>,
 }
 
 impl Plan {
     fn new(invitee: Invitee, destination: Result<Destination, Refusal>) -> Self {
-        match destination {
-            Ok(destination) => Self { invitee, destination: Some(destination), refusal: None },
-            Err(refusal) => Self { invitee, destination: None, refusal: Some(refusal) },
+        let (destination, refusal) = match destination {
+            Ok(destination) => (Some(destination), None),
+            Err(refusal) => (None, Some(refusal)),
+        };
+        Self {
+            invitee,
+            person: None,
+            destination,
+            refusal,
+            decision: Decision::default(),
+            facts: CallFacts::default(),
+            again: None,
         }
+    }
+
+    /// Whether nothing is refused, only asked.
+    pub(super) fn waits_for_confirmation(&self) -> bool {
+        self.refusal.is_some() && !self.facts.confirm.is_empty()
     }
 
     pub(super) fn number(&self) -> Option<&PhoneNumber> {
@@ -112,6 +172,7 @@ impl Plan {
             reason: self.refusal.as_ref().map(|refusal| refusal.cause.unwrap_or(Cause::Internal)),
             detail: self.refusal.as_ref().map(|refusal| refusal.detail.clone()),
             mend: self.refusal.as_ref().map(|refusal| refusal.mend.clone()).filter(|mend| !mend.is_empty()),
+            facts: self.facts.clone(),
         }
     }
 }
@@ -136,28 +197,88 @@ impl Services {
     pub(super) async fn desk(&self, actor: &Actor, meeting: &MeetingId) -> Result<Desk, ServiceError> {
         let reach = self.reach(actor, meeting).await?;
         reach.require_invite()?;
-        // Somebody who is Host by a link has no caller ID of their own to answer for the call.
-        let host = actor.user()?.clone();
-        let snapshot = self.live.snapshot(meeting.clone()).await;
-        policy::check_host_present(host_present(snapshot.as_ref()))?;
+        let policy = self.policy_of(actor.tenant()).await?;
+        let user = actor.user().ok().map(|user| &user.user);
+        check_mode(&policy, user)?;
+        let desk = self.desk_for(actor, reach, policy, CallPurpose::Call).await?;
+        policy::check_host_present(host_present(desk.snapshot.as_ref()))?;
+        Ok(desk)
+    }
+
+    /// The same without asking whether the actor is a Host.
+    pub(super) async fn desk_for(
+        &self,
+        actor: &Actor,
+        reach: Reach,
+        policy: DialPolicy,
+        purpose: CallPurpose,
+    ) -> Result<Desk, ServiceError> {
+        let signed_in = actor.user().is_ok();
+        let host = self.accountable(actor, &reach).await?;
+        let snapshot = self.live.snapshot(reach.meeting.id.clone()).await;
         let tenant = self.store.tenant(&host.tenant).await?;
         let tenant = tenant.ok_or_else(|| ServiceError::internal("a meeting without tenant"))?;
-        let directory = self.directory(&host, &tenant).await?;
-        let trunks = self.store.trunks(&host.tenant).await?;
-        let caller = self.store.caller_id(&host.tenant, &host.user).await?;
-        let since = UnixMillis(self.now().0.saturating_sub(RATE_WINDOW_MS));
-        let placed = self.store.calls_since(&host.tenant, &host.user, since).await?;
-        let limit = i64::from(self.config.calls_per_minute);
+        let own = match signed_in {
+            true => self.store.caller_id(&host.tenant, &host.user).await?,
+            false => None,
+        };
+        let caller = match own {
+            // Nobody else's number is ever shown instead of a Host's own (A60): the tenant's is for those without.
+            None if !signed_in || purpose == CallPurpose::CallMe => {
+                self.service_caller(&tenant, &policy).await?
+            }
+            own => own,
+        };
+        let now = self.now();
+        let of = UsageOf { tenant: &host.tenant, host: &host.user, meeting: &reach.meeting.id };
+        let usage = self.store.usage(of, &policy, now).await?;
         Ok(Desk {
-            policy: DialPolicy::home_only(&tenant.country).with_countries(&self.config.dial_countries),
-            trunks: trunks.iter().map(|trunk| TrunkId(trunk.id)).collect(),
-            left: usize::try_from(limit - placed).unwrap_or(0),
+            directory: self.directory(&host, &tenant).await?,
+            trunks: self.store.trunks(&host.tenant).await?,
+            home: tenant.country,
+            signed_in,
             host,
             reach,
             caller,
+            policy,
+            purpose,
+            usage,
             snapshot,
-            directory,
+            now,
         })
+    }
+
+    /// Who answers for a call: whoever has logged in; for somebody who came by a link the owner of the meeting.
+    async fn accountable(&self, actor: &Actor, reach: &Reach) -> Result<UserActor, ServiceError> {
+        if let Actor::User(user) = actor {
+            return Ok(user.clone());
+        }
+        let owner = match &reach.meeting.owner {
+            Some(owner) => self.store.user(actor.tenant(), owner).await?,
+            None => None,
+        };
+        let owner = owner.ok_or_else(|| {
+            ServiceError::forbidden("This meeting has no owner who answers for calls")
+                .mend("Log in as a user")
+        })?;
+        Ok(acting(&owner))
+    }
+
+    /// The tenant's own number, where the tenant has named one that it may show.
+    async fn service_caller(
+        &self,
+        tenant: &TenantRow,
+        policy: &DialPolicy,
+    ) -> Result<Option<CallerIdRow>, ServiceError> {
+        let Some(number) = &policy.service_caller_id else { return Ok(None) };
+        let row = self.store.number(&tenant.id, number).await?;
+        Ok(row.map(|row| CallerIdRow {
+            owned: row.verified_at.is_some() && row.user.is_none(),
+            number: row.e164,
+            display_name: tenant.name.clone(),
+            hidden: false,
+            attestation: row.attestation,
+        }))
     }
 
     /// Decides for each target.
@@ -172,28 +293,34 @@ impl Services {
             );
         }
         input::length("targets", targets.len(), TARGETS_MAX)?;
+        let mut usage = desk.usage.clone();
         let mut plans: Vec<Plan> = Vec::with_capacity(targets.len());
         for (index, target) in targets.iter().enumerate() {
             let place = format!("targets[{index}]");
-            let mut plan = self.plan_call(desk, target).await.map_err(|error| error.within(&place))?;
-            let queued = plans.iter().filter(|plan| plan.refusal.is_none());
-            if plan.refusal.is_none()
-                && queued.clone().any(|other| other.invitee.identity == plan.invitee.identity)
-            {
-                plan.refusal = Some(already_in("Named twice in this list", "Once is enough"));
+            let plan = self.plan_call(desk, &mut usage, target).await;
+            let mut plan = plan.map_err(|error| error.within(&place))?;
+            let twice = plans
+                .iter()
+                .any(|other| other.refusal.is_none() && other.invitee.identity == plan.invitee.identity);
+            if plan.refusal.is_none() && twice {
+                plan.refuse(already_in("Named twice in this list", "Once is enough"));
             }
-            if plan.refusal.is_none() && queued.count() >= desk.left {
-                plan.refusal = Some(
-                    Refusal::call(RefusalKind::Overload, Cause::RateLimited)
-                        .mend("Wait a minute and call again"),
-                );
+            if plan.refusal.is_none() {
+                let number = plan.number();
+                let country = number.and_then(|number| number.country.as_deref());
+                usage.count(&desk.policy, number.map(|number| number.e164.as_str()), country);
             }
             plans.push(plan);
         }
         Ok(plans)
     }
 
-    async fn plan_call(&self, desk: &Desk, target: &CallTarget) -> Result<Plan, ServiceError> {
+    async fn plan_call(
+        &self,
+        desk: &Desk,
+        usage: &mut Usage,
+        target: &CallTarget,
+    ) -> Result<Plan, ServiceError> {
         let role = target.role.unwrap_or(Role::Attendee);
         let access = target.access.unwrap_or_default();
         policy::check_standing(role, access)?;
@@ -212,14 +339,16 @@ impl Services {
                     .mend("Send one of them"));
             }
         };
-        if plan.refusal.is_none() {
-            plan.refusal = self.judge(desk, &plan).await?.err();
+        if let (Some(keys), Some(Destination::Number(number))) = (&target.keys, &mut plan.destination) {
+            number.keys = Some(number::check_keys(keys)?);
         }
+        plan.again = target.again.map(Again::checked).transpose()?;
+        self.judge(desk, usage, &mut plan, &target.confirm).await?;
         Ok(plan)
     }
 
     /// One registered device of a user, and only that one (A47).
-    async fn plan_user(
+    pub(super) async fn plan_user(
         &self,
         desk: &Desk,
         user: &UserRow,
@@ -273,7 +402,7 @@ impl Services {
     }
 
     /// A typed text: an extension and a number of a user stay in the house (I31, I33), all else goes to a trunk.
-    async fn plan_number(
+    pub(super) async fn plan_number(
         &self,
         desk: &Desk,
         text: &str,
@@ -300,36 +429,121 @@ impl Services {
         }
     }
 
-    /// The policy, and whether they are in or being called already (I36).
-    async fn judge(&self, desk: &Desk, plan: &Plan) -> Result<Result<(), Refusal>, ServiceError> {
-        let number = plan.number();
-        let mut policy = desk.policy.clone();
-        if let Some(number) = number
-            && self.store.is_blocked(&desk.host.tenant, &number.e164).await?
-        {
-            policy.do_not_call.insert(number.e164.clone());
+    /// The policy, and whether they are in or being called already (I36). What the host is told comes out of the same
+    /// judgement.
+    pub(super) async fn judge(
+        &self,
+        desk: &Desk,
+        usage: &mut Usage,
+        plan: &mut Plan,
+        confirmed: &BTreeSet<Confirmation>,
+    ) -> Result<(), ServiceError> {
+        let number = plan.number().cloned();
+        let tenant = &desk.host.tenant;
+        let mut blocked = false;
+        if let Some(number) = &number {
+            blocked = self.store.is_blocked(tenant, &number.e164).await?;
+            let country = number.country.as_deref().filter(|country| *country != desk.home);
+            if let Some(country) = country.filter(|country| !usage.countries.contains(*country))
+                && self.store.has_called(tenant, country).await?
+            {
+                usage.countries.insert(country.to_owned());
+            }
         }
         let owned: Vec<String> =
             desk.caller.iter().filter(|caller| caller.owned).map(|caller| caller.number.clone()).collect();
-        let request = DialRequest {
-            number,
+        let asking = Asking {
+            user: desk.signed_in.then_some(&desk.host.user),
             caller_id: desk.caller.as_ref().map(|caller| caller.number.as_str()),
             owned_numbers: &owned,
             host_present: host_present(desk.snapshot.as_ref()),
+            has_trunk: !desk.trunks.is_empty(),
+            own: desk.purpose == CallPurpose::CallMe,
         };
-        if let Err(refusal) = policy::check_dial(&policy, &request) {
-            return Ok(Err(refusal));
+        let keys = number.as_ref().and_then(|number| number.keys.as_deref());
+        let called = Called { number: number.as_ref(), keys, blocked, confirmed };
+        if plan.destination.is_some() {
+            plan.decision = decide(&desk.policy, &desk.home, usage, &asking, &called, desk.now);
         }
-        if number.is_some() && desk.trunks.is_empty() {
-            return Ok(Err(Refusal::call(RefusalKind::Conflict, Cause::TrunkDown)
-                .detail("No trunk to the telephone network is set up")
-                .mend("Ask your Tenant Admin to set up a trunk")));
+        plan.facts = desk.facts(plan, number.as_ref());
+        if plan.refusal.is_none() {
+            plan.refusal = plan.decision.refusal.clone();
         }
-        Ok(desk.not_in_yet(&plan.invitee.identity))
+        if desk.purpose != CallPurpose::CallMe
+            && let Err(refusal) = desk.not_in_yet(&plan.invitee.identity)
+        {
+            plan.facts.already_in = true;
+            if plan.refusal.is_none() || plan.waits_for_confirmation() {
+                plan.refuse(refusal);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// Refused for good: nothing is left to confirm.
+    fn refuse(&mut self, refusal: Refusal) {
+        self.refusal = Some(refusal);
+        self.facts.verdict = Verdict::Deny;
+        self.facts.confirm.clear();
+    }
+}
+
+/// A user in their own name.
+pub(super) fn acting(user: &UserRow) -> UserActor {
+    UserActor {
+        tenant: user.tenant.clone(),
+        user: user.id.clone(),
+        display_name: user.display_name.clone(),
+        role: user.tenant_role,
     }
 }
 
 impl Desk {
+    /// What would be dialled, shown and paid, for the host to see before.
+    fn facts(&self, plan: &Plan, number: Option<&PhoneNumber>) -> CallFacts {
+        let decision = &plan.decision;
+        let denied = plan.destination.is_none();
+        CallFacts {
+            verdict: if denied { Verdict::Deny } else { decision.verdict() },
+            confirm: decision.ask.clone(),
+            rule: decision.rule.map(str::to_owned),
+            country: number.and_then(|number| number.country.clone()),
+            number_class: number.map(|number| number.class),
+            local_time: decision.local_time.as_ref().map(LocalTime::words),
+            time_zone: decision.local_time.as_ref().and_then(|time| time.zone).map(str::to_owned),
+            trunk: number.and_then(|_| self.trunks.first()).map(|trunk| trunk.name.clone()),
+            caller_id: self.caller.as_ref().map(|caller| ShownCallerId {
+                number: caller.number.clone(),
+                display: caller.display_name.clone(),
+                hidden: caller.hidden,
+                attestation: caller.attestation.clone(),
+            }),
+            price_class: decision.price.class.clone(),
+            price_per_minute_milli: number.map(|_| decision.price.per_minute_milli),
+            currency: number.map(|_| self.policy.currency.clone()),
+            sends_keys: number.is_some_and(|number| number.keys.is_some()),
+            already_in: false,
+        }
+    }
+
+    /// When a call is hung up at the latest: what tenant and meeting allow, and what the budget pays for.
+    pub(super) fn longest(&self, plan: &Plan) -> Option<Duration> {
+        let minutes = [self.policy.max_call_minutes, self.reach.meeting.settings.max_call_minutes];
+        let by_rule = minutes.into_iter().flatten().map(|minutes| u64::from(minutes) * 60).min();
+        let by_budget = plan.number().and_then(|_| {
+            let user = self.signed_in.then_some(&self.host.user);
+            left(&self.policy, user, &self.usage).call_seconds(plan.decision.price.per_minute_milli)
+        });
+        by_rule.into_iter().chain(by_budget).min().map(Duration::from_secs)
+    }
+
+    /// How long it may ring.
+    pub(super) fn ring_timeout(&self, default: Duration) -> Duration {
+        self.policy.ring_timeout_s.map_or(default, |seconds| Duration::from_secs(u64::from(seconds)))
+    }
+
     fn not_in_yet(&self, identity: &Identity) -> Result<(), Refusal> {
         let Some(snapshot) = &self.snapshot else { return Ok(()) };
         let row = self.reach.people.iter().find(|person| person.identity == *identity);

@@ -77,7 +77,7 @@ impl World {
             display_name: "Uma".into(),
             role_hint: None,
         });
-        let account = DeviceAccount { aor, realm, ha1_md5, ha1_sha256: None };
+        let account = DeviceAccount { aor, realm, ha1_md5, ha1_sha256: None, agent_filter: None };
         let carrier: SocketAddr = CARRIER.parse().unwrap();
         let trunk = Trunk::new(TrunkId(1), carrier, "carrier.test");
         self.gateway.provision(self.now, SipCommand::PutDevice(account));
