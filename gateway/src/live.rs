@@ -135,6 +135,11 @@ impl Live for LiveHandle {
                 self.user_agent(ua::Command::PutTrunk(trunk)).await;
                 self.tell(Command::PutTrunk { trunk: id, tenant }).await;
             }
+            Provision::DialIn { tenant, number } => {
+                self.tell(Command::PutDialIn { number, tenant, language: None }).await;
+            }
+            Provision::NoDialIn(number) => self.tell(Command::DropDialIn { number }).await,
+            Provision::Language(tenant, language) => self.tell(Command::SetLanguage { tenant, language }).await,
             Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(*binding)).await,
             Provision::Dialling(tenant, rules) => self.tell(Command::PutDialling { tenant, rules }).await,
             Provision::NoDevice(aor) => {

@@ -377,7 +377,7 @@ mod tests {
 
     #[tokio::test]
     async fn d50_names_are_spoken_once_and_remembered() {
-        if std::process::Command::new("espeak-ng").arg("--version").output().is_err() {
+        if Command::new("espeak-ng").arg("--version").output().is_err() {
             return;
         }
         let mut speaker = Speaker::new(PromptSet::default(), "espeak-ng");

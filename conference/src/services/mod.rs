@@ -27,6 +27,7 @@ pub mod meetings;
 pub mod numbers;
 pub mod people;
 mod pins;
+pub mod phones;
 pub mod policy;
 pub mod provision;
 mod reach;

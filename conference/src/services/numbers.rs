@@ -6,7 +6,7 @@ use super::error::ServiceError;
 use super::meetings::conflict;
 use super::policy::tenant_admin;
 use super::views::CallerId;
-use super::{Services, input};
+use super::{Provision, Services, input};
 use crate::ids::UserId;
 use crate::live::number::{self, Home};
 use crate::live::policy::refuse_emergency;
@@ -136,6 +136,7 @@ impl Services {
         let after = serde_json::to_value(Number::from(row.clone())).ok();
         self.audit(&mut transaction, admin, "number.added", &row.e164, (None, after)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
+        self.provision_number(&admin.tenant, &row.e164).await;
         Ok(row.into())
     }
 
@@ -178,7 +179,9 @@ impl Services {
         Store::delete_number(&mut transaction, &admin.tenant, &row.id).await?;
         let before = serde_json::to_value(Number::from(row.clone())).ok();
         self.audit(&mut transaction, admin, "number.removed", &row.e164, (before, None)).await?;
-        Ok(transaction.commit().await.map_err(StoreError::from)?)
+        transaction.commit().await.map_err(StoreError::from)?;
+        self.live.provision(Provision::NoDialIn(row.e164)).await;
+        Ok(())
     }
 
     async fn apply(

@@ -4,6 +4,7 @@ use super::Services;
 use super::error::ServiceError;
 use super::pins;
 use crate::ids::{TenantId, UserId};
+use crate::live::speech::Language;
 use crate::live::focus::{MeetingSpec, PersonSpec, TenantDialling};
 use crate::store::{
     DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, TenantRow, TrunkRow, UserRow, Vault,
@@ -29,6 +30,17 @@ pub enum Provision {
     Device(Box<ProvisionedDevice>),
     /// A trunk: its peer for the user agent, its tenant for the focus.
     Trunk(Box<ProvisionedTrunk>),
+    /// A number of a tenant that callers may dial: for the focus.
+    DialIn {
+        /// Whose.
+        tenant: TenantId,
+        /// In E.164.
+        number: String,
+    },
+    /// A number is nobody's any more: for the focus.
+    NoDialIn(String),
+    /// What a tenant's callers are spoken to in: for the focus.
+    Language(TenantId, Language),
     /// A binding from before the restart: for the user agent.
     Binding(Box<StoredBinding>),
     /// A tenant's rules for calling out: for the focus.
@@ -117,6 +129,7 @@ impl Services {
                 let trunk = ProvisionedTrunk { trunk: self.trunk(tenant, &row)?, tenant: tenant.id.clone() };
                 self.live.provision(Provision::Trunk(Box::new(trunk))).await;
             }
+            self.provision_phones(tenant).await?;
             self.provision_meetings(tenant).await?;
         }
         let now = self.now();

@@ -1,13 +1,17 @@
 //! What a tenant has set, kept as JSON in its row: each subject has one section, every field has a default.
 
 use super::{ServiceError, Services};
+use super::phones::PhoneSettings;
 use crate::ids::TenantId;
 use serde::{Deserialize, Serialize};
 
 /// The settings of one tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct TenantSettings {}
+pub struct TenantSettings {
+    /// What callers and people called hear.
+    pub phones: PhoneSettings,
+}
 
 impl Services {
     /// The settings of a tenant. What cannot be read counts as not set.

@@ -4,6 +4,7 @@ use crate::ids::{CallId, DeviceName, MeetingId, PersonId, UserId};
 use crate::live::call::story::NextStep;
 use crate::live::number::NumberClass;
 use crate::live::policy::dial::{Confirmation, Verdict};
+use crate::live::call::Evidence;
 use crate::live::snapshot::CallView;
 use crate::vocabulary::{
     Access, CallPurpose, CallState, Cause, LegKind, MeetingKind, MeetingState, Role, TenantRole, UnixMillis,
@@ -439,6 +440,8 @@ pub struct Call {
     pub early_media: bool,
     /// The far end's own words with its last answer.
     pub carrier_words: Option<String>,
+    /// What is known of who picked up, of a call that had to be confirmed.
+    pub evidence: Option<Evidence>,
     /// The trunk of the last attempt.
     pub trunk: Option<u64>,
     /// The number's country (ISO 3166).

@@ -12,6 +12,7 @@ const ALL: &[(i64, &str, &str)] = &[
     (20, "meetings", include_str!("../../migrations/0020_meetings.sql")),
     (40, "calls", include_str!("../../migrations/0040_calls.sql")),
     (50, "telephony", include_str!("../../migrations/0050_telephony.sql")),
+    (51, "evidence", include_str!("../../migrations/0051_evidence.sql")),
 ];
 
 /// The migrations in the words of one database.

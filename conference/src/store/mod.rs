@@ -14,6 +14,7 @@ mod calls;
 mod columns;
 mod devices;
 mod error;
+mod evidence;
 mod idempotency;
 mod meetings;
 mod migrations;

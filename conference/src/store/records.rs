@@ -38,7 +38,12 @@ impl RecordWriter {
                 };
                 self.store.record_call_step(&step).await
             }
-            Record::CallEvidence { .. } | Record::DoNotCall { .. } => Ok(()),
+            Record::CallEvidence { call, evidence, at } => {
+                self.store.set_call_evidence(call, evidence, *at).await
+            }
+            Record::DoNotCall { tenant, e164, call, at } => {
+                self.store.block_by_key(tenant, e164, call.as_ref(), *at).await
+            }
             Record::MeetingState { meeting, state, at } => {
                 self.store.set_meeting_state(meeting, *state, *at).await
             }

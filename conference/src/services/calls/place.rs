@@ -2,7 +2,6 @@
 
 use super::plan::{CallTarget, Desk, Destination, Plan};
 use crate::ids::{CallId, MeetingId};
-use crate::live::call::Gate;
 use crate::live::call::story::next_step;
 use crate::live::event::{CallStory, PublicEvent};
 use crate::live::focus::{Command, DialExtra, DialSpec, DialTarget, Enough, Refusal};
@@ -36,6 +35,7 @@ struct Written {
     destination: Option<Destination>,
     extra: DialExtra,
     rule: Option<&'static str>,
+    press_one: Option<bool>,
 }
 
 /// What holds for all calls of one press.
@@ -129,6 +129,7 @@ impl Services {
             keys: row.story.keys_sealed.as_deref().and_then(|sealed| self.vault.open(sealed)),
             confirm: confirmations(row.story.confirmed.as_deref()),
             again: None,
+            press_one: None,
         };
         let plans = self.plan_calls(&desk, std::slice::from_ref(&target)).await?;
         let press = Press { retry_of: Some(id), ..Press::default() };
@@ -230,7 +231,7 @@ impl Services {
         let rule = plan.decision.rule;
         Ok(Placed {
             answer,
-            written: Some(Written { row, person, destination: plan.destination, extra, rule }),
+            written: Some(Written { row, person, destination: plan.destination, extra, rule, press_one: plan.press_one }),
         })
     }
 
@@ -301,7 +302,7 @@ impl Services {
     fn dial_spec(&self, desk: &Desk, call: &Written) -> Option<DialSpec> {
         let (person, destination, caller) =
             (call.person.as_ref()?, call.destination.as_ref()?, desk.caller.as_ref()?);
-        let (target, press_one) = match destination {
+        let (target, is_number) = match destination {
             Destination::Device(device) => {
                 (DialTarget::Device { aor: device.aor(), label: device.label() }, false)
             }
@@ -323,8 +324,8 @@ impl Services {
                 display_name: caller.display_name.clone(),
                 hidden: caller.hidden,
             },
-            press_one,
-            gate: Gate::default(),
+            press_one: desk.phones.confirms(is_number, call.press_one),
+            gate: desk.phones.gate(),
             ring_timeout: desk.ring_timeout(self.config.ring_timeout),
             sip_call_id: call.row.sip_call_id.clone(),
             extra: call.extra.clone(),

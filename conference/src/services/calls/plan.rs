@@ -8,6 +8,7 @@ use crate::live::policy::dial::{Asking, Called, Confirmation, Decision, Verdict,
 use crate::live::policy::region::LocalTime;
 use crate::live::policy::rules::DialPolicy;
 use crate::live::policy::usage::{Usage, left};
+use crate::services::phones::PhoneSettings;
 use crate::services::actor::{Actor, UserActor};
 use crate::services::error::ServiceError;
 use crate::services::people::Invitee;
@@ -68,6 +69,8 @@ pub struct CallTarget {
     pub confirm: BTreeSet<Confirmation>,
     /// Whether to call again by itself should nobody answer.
     pub again: Option<Again>,
+    /// Whether the person must press 1; as the tenant has set it when missing.
+    pub press_one: Option<bool>,
 }
 
 /// Everything the targets of one press have in common.
@@ -82,6 +85,7 @@ pub(super) struct Desk {
     pub(super) policy: DialPolicy,
     pub(super) purpose: CallPurpose,
     pub(super) usage: Usage,
+    pub(super) phones: PhoneSettings,
     home: String,
     snapshot: Option<MeetingSnapshot>,
     directory: Directory,
@@ -112,6 +116,8 @@ pub(super) struct Plan {
     pub(super) facts: CallFacts,
     /// Calls again by itself, if the Host asked for it.
     pub(super) again: Option<Again>,
+    /// Whether the person must press 1, if the Host has said so.
+    pub(super) press_one: Option<bool>,
 }
 
 impl Plan {
@@ -128,6 +134,7 @@ impl Plan {
             decision: Decision::default(),
             facts: CallFacts::default(),
             again: None,
+            press_one: None,
         }
     }
 
@@ -229,6 +236,7 @@ impl Services {
             }
             own => own,
         };
+        let phones = self.tenant_settings(&host.tenant).await?.phones;
         let now = self.now();
         let of = UsageOf { tenant: &host.tenant, host: &host.user, meeting: &reach.meeting.id };
         let usage = self.store.usage(of, &policy, now).await?;
@@ -243,6 +251,7 @@ impl Services {
             policy,
             purpose,
             usage,
+            phones,
             snapshot,
             now,
         })
@@ -343,6 +352,7 @@ impl Services {
             number.keys = Some(number::check_keys(keys)?);
         }
         plan.again = target.again.map(Again::checked).transpose()?;
+        plan.press_one = target.press_one;
         self.judge(desk, usage, &mut plan, &target.confirm).await?;
         Ok(plan)
     }

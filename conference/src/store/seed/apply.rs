@@ -46,6 +46,9 @@ impl Application<'_> {
     async fn tenant(&self, connection: &mut Connection, seed: &TenantSeed) -> Result<(), StoreError> {
         let place = Place::tenant(seed);
         let id = self.put_tenant(connection, &place, seed).await?;
+        for number in &seed.dial_in {
+            self.put_dial_in(connection, &place, &id, number).await?;
+        }
         for user in &seed.users {
             let place = place.entry("user", &user.login);
             let user_id = self.put_user(connection, &place, &id, user).await?;
@@ -196,6 +199,32 @@ impl Application<'_> {
             or_taken(written, || {
                 place.error(kind, format!("{value} belongs to another user"), "give each user their own")
             })?;
+        }
+        Ok(())
+    }
+
+    async fn put_dial_in(
+        &self,
+        connection: &mut Connection,
+        place: &Place,
+        tenant: &TenantId,
+        number: &str,
+    ) -> Result<(), StoreError> {
+        let row = sqlx::query(
+            "INSERT INTO numbers (id, tenant_id, e164, purpose, verified_at, created_at, updated_at) \
+             VALUES ($1, $2, $3, 'dial_in', $4, $4, $4) ON CONFLICT (e164) DO UPDATE SET \
+             updated_at = excluded.updated_at RETURNING tenant_id",
+        )
+        .bind(random_id(self.entropy, 'n'))
+        .bind(tenant.as_str())
+        .bind(number)
+        .bind(millis(self.now))
+        .fetch_one(connection)
+        .await?;
+        if row.try_get::<String, _>("tenant_id")? != tenant.as_str() {
+            return Err(place
+                .error("dial_in", format!("{number} belongs to another tenant"), "use a number of this tenant")
+                .into());
         }
         Ok(())
     }

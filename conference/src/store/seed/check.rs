@@ -44,6 +44,13 @@ pub(super) fn check(seed: &Seed) -> Result<(), SeedError> {
 }
 
 fn check_tenant(place: &Place, tenant: &TenantSeed) -> Result<(), SeedError> {
+    if let Some(number) = tenant.dial_in.iter().find(|number| !is_e164(number)) {
+        return Err(place.error(
+            "dial_in",
+            format!("{number:?} is not a number in E.164"),
+            "write + and 8 to 15 digits, such as \"+12025550000\"",
+        ));
+    }
     if tenant.country.len() != 2 || !tenant.country.bytes().all(|b| b.is_ascii_uppercase()) {
         return Err(place.error(
             "country",
