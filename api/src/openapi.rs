@@ -1,8 +1,8 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
 use crate::routes::{
-    again, calls, devices, events, health, join, login, meetings, numbers, people, policy, resolve, users,
-    webrtc,
+    again, calls, devices, events, health, invitations, join, login, meetings, numbers, people, policy, profile, resolve,
+    trunks, users, webhooks, webrtc,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -27,7 +27,12 @@ use utoipa::{Modify, OpenApi};
         numbers::list, numbers::add, numbers::change, numbers::remove, numbers::own, numbers::set_caller_id,
         policy::show, policy::put, policy::check, policy::blocked, policy::block, policy::unblock, policy::dial_out,
         join::preview, join::join, webrtc::offer, events::events,
+        trunks::list, trunks::create, trunks::show, trunks::change, trunks::remove, trunks::status, trunks::probe,
         health::alive, health::ready, health::openapi,
+        profile::show, profile::change, profile::set_address,
+        invitations::send, invitations::resend, invitations::show, invitations::answer,
+        webhooks::list, webhooks::create, webhooks::show, webhooks::change, webhooks::delete, webhooks::test,
+        webhooks::deliveries, webhooks::outbox, webhooks::retry,
     ),
     modifiers(&Tokens, &Names),
     security(("bearer" = []), ("cookie" = []))
@@ -54,7 +59,7 @@ impl Modify for Names {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         for item in openapi.paths.paths.values_mut() {
             let operations =
-                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+                [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 let tag = operation.tags.as_ref().and_then(|tags| tags.first());
                 if let (Some(tag), Some(name)) = (tag, &operation.operation_id) {

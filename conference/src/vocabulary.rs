@@ -1,5 +1,7 @@
 //! The words every layer shares: roles, access, call states and the closed list of causes.
 
+pub mod trunk;
+
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since the Unix epoch: wall time, for records only. Deadlines use `std::time::Instant`.

@@ -1,7 +1,11 @@
 //! The configuration file: TOML, every key known, every error naming the key and the mend.
 
 pub mod https;
+pub mod listener;
+mod mail;
 mod read;
+
+pub use mail::{Mail, MailTls, Webhooks};
 
 use crate::speech::Speech;
 use conference::store::seed::Seed;
@@ -35,6 +39,11 @@ pub struct Config {
     /// What callers hear.
     #[serde(default)]
     pub speech: Speech,
+    /// The server that takes our mail.
+    pub mail: Option<Mail>,
+    /// Where webhooks may go.
+    #[serde(default)]
+    pub webhooks: Webhooks,
     /// How it stops.
     #[serde(default)]
     pub shutdown: Shutdown,
@@ -58,9 +67,34 @@ pub struct Sip {
     /// up when they see a second challenge.
     #[serde(default)]
     pub digest_sha256: bool,
-    /// Networks whose INVITEs need no digest, as `address/prefix`.
+    /// Networks whose INVITEs need no digest, as `address/prefix`; not at listeners that are public.
     #[serde(default)]
     pub trusted_peers: Vec<String>,
+    /// Whether strangers reach `listen`.
+    #[serde(default)]
+    pub public: bool,
+    /// Further listeners.
+    #[serde(default, rename = "listener")]
+    pub listeners: Vec<listener::Listener>,
+    /// PEM file of the authorities whose certificates trunks may show; those of the system if absent.
+    pub tls_roots: Option<PathBuf>,
+    /// Name servers, as address:port; those of the system if empty.
+    #[serde(default)]
+    pub name_servers: Vec<SocketAddr>,
+    /// Most connections (TCP, TLS, WebSocket) from one address.
+    #[serde(default = "connections_per_address")]
+    pub connections_per_address: usize,
+    /// Most connections in all.
+    #[serde(default = "connections")]
+    pub connections: usize,
+}
+
+fn connections_per_address() -> usize {
+    100
+}
+
+fn connections() -> usize {
+    20_000
 }
 
 /// Section `[media]`.
@@ -249,6 +283,8 @@ impl Config {
             self.wrong_sip(),
             self.wrong_dialling(),
             self.wrong_https(),
+            self.mail.as_ref().map(Mail::problems).unwrap_or_default(),
+            self.webhooks.problems(),
         ]
         .concat()
     }
@@ -302,6 +338,15 @@ impl Config {
             let mend = "Write address/prefix, for example \"192.0.2.0/24\"";
             let problem = format!("has {peer:?}, which is not a network");
             problems.push(Problem::new("sip.trusted_peers", problem, mend));
+        }
+        problems.extend(self.sip.listeners.iter().flat_map(listener::Listener::problems));
+        if self.sip.connections_per_address == 0 || self.sip.connections == 0 {
+            let problem = "is 0: nobody could connect".to_owned();
+            problems.push(Problem::new(
+                "sip.connections",
+                problem,
+                "Leave it out for 20000, 100 of one address",
+            ));
         }
         problems
     }

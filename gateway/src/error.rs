@@ -56,6 +56,9 @@ pub enum StartError {
     /// The services could not be put together.
     #[error("{0}")]
     Services(String),
+    /// Mail or webhooks cannot be sent as configured.
+    #[error("mails and webhooks cannot be sent: {0}. Check the section [mail]")]
+    Sending(String),
     /// A part that must not end has ended; the log says more.
     #[error("{0} has ended: the gateway cannot go on")]
     Broken(&'static str),

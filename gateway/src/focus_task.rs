@@ -3,18 +3,20 @@
 use crate::edge;
 use crate::media_thread::{Input, MediaHandle};
 use crate::ports::RtpPorts;
+use crate::signalling::{Arrival, Signalling};
 use crate::speech::{Ready, Speaker};
 use conference::ids::MeetingId;
 use conference::live::event::Record;
 use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, Reply, Utterance};
 use conference::services::EventHub;
+use conference::services::trunks::{TrunkAnswer, TrunkHealth, TrunkState};
 use media::webrtc::AcceptedPeer;
 use media::worker::{self, LegId, RoomId};
-use sip_core::ua::{self, AddressOfRecord, BindingInfo, Datagram, UserAgent};
+use sip_core::ua::{
+    self, AddressOfRecord, BindingInfo, FlowInput, Transport, TrunkId, TrunkStatus, UserAgent,
+};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 
 /// How long a stop goes on answering after the last call is over: a carrier may challenge the BYE or the
@@ -35,6 +37,8 @@ pub(crate) enum Request {
     Shard(MeetingId, oneshot::Sender<usize>),
     /// The registered contacts of a device.
     Bindings(AddressOfRecord, oneshot::Sender<Vec<BindingInfo>>),
+    /// How a trunk is.
+    TrunkStatus(TrunkId, oneshot::Sender<Option<TrunkState>>),
     /// A device or trunk was added, changed or removed.
     UserAgent(ua::Command),
     /// Everything in the database is known: read SIP from now on.
@@ -51,8 +55,8 @@ pub(crate) struct FocusTask {
     pub(crate) focus: Focus,
     /// The SIP user agent.
     pub(crate) user_agent: UserAgent,
-    /// The SIP listener.
-    pub(crate) socket: UdpSocket,
+    /// The SIP sockets.
+    pub(crate) signalling: Signalling,
     /// Media threads, by index.
     pub(crate) media: Vec<MediaHandle>,
     /// Ports of phone legs.
@@ -82,7 +86,7 @@ impl FocusTask {
         let mut goodbye: Option<oneshot::Sender<()>> = None;
         let mut linger = None;
         // Until the first readiness is reported, sending would look as if the socket's buffer were full.
-        if let Err(error) = self.socket.writable().await {
+        if let Err(error) = self.signalling.writable().await {
             tracing::error!(%error, "the SIP socket cannot be written");
         }
         loop {
@@ -91,7 +95,7 @@ impl FocusTask {
                 linger = Some(Instant::now() + LINGER);
             }
             tokio::select! {
-                received = self.socket.recv_from(&mut buffer), if self.listening => self.receive(received, &buffer),
+                arrival = self.signalling.receive(self.listening, &mut buffer) => self.receive(arrival, &buffer),
                 request = self.requests.recv() => match request {
                     Some(Request::Shutdown(done)) => { self.shut_down(); goodbye = Some(done); }
                     Some(request) => self.serve(request),
@@ -119,11 +123,30 @@ impl FocusTask {
         }
     }
 
-    fn receive(&mut self, received: std::io::Result<(usize, SocketAddr)>, buffer: &[u8]) {
-        // An error here is an ICMP refusal of an earlier datagram; the transaction's timers deal with it.
-        let Ok((length, source)) = received else { return };
-        if let Some(payload) = buffer.get(..length) {
-            self.user_agent.handle_datagram(Instant::now(), Datagram { source, payload });
+    fn receive(&mut self, mut arrival: Arrival, buffer: &[u8]) {
+        self.signalling.note(&mut arrival);
+        let (now, agent) = (Instant::now(), &mut self.user_agent);
+        match arrival {
+            Arrival::Datagram { local, source, length } => {
+                let payload = buffer.get(..length).unwrap_or_default();
+                agent.handle_message(
+                    now,
+                    FlowInput { transport: Transport::Udp, local, source, flow: None, payload },
+                );
+            }
+            Arrival::Message(flow, payload) => agent.handle_message(
+                now,
+                FlowInput {
+                    transport: flow.transport,
+                    local: flow.local,
+                    source: flow.remote,
+                    flow: Some(flow.flow),
+                    payload: &payload,
+                },
+            ),
+            Arrival::Opened(opened, _) => agent.handle_flow_opened(now, opened),
+            Arrival::Closed(flow) => agent.handle_flow_closed(now, flow),
+            Arrival::Answer(question, answer) => agent.handle_answer(now, &question, answer),
         }
     }
 
@@ -169,8 +192,15 @@ impl FocusTask {
             Request::Legs(answer) => {
                 let _ = answer.send(self.focus.counts().legs);
             }
+            Request::TrunkStatus(trunk, answer) => {
+                let status = self.user_agent.trunk_status(now, trunk);
+                let _ = answer.send(status.map(|status| trunk_state(now, &status)));
+            }
             Request::UserAgent(command) => self.user_agent.handle_command(now, command),
-            Request::Listen => self.listening = true,
+            Request::Listen => {
+                self.listening = true;
+                self.signalling.listen();
+            }
             Request::Shutdown(_) => {}
         }
     }
@@ -200,14 +230,9 @@ impl FocusTask {
         let mut idle = true;
         loop {
             match self.user_agent.poll_output() {
-                ua::Output::Transmit(transmit) => {
-                    if let Err(error) =
-                        self.socket.try_send_to(&transmit.payload, transmit.destination.remote)
-                    {
-                        tracing::debug!(%error, "a SIP datagram was not sent; its transaction repeats it");
-                    }
-                }
-                ua::Output::Connect(_) | ua::Output::Resolve(_) => {}
+                ua::Output::Transmit(transmit) => self.signalling.send(&transmit),
+                ua::Output::Connect(connect) => self.signalling.connect(connect),
+                ua::Output::Resolve(question) => self.signalling.resolve(question),
                 ua::Output::Event(event) => {
                     idle = false;
                     self.focus.handle_sip(Instant::now(), edge::wall(), event);
@@ -310,6 +335,32 @@ impl FocusTask {
 
     fn thread(&self, room: RoomId) -> Option<&MediaHandle> {
         self.media.get(self.shard(room))
+    }
+}
+
+/// A trunk's state in the words of the API.
+fn trunk_state(now: Instant, status: &TrunkStatus) -> TrunkState {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let last_answer = status.last_answer.map(|answer| TrunkAnswer {
+        status: answer.status,
+        latency_ms: millis(answer.after),
+        age_ms: millis(now.saturating_duration_since(answer.at)),
+    });
+    let state = match (status.answering, status.registered) {
+        (Some(false), _) | (_, Some(false)) => TrunkHealth::Down,
+        (Some(true), _) | (None, Some(true)) => TrunkHealth::Up,
+        (None, None) => TrunkHealth::Unknown,
+    };
+    let addresses = status.addresses.iter().map(|target| format!("{} {}", target.transport, target.address));
+    TrunkState {
+        state,
+        registered: status.registered,
+        answering: status.answering,
+        last_answer,
+        calls_in: status.incoming,
+        calls_out: status.outgoing,
+        addresses: addresses.collect(),
+        retry_after_s: status.not_before.map(|at| at.saturating_duration_since(now).as_secs()),
     }
 }
 

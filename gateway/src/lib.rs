@@ -12,12 +12,16 @@ mod keeper;
 mod limits;
 mod live;
 pub mod logging;
+mod mail;
 mod media_thread;
+mod outbox;
 mod ports;
 mod recorder;
+mod signalling;
 mod sockets;
 pub mod speech;
 mod start;
+mod webhook_sender;
 
 pub use error::StartError;
 pub use start::run;

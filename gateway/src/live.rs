@@ -5,10 +5,11 @@ use async_trait::async_trait;
 use conference::ids::MeetingId;
 use conference::live::focus::{Command, MeetingSnapshot, PersonSpec, Refusal, RefusalKind, Reply};
 use conference::services::provision::{ProvisionedDevice, ProvisionedTrunk};
+use conference::services::trunks::TrunkState;
 use conference::services::{Live, Provision, WebrtcAnswer};
 use conference::vocabulary::Cause;
 use media::webrtc::{AcceptedPeer, PeerConfig, PeerError, accept_offer};
-use sip_core::ua::{self, AddressOfRecord, BindingInfo};
+use sip_core::ua::{self, AddressOfRecord, BindingInfo, TrunkId};
 use std::net::SocketAddr;
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
@@ -118,6 +119,10 @@ impl Live for LiveHandle {
         self.ask(|answer| Request::Bindings(device, answer)).await.unwrap_or_default()
     }
 
+    async fn trunk_state(&self, trunk: TrunkId) -> Option<TrunkState> {
+        self.ask(|answer| Request::TrunkStatus(trunk, answer)).await.flatten()
+    }
+
     async fn provision(&self, change: Provision) {
         match change {
             Provision::Meeting(spec) => self.tell(Command::PutMeeting(*spec)).await,
@@ -130,9 +135,10 @@ impl Live for LiveHandle {
                 self.tell(Command::PutDevice { aor, user, tenant, display_name, role_hint: None }).await;
             }
             Provision::Trunk(provisioned) => {
-                let ProvisionedTrunk { trunk, tenant } = *provisioned;
+                let ProvisionedTrunk { trunk, probe, tenant, .. } = *provisioned;
                 let id = trunk.id;
-                self.user_agent(ua::Command::PutTrunk(trunk)).await;
+                self.user_agent(ua::Command::PutTrunk(Box::new(trunk))).await;
+                self.user_agent(ua::Command::ProbeTrunk { trunk: id, every: probe }).await;
                 self.tell(Command::PutTrunk { trunk: id, tenant }).await;
             }
             Provision::DialIn { tenant, number } => {
@@ -140,12 +146,17 @@ impl Live for LiveHandle {
             }
             Provision::NoDialIn(number) => self.tell(Command::DropDialIn { number }).await,
             Provision::Language(tenant, language) => self.tell(Command::SetLanguage { tenant, language }).await,
-            Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(*binding)).await,
             Provision::Dialling(tenant, rules) => self.tell(Command::PutDialling { tenant, rules }).await,
             Provision::NoDevice(aor) => {
                 self.user_agent(ua::Command::RemoveDevice(aor.clone())).await;
                 self.tell(Command::DropDevice { aor }).await;
             }
+            Provision::TrunkGone(trunk) => self.user_agent(ua::Command::RemoveTrunk(trunk)).await,
+            Provision::ProbeTrunk(trunk) => self.user_agent(ua::Command::ProbeNow(trunk)).await,
+            Provision::Ban { address, duration } => {
+                self.user_agent(ua::Command::Ban { address, duration }).await;
+            }
+            Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(binding)).await,
         }
     }
 }

@@ -2,12 +2,15 @@
 
 use crate::config::Config;
 use crate::error::StartError;
+use sip_core::flow::Transport;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 /// Every listener of the process.
 pub(crate) struct Sockets {
-    /// SIP over UDP.
-    pub(crate) sip: UdpSocket,
+    /// SIP over UDP, with the addresses of the configuration.
+    pub(crate) udp: Vec<(UdpSocket, SocketAddr)>,
+    /// SIP over connections: for each `[[sip.listener]]` that is not UDP, in order.
+    pub(crate) streams: Vec<TcpListener>,
     /// HTTP.
     pub(crate) api: TcpListener,
     /// The browsers' port of each media thread.
@@ -20,7 +23,19 @@ impl Sockets {
     /// # Errors
     /// [`StartError::Listen`] naming the key whose address cannot be used.
     pub(crate) fn bind(config: &Config) -> Result<Self, StartError> {
-        let sip = udp("sip.listen", config.sip.listen)?;
+        let mut sip = vec![(udp("sip.listen", config.sip.listen)?, config.sip.listen)];
+        let mut streams = Vec::new();
+        for listener in &config.sip.listeners {
+            let (key, address) = ("sip.listener.listen", listener.listen);
+            if listener.transport() == Transport::Udp {
+                sip.push((udp(key, address)?, address));
+            } else {
+                let bound = TcpListener::bind(address);
+                let bound = bound.map_err(|source| StartError::Listen { key, address, source })?;
+                bound.set_nonblocking(true)?;
+                streams.push(bound);
+            }
+        }
         let refused = |source| StartError::Listen { key: "api.listen", address: config.api.listen, source };
         let api = TcpListener::bind(config.api.listen).map_err(refused)?;
         api.set_nonblocking(true)?;
@@ -31,7 +46,7 @@ impl Sockets {
             address.set_port(address.port().saturating_add(offset));
             webrtc.push(udp("media.webrtc_listen", address)?);
         }
-        Ok(Self { sip, api, webrtc })
+        Ok(Self { udp: sip, streams, api, webrtc })
     }
 }
 

@@ -9,8 +9,10 @@ use crate::keeper;
 use crate::limits;
 use crate::live::LiveHandle;
 use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
+use crate::outbox::{self, Outbox};
 use crate::ports::RtpPorts;
 use crate::recorder;
+use crate::signalling::{ConnectionLimits, Signalling, StreamListener, UdpListener, dns, tls};
 use crate::sockets::Sockets;
 use crate::speech::{self, Speaker};
 use axum_server::Handle;
@@ -172,6 +174,7 @@ struct Gateway {
     media: Vec<JoinHandle<()>>,
     media_ended: mpsc::UnboundedReceiver<usize>,
     recorder: tokio::task::JoinHandle<()>,
+    outbox: Outbox,
     store: Store,
 }
 
@@ -195,10 +198,11 @@ impl Gateway {
         let told = |handle: &MediaHandle| SocketAddr::new(config.webrtc_advertised(), handle.webrtc.port());
         let webrtc = handles.iter().map(told).collect();
         let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256);
+        let signalling = signalling(config, sockets.udp, sockets.streams)?;
         let task = FocusTask {
             focus: Focus::new(FocusConfig::default(), edge::seed()?),
             user_agent: UserAgent::new(user_agent_config(config), edge::seed()?),
-            socket: tokio::net::UdpSocket::from_std(sockets.sip)?,
+            signalling,
             media: handles,
             ports: RtpPorts::new(config.rtp_address(), config.rtp_advertised(), config.media.rtp_ports),
             events: events.clone(),
@@ -215,10 +219,11 @@ impl Gateway {
         live.listen().await;
         // It ends by itself when the services are gone.
         tokio::spawn(keeper::run(Arc::downgrade(&services)));
+        let outbox = Outbox::start(config, &services)?;
         let stop_api = Handle::new();
         let app = api::router(services);
         let api = tokio::spawn(http_server::serve(sockets.api, app, security, stop_api.clone()));
-        Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, store })
+        Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, outbox, store })
     }
 
     /// Waits until a part ends that must not end, and names it. Running on without it would leave a process that
@@ -268,6 +273,7 @@ impl Gateway {
             }
         }
         join("the recorder", self.recorder, GOODBYE).await;
+        self.outbox.stop().await;
         self.store.close().await;
     }
 }
@@ -311,13 +317,16 @@ fn user_agent_config(config: &Config) -> UserAgentConfig {
     let advertised = config.sip.advertised.clone().unwrap_or_else(|| config.sip.listen.to_string());
     let domains = config.seed.tenants.iter().map(|tenant| tenant.domain.clone()).collect();
     let trusted = config.sip.trusted_peers.iter().filter_map(|peer| peer.parse::<IpNetwork>().ok()).collect();
+    let (local, public) = (config.sip.listen, config.sip.public);
+    let first = Listener { transport: Transport::Udp, local, advertised, public };
+    let others = config.sip.listeners.iter().map(|listener| Listener {
+        transport: listener.transport(),
+        local: listener.listen,
+        advertised: listener.advertised(),
+        public: listener.public,
+    });
     UserAgentConfig {
-        listeners: vec![Listener {
-            transport: Transport::Udp,
-            local: config.sip.listen,
-            advertised,
-            public: false,
-        }],
+        listeners: std::iter::once(first).chain(others).collect(),
         domains,
         product: concat!("Partyline/", env!("CARGO_PKG_VERSION")).to_owned(),
         timers: TimerValues::default(),
@@ -325,6 +334,40 @@ fn user_agent_config(config: &Config) -> UserAgentConfig {
         registrar: RegistrarConfig::default(),
         trusted_peers: trusted,
     }
+}
+
+/// The sockets of SIP, with what stands between them and the messages.
+fn signalling(
+    config: &Config,
+    udp: Vec<(UdpSocket, SocketAddr)>,
+    streams: Vec<std::net::TcpListener>,
+) -> Result<Signalling, StartError> {
+    let mut datagrams = Vec::new();
+    for (socket, local) in udp {
+        datagrams.push(UdpListener { socket: tokio::net::UdpSocket::from_std(socket)?, local });
+    }
+    let described = config.sip.listeners.iter().filter(|listener| listener.transport() != Transport::Udp);
+    let mut listeners = Vec::new();
+    for (described, socket) in described.zip(streams) {
+        let server = match (&described.certificate, &described.key) {
+            (Some(certificate), Some(key)) => {
+                let (path, key) = (config.beside(certificate), config.beside(key));
+                let loaded = tls::Server::load(&path, &key);
+                Some(loaded.map_err(|source| StartError::Certificate { path, source })?)
+            }
+            _ => None,
+        };
+        let (transport, local) = (described.transport(), described.listen);
+        listeners.push(StreamListener { transport, local, socket, server });
+    }
+    let roots = config.sip.tls_roots.as_ref().map(|file| config.beside(file));
+    let client = tls::Client::load(roots.as_deref())
+        .map_err(|source| StartError::Certificate { path: roots.unwrap_or_default(), source })?;
+    let resolver = dns::resolver(&config.sip.name_servers)
+        .inspect_err(|error| tracing::warn!(%error, "no name servers: trunks must be given by address"));
+    let connections =
+        ConnectionLimits { per_address: config.sip.connections_per_address, total: config.sip.connections };
+    Ok(Signalling::new(datagrams, listeners, client, resolver.ok(), (Limits::default(), connections)))
 }
 
 async fn services(
@@ -347,6 +390,8 @@ async fn services(
             base_url: config.base_url(),
             ring_timeout: config.ring_timeout(),
             sip_server: config.sip.advertised.clone().unwrap_or_else(|| config.sip.listen.to_string()),
+            outbox: outbox::config(config),
+            webhooks: outbox::guard(config),
             ..ServicesConfig::default()
         },
     };

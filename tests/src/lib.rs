@@ -14,6 +14,7 @@
 //! | [`phone`], [`carrier`] | the two users of it |
 //! | [`participant`] | a web participant without a browser |
 //! | [`api`] | the REST and event client |
+//! | [`mail_sink`], [`webhook_sink`] | a mail server and a webhook receiver that keep what they get and fail on demand |
 //! | [`gateway`] | starts and stops the program under test |
 //! | [`sipp`], [`baresip`], [`browser`] | foreign peers |
 //! | [`report`] | tables |
@@ -42,6 +43,7 @@ pub mod ear;
 pub mod error;
 pub mod g711;
 pub mod gateway;
+pub mod mail_sink;
 pub mod participant;
 pub mod phone;
 pub mod report;
@@ -52,3 +54,4 @@ pub mod sipp;
 pub mod stage;
 pub mod tone;
 pub mod voice;
+pub mod webhook_sink;

@@ -5,14 +5,18 @@ pub(crate) mod calls;
 pub(crate) mod devices;
 pub(crate) mod events;
 pub(crate) mod health;
+pub(crate) mod invitations;
 pub(crate) mod join;
 pub(crate) mod login;
 pub(crate) mod meetings;
 pub(crate) mod numbers;
 pub(crate) mod people;
 pub(crate) mod policy;
+pub(crate) mod profile;
 pub(crate) mod resolve;
+pub(crate) mod trunks;
 pub(crate) mod users;
+pub(crate) mod webhooks;
 pub(crate) mod webrtc;
 
 use crate::AppState;
@@ -60,5 +64,20 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/meetings/{meeting}/people/me/call-me", post(again::call_me))
         .route("/v1/join/{token}", get(join::preview).post(join::join))
         .route("/v1/meetings/{meeting}/webrtc/offer", post(webrtc::offer))
+        .route("/v1/trunks", get(trunks::list).post(trunks::create))
+        .route("/v1/trunks/{trunk}", get(trunks::show).patch(trunks::change).delete(trunks::remove))
+        .route("/v1/trunks/{trunk}/status", get(trunks::status))
+        .route("/v1/trunks/{trunk}/probe", post(trunks::probe))
         .route("/v1/events", get(events::events))
+        .route("/v1/me/profile", get(profile::show).patch(profile::change))
+        .route("/v1/users/{user}/invitation-address", put(profile::set_address))
+        .route("/v1/meetings/{meeting}/invitations", post(invitations::send))
+        .route("/v1/meetings/{meeting}/people/{person}/resend", post(invitations::resend))
+        .route("/v1/rsvp/{token}", get(invitations::show).post(invitations::answer))
+        .route("/v1/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/v1/webhooks/{webhook}", get(webhooks::show).patch(webhooks::change).delete(webhooks::delete))
+        .route("/v1/webhooks/{webhook}/test", post(webhooks::test))
+        .route("/v1/webhooks/{webhook}/deliveries", get(webhooks::deliveries))
+        .route("/v1/outbox", get(webhooks::outbox))
+        .route("/v1/outbox/{id}/retry", post(webhooks::retry))
 }

@@ -12,6 +12,7 @@
 mod calls;
 mod events;
 mod input;
+mod invitations;
 mod join;
 mod login;
 mod meetings;

@@ -28,7 +28,7 @@ async fn d60_every_route_is_described() {
     for line in source.lines().filter_map(|line| line.trim().strip_prefix(".route(\"")) {
         let (path, handlers) = line.split_once('"').unwrap();
         let operations = described.get(path).unwrap_or_else(|| panic!("{path} is not described"));
-        for method in ["get", "post", "patch", "delete"] {
+        for method in ["get", "put", "post", "patch", "delete"] {
             let wanted = handlers.contains(&format!("{method}("));
             assert_eq!(operations.get(method).is_some(), wanted, "{method} {path}");
         }
@@ -41,7 +41,7 @@ async fn d60_every_route_is_described() {
     let all = names.len();
     names.sort_unstable();
     names.dedup();
-    assert_eq!((names.len(), all), (31, 31), "operation names are unique");
+    assert_eq!(names.len(), all, "operation names are unique");
     let schemas: &Value = &served["components"]["schemas"];
     let roles = &schemas["Role"];
     assert!(roles.to_string().contains("presenter"), "{roles}");

@@ -134,7 +134,16 @@ pub enum Record {
     /// A device has registered or refreshed its registration.
     Binding {
         /// The binding as the registrar holds it.
-        binding: BindingInfo,
+        binding: Box<BindingInfo>,
+        /// When.
+        at: UnixMillis,
+    },
+    /// An address guessed passwords and gets no answer for a while.
+    Banned {
+        /// Which one.
+        address: std::net::IpAddr,
+        /// Until when.
+        until: UnixMillis,
         /// When.
         at: UnixMillis,
     },

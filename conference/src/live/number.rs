@@ -173,6 +173,32 @@ fn whole_number(text: &str, home: &Home<'_>) -> Result<PhoneNumber, Refusal> {
     Ok(describe(&parsed))
 }
 
+/// How people of a country dial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialling {
+    /// The country's code, e.g. `49`.
+    pub country_code: String,
+    /// What stands before a number of the country, e.g. `0`; nothing in North America, where carriers want ten digits.
+    pub national_prefix: String,
+    /// What stands before the code of another country, e.g. `00`.
+    pub international_prefix: String,
+}
+
+/// How people of this country (ISO 3166) dial.
+pub fn dialling_of(country: &str) -> Option<Dialling> {
+    let plan = DATABASE.by_id(country)?;
+    let code = plan.country_code();
+    let (national, international) = match code {
+        1 => ("", "011"),
+        _ => (plan.national_prefix().unwrap_or(""), plan.preferred_international_prefix().unwrap_or("00")),
+    };
+    Some(Dialling {
+        country_code: code.to_string(),
+        national_prefix: national.to_owned(),
+        international_prefix: international.to_owned(),
+    })
+}
+
 /// Whether a text is a number in E.164 form: `+`, then 7 to 15 digits, not beginning with 0.
 ///
 /// # Errors

@@ -1,11 +1,12 @@
 //! The running part, as the services see it.
 
 use super::Provision;
+use super::trunks::TrunkState;
 use crate::ids::MeetingId;
 use crate::live::focus::{Command, MeetingSnapshot, PersonSpec, Refusal, Reply};
 use async_trait::async_trait;
 use media::worker::LegId;
-use sip_core::ua::{AddressOfRecord, BindingInfo};
+use sip_core::ua::{AddressOfRecord, BindingInfo, TrunkId};
 
 /// The running meetings and the SIP user agent. The gateway implements it; tests have a fake.
 #[async_trait]
@@ -26,6 +27,11 @@ pub trait Live: Send + Sync + 'static {
 
     /// The bindings of a device; empty when it is not registered.
     async fn bindings(&self, aor: AddressOfRecord) -> Vec<BindingInfo>;
+
+    /// How a trunk is; `None` if the user agent has none of that name.
+    async fn trunk_state(&self, _trunk: TrunkId) -> Option<TrunkState> {
+        None
+    }
 
     /// Tells the running part of something that is new or has changed.
     async fn provision(&self, change: Provision);

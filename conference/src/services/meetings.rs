@@ -56,9 +56,10 @@ impl Services {
             let hash = token_hash(&self.links.token(person.id.as_str()));
             Store::insert_person(&mut transaction, person, &hash).await?;
         }
-        self.meeting_created(&mut transaction, member, &meeting, &people).await?;
+        let told = self.meeting_created(&mut transaction, member, &meeting, &people).await?;
         transaction.commit().await.map_err(crate::store::StoreError::from)?;
         self.announce(&meeting, &people).await;
+        self.tell(told);
         self.meeting(actor, &meeting.id).await
     }
 
@@ -68,13 +69,16 @@ impl Services {
         for person in people {
             self.put_live_person(person).await;
         }
-        self.publish(PublicEvent {
+    }
+
+    pub(super) fn created_event(&self, meeting: &MeetingRow) -> PublicEvent {
+        PublicEvent {
             tenant: meeting.tenant.clone(),
             meeting: Some(meeting.id.clone()),
             kind: "meeting.created",
             at: self.now(),
             data: serde_json::json!({ "meeting": meeting.id, "title": meeting.title }),
-        });
+        }
     }
 
     async fn new_meeting(
@@ -207,7 +211,7 @@ impl Services {
             .unwrap_or_default();
         let host = reach.is_host();
         let mut people: Vec<Person> =
-            reach.listed().map(|row| self.person_view(row, live.remove(&row.id), host)).collect();
+            reach.listed().map(|row| self.listed_view(reach, row, live.remove(&row.id))).collect();
         for row in &reach.people {
             live.remove(&row.id);
         }
@@ -236,6 +240,7 @@ impl Services {
             muted_by_host: live.is_some_and(|person| person.muted_by_host),
             muted_by_self: live.is_some_and(|person| person.muted_by_self),
             link: host.then(|| self.link(row.id.as_str())),
+            invitation: None,
         }
     }
 
@@ -255,11 +260,7 @@ impl Services {
         let tenant = tenant.ok_or_else(|| ServiceError::internal("a meeting without tenant"))?;
         let link = self.link(meeting.id.as_str());
         let sip_uri = format!("sip:{}@{}", meeting.number, tenant.domain);
-        let text = format!(
-            "{}\n\nJoin by browser: {link}\nMeeting number: {}\nJoin by SIP phone: {sip_uri}\n",
-            meeting.title,
-            in_groups_of_three(&meeting.number),
-        );
+        let text = join_text(meeting, &tenant.domain, &link);
         Ok(JoinInfo {
             text,
             link,
@@ -336,6 +337,7 @@ pub(super) fn walk_in(person: &PersonView, host: bool) -> Person {
         muted_by_host: person.muted_by_host,
         muted_by_self: person.muted_by_self,
         link: None,
+        invitation: None,
     }
 }
 
@@ -359,6 +361,16 @@ pub(super) fn masked_within(text: &str, number: &str) -> String {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     let secret = digits(number);
     if !secret.is_empty() && digits(text).contains(&secret) { masked(number) } else { text.to_owned() }
+}
+
+/// The block that is pasted into a message and stands in every mail: the same in all places, but for the link.
+pub(super) fn join_text(meeting: &MeetingRow, domain: &str, link: &str) -> String {
+    format!(
+        "{}\n\nJoin by browser: {link}\nMeeting number: {}\nJoin by SIP phone: sip:{}@{domain}\n",
+        meeting.title,
+        in_groups_of_three(&meeting.number),
+        meeting.number,
+    )
 }
 
 /// `123456789` as `123 456 789`, for reading out.

@@ -9,7 +9,10 @@
 //! | [`meetings`], [`people`] | which meetings, and who is on their lists with which role |
 //! | [`join`] | how somebody comes in, by link or as themselves |
 //! | [`calls`] | CALL: placing, previewing, cancelling, calling again |
+//! | [`invitations`], [`profile`] | who is mailed about a meeting, and where to |
+//! | [`outbox`], [`webhooks`] | what is sent out, and how it went |
 //! | [`events`], [`watch`] | what happens, in order, for everybody who may know |
+//! | [`trunks`] | which ways to the telephone network there are, and how they are |
 //! | [`provision`] | what the running part is told at start |
 
 pub mod accounts;
@@ -20,24 +23,31 @@ pub mod devices;
 mod error;
 pub mod events;
 mod input;
+pub mod invitations;
 pub mod join;
 mod live;
 mod locks;
 pub mod meetings;
 pub mod numbers;
+pub mod outbox;
 pub mod people;
-mod pins;
 pub mod phones;
+mod pins;
 pub mod policy;
+pub mod profile;
 pub mod provision;
 mod reach;
 pub mod resolve;
+pub mod schedule;
 pub mod settings;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod trunk_order;
+pub mod trunks;
 pub mod users;
 pub mod views;
 pub mod watch;
+pub mod webhooks;
 
 pub use actor::{Actor, ParticipantActor, UserActor};
 pub use error::{ErrorKind, ServiceError};
@@ -74,6 +84,10 @@ pub struct ServicesConfig {
     pub sip_server: String,
     /// Countries beyond the tenant's own that may be called, as ISO 3166 codes.
     pub dial_countries: Vec<String>,
+    /// How mails and webhook deliveries are sent.
+    pub outbox: outbox::OutboxConfig,
+    /// Where webhooks may go.
+    pub webhooks: webhooks::WebhookGuard,
 }
 
 impl Default for ServicesConfig {
@@ -86,6 +100,8 @@ impl Default for ServicesConfig {
             calls_per_minute: 200,
             sip_server: "127.0.0.1:5060".to_owned(),
             dial_countries: Vec::new(),
+            outbox: outbox::OutboxConfig::default(),
+            webhooks: webhooks::WebhookGuard::default(),
         }
     }
 }

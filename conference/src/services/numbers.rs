@@ -122,7 +122,7 @@ impl Services {
             attestation: None,
             verified_at: None,
         };
-        self.apply(admin, &mut row, change).await?;
+        self.apply_number(admin, &mut row, change).await?;
         let mut transaction = self.store.begin().await?;
         match Store::insert_number(&mut transaction, &admin.tenant, &row, self.now()).await {
             Err(error) if error.is_unique_violation() => {
@@ -154,7 +154,7 @@ impl Services {
         let row = self.store.number(&admin.tenant, id).await?;
         let before = row.ok_or_else(|| ServiceError::not_found("number"))?;
         let mut row = before.clone();
-        self.apply(admin, &mut row, change).await?;
+        self.apply_number(admin, &mut row, change).await?;
         let mut transaction = self.store.begin().await?;
         Store::update_number(&mut transaction, &admin.tenant, &row, self.now()).await?;
         let values = (
@@ -184,7 +184,7 @@ impl Services {
         Ok(())
     }
 
-    async fn apply(
+    async fn apply_number(
         &self,
         admin: &super::UserActor,
         row: &mut NumberRow,

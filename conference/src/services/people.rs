@@ -2,6 +2,7 @@
 
 use super::actor::{Actor, UserActor};
 use super::error::ServiceError;
+use super::invitations::queue::is_phone_address;
 use super::meetings::{PEOPLE_MAX, conflict, walk_in};
 use super::reach::Reach;
 use super::views::Person;
@@ -86,17 +87,20 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         let mut rows = Vec::with_capacity(invitees.len());
         for invitee in &invitees {
-            rows.push(self.put_person(&mut transaction, user, &reach, invitee, "invite").await?);
+            let row = self.put_person(&mut transaction, user, &reach, invitee, "invite").await?;
+            rows.push(row);
         }
-        self.people_invited(&mut transaction, user, &reach.meeting, &rows).await?;
+        let told = self.people_invited(&mut transaction, user, &reach.meeting, &rows).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         for row in &rows {
             self.put_live_person(row).await;
             self.publish_person("person.added", row);
         }
+        self.tell(told);
+        let reach = self.reach(actor, meeting).await?;
         let snapshot = self.live.snapshot(meeting.clone()).await;
         let live = |id: &PersonId| snapshot.as_ref()?.people.iter().find(|person| person.id == *id);
-        Ok(rows.iter().map(|row| self.person_view(row, live(&row.id), true)).collect())
+        Ok(rows.iter().map(|row| self.listed_view(&reach, row, live(&row.id))).collect())
     }
 
     /// Adds somebody or, if they are on the list, gives them the new role, access and name.
@@ -155,7 +159,11 @@ impl Services {
         Ok(invitees)
     }
 
-    async fn invitee(&self, inviter: &UserActor, person: &NewPerson) -> Result<Invitee, ServiceError> {
+    pub(super) async fn invitee(
+        &self,
+        inviter: &UserActor,
+        person: &NewPerson,
+    ) -> Result<Invitee, ServiceError> {
         let name = person.name.as_deref().map(|name| input::name("name", name)).transpose()?;
         let role = person.role.unwrap_or(Role::Attendee);
         let access = person.access.unwrap_or_default();
@@ -195,6 +203,13 @@ impl Services {
         mail: &str,
     ) -> Result<(Identity, String), ServiceError> {
         let mail = input::mail("email", mail)?;
+        let tenant = self.store.tenant(&inviter.tenant).await?;
+        // A phone number in the clothes of an address is a phone number (B43).
+        if let Some((number, _)) = mail.split_once('@')
+            && tenant.is_some_and(|tenant| is_phone_address(&mail, &tenant))
+        {
+            return self.invited_number(inviter, number).await;
+        }
         let users = self.store.users(&inviter.tenant).await?;
         let owner = users.into_iter().find(|user| user.mail.as_deref() == Some(mail.as_str()));
         Ok(match owner {
@@ -247,7 +262,7 @@ impl Services {
         }
         let snapshot = self.live.snapshot(meeting.clone()).await;
         let live = snapshot.as_ref().and_then(|snapshot| snapshot.people.iter().find(|p| p.id == row.id));
-        Ok(self.person_view(&row, live, reach.is_host()))
+        Ok(self.listed_view(&reach, &row, live))
     }
 
     /// Somebody who dialled in is on no list; what they may do lasts as long as their call.
@@ -339,11 +354,12 @@ impl Services {
             at: self.now(),
         };
         Store::insert_audit(&mut transaction, &entry).await?;
-        self.person_removed(&mut transaction, &reach.meeting, &row).await?;
+        let told = self.person_removed(&mut transaction, &reach.meeting, &row).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.store.delete_sessions_of_person(&row.tenant, person).await?;
         self.command_unless_absent(command).await?;
         self.publish_person("person.removed", &row);
+        self.tell(told);
         Ok(())
     }
 

@@ -4,22 +4,29 @@ use super::Services;
 use super::error::ServiceError;
 use super::pins;
 use crate::ids::{TenantId, UserId};
-use crate::live::speech::Language;
 use crate::live::focus::{MeetingSpec, PersonSpec, TenantDialling};
+use crate::live::number::{self, Dialling};
+use crate::live::speech::Language;
 use crate::store::{
     DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, TenantRow, TrunkRow, UserRow, Vault,
 };
+use crate::vocabulary::trunk::{
+    TrunkFromFormat, TrunkNumberFormat, TrunkPaiFormat, TrunkSettings, TrunkSrtp, TrunkTransport,
+};
 use crate::vocabulary::{MeetingState, UnixMillis};
 use sip_core::ua::{
-    AddressOfRecord, Credentials, DeviceAccount, Peer, StoredBinding, Transport, Trunk, TrunkId,
-    TrunkRegistration,
+    AddressOfRecord, Credentials, DeviceAccount, FromFormat, IdentityFormat, NumberFormat, Peer,
+    StoredBinding, Transport, Trunk, TrunkId, TrunkLimits, TrunkRegistration,
 };
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How many meetings per tenant are told to the running part at start, the newest first.
 const MEETINGS_AT_START: i64 = 20_000;
 /// The registration time asked of a carrier.
 const TRUNK_EXPIRES_SECONDS: u32 = 600;
+/// How often a trunk is asked whether it is there: three missed answers are found within 30 seconds (F8).
+const PROBE_EVERY: Duration = Duration::from_secs(8);
 
 /// Something that is new or has changed.
 #[derive(Clone, Debug)]
@@ -47,6 +54,17 @@ pub enum Provision {
     Dialling(TenantId, Box<TenantDialling>),
     /// A device that is no more, or must register again: for both.
     NoDevice(AddressOfRecord),
+    /// A trunk is gone or not enabled: its calls go on, and nothing else.
+    TrunkGone(TrunkId),
+    /// A trunk is to be asked whether it is there, once.
+    ProbeTrunk(TrunkId),
+    /// An address that gets no answer, from before the restart.
+    Ban {
+        /// Which one.
+        address: IpAddr,
+        /// For how much longer.
+        duration: Duration,
+    },
 }
 
 /// A trunk with its tenant, whose calls alone it carries.
@@ -54,6 +72,12 @@ pub enum Provision {
 pub struct ProvisionedTrunk {
     /// For the user agent.
     pub trunk: Trunk,
+    /// How often it is asked whether it is there, if at all.
+    pub probe: Option<Duration>,
+    /// Whether its sound is encrypted.
+    pub srtp: TrunkSrtp,
+    /// Names of the codecs offered, the best liked first; empty is all there are.
+    pub codecs: Vec<String>,
     /// Whose it is.
     pub tenant: TenantId,
 }
@@ -126,8 +150,7 @@ impl Services {
             self.provision_devices(tenant).await?;
             self.provision_dialling(tenant).await?;
             for row in self.store.trunks(&tenant.id).await? {
-                let trunk = ProvisionedTrunk { trunk: self.trunk(tenant, &row)?, tenant: tenant.id.clone() };
-                self.live.provision(Provision::Trunk(Box::new(trunk))).await;
+                self.live.provision(self.trunk_provision(tenant, &row)?).await;
             }
             self.provision_phones(tenant).await?;
             self.provision_meetings(tenant).await?;
@@ -139,7 +162,32 @@ impl Services {
                 None => tracing::warn!(device.aor = %row.aor, "a stored binding is unreadable and forgotten"),
             }
         }
+        for ban in self.store.live_bans(now).await? {
+            let duration = Duration::from_millis(ban.until.0.saturating_sub(now.0));
+            match ban.address.parse() {
+                Ok(address) => self.live.provision(Provision::Ban { address, duration }).await,
+                Err(_) => tracing::warn!("a stored ban is unreadable and forgotten"),
+            }
+        }
         Ok(())
+    }
+
+    /// What the running part is told of a trunk.
+    pub(super) fn trunk_provision(
+        &self,
+        tenant: &TenantRow,
+        row: &TrunkRow,
+    ) -> Result<Provision, ServiceError> {
+        if !row.settings.enabled {
+            return Ok(Provision::TrunkGone(TrunkId(row.id)));
+        }
+        Ok(Provision::Trunk(Box::new(ProvisionedTrunk {
+            trunk: self.trunk(tenant, row)?,
+            probe: row.settings.probe.then_some(PROBE_EVERY),
+            srtp: row.settings.srtp,
+            codecs: row.settings.codecs.clone(),
+            tenant: tenant.id.clone(),
+        })))
     }
 
     async fn provision_devices(&self, tenant: &TenantRow) -> Result<(), ServiceError> {
@@ -191,24 +239,76 @@ impl Services {
         for source in &row.sources {
             sources.push(source.parse().map_err(|_| wrong("sources"))?);
         }
-        let password = self.trunk_passwords.get(&tenant.domain, &row.name);
+        let sealed = row.password.as_deref();
+        let opened = sealed.and_then(|sealed| self.vault.open(sealed));
+        if sealed.is_some() && opened.is_none() {
+            tracing::error!(trunk.name = %row.name, "the password of this trunk is sealed with a key that is gone");
+        }
+        let configured = || self.trunk_passwords.get(&tenant.domain, &row.name).map(str::to_owned);
+        let password = opened.or_else(configured);
         if row.auth_user.is_some() && password.is_none() {
-            tracing::warn!(trunk.name = %row.name, "no password in the configuration: this trunk cannot answer a challenge");
+            tracing::warn!(trunk.name = %row.name, "no password is known: this trunk cannot answer a challenge");
         }
         let credentials = row.auth_user.clone().zip(password).map(|(user, password)| Credentials {
             user,
             realm: row.auth_realm.clone(),
-            password: password.to_owned(),
+            password,
         });
         let aor_user = row.auth_user.clone().filter(|_| row.register);
         let peer: Peer = row.peer.parse().map_err(|_| wrong("peer"))?;
         Ok(Trunk {
             sources,
             credentials,
+            transport: transport_of(row.settings.transport),
+            limits: limits_of(&row.settings),
+            numbers: numbers_of(row.settings.number_format, &tenant.country),
+            identity: match row.settings.pai_format {
+                TrunkPaiFormat::Pai => IdentityFormat::Asserted,
+                TrunkPaiFormat::Rpid => IdentityFormat::RemoteParty,
+                TrunkPaiFormat::None => IdentityFormat::None,
+            },
+            from: match row.settings.from_format {
+                TrunkFromFormat::Number => FromFormat::Number,
+                TrunkFromFormat::Account => FromFormat::Account,
+            },
             registration: aor_user
                 .map(|aor_user| TrunkRegistration { aor_user, expires: TRUNK_EXPIRES_SECONDS }),
             ..Trunk::new(TrunkId(row.id), peer, row.host.clone())
         })
+    }
+}
+
+fn transport_of(transport: TrunkTransport) -> Option<Transport> {
+    match transport {
+        TrunkTransport::Udp => Some(Transport::Udp),
+        TrunkTransport::Tcp => Some(Transport::Tcp),
+        TrunkTransport::Tls => Some(Transport::Tls),
+        TrunkTransport::Auto => None,
+    }
+}
+
+fn limits_of(settings: &TrunkSettings) -> TrunkLimits {
+    let limit = |most: u32| Some(most).filter(|most| *most > 0);
+    TrunkLimits {
+        incoming: limit(settings.max_in),
+        outgoing: limit(settings.max_out),
+        total: limit(settings.max_total),
+        calls_per_second: limit(settings.calls_per_second),
+    }
+}
+
+fn numbers_of(format: TrunkNumberFormat, country: &str) -> NumberFormat {
+    match format {
+        TrunkNumberFormat::E164 => NumberFormat::E164,
+        TrunkNumberFormat::E164WithoutPlus => NumberFormat::E164WithoutPlus,
+        TrunkNumberFormat::National => {
+            let Some(Dialling { country_code, national_prefix, international_prefix }) =
+                number::dialling_of(country)
+            else {
+                return NumberFormat::E164;
+            };
+            NumberFormat::National { country_code, national_prefix, international_prefix }
+        }
     }
 }
 
@@ -232,10 +332,10 @@ fn stored_binding(row: &RegistrationRow, now: UnixMillis) -> Option<StoredBindin
         device: AddressOfRecord { user: user.to_owned(), domain: domain.to_owned() },
         contact: row.contact.clone(),
         source: row.source.parse().ok()?,
-        transport: Transport::Udp,
-        instance: None,
-        reg_id: None,
-        path: Vec::new(),
+        transport: row.transport.parse().ok()?,
+        instance: row.instance.clone(),
+        reg_id: row.reg_id,
+        path: row.path.lines().map(str::to_owned).collect(),
         user_agent: row.user_agent.clone(),
         call_id: row.call_id.clone(),
         cseq: row.cseq,

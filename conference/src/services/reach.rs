@@ -6,7 +6,7 @@ use super::error::ServiceError;
 use super::pins::TakenPins;
 use crate::ids::MeetingId;
 use crate::live::policy::{self, Action};
-use crate::store::{MeetingRow, PersonRow};
+use crate::store::{InvitationRow, MeetingRow, PersonRow};
 use crate::vocabulary::{Role, TenantRole};
 
 /// A meeting the actor may know of.
@@ -14,6 +14,8 @@ pub(super) struct Reach {
     pub(super) meeting: MeetingRow,
     /// Everybody on the list, removed people too.
     pub(super) people: Vec<PersonRow>,
+    /// What became of their invitations.
+    pub(super) invitations: Vec<InvitationRow>,
     /// The actor's own row, unless they are an admin who was not invited.
     pub(super) me: Option<PersonRow>,
     /// For new people's PINs.
@@ -47,7 +49,9 @@ impl Services {
         if me.is_none() && !admin && !owner {
             return Err(none());
         }
-        Ok(Reach { meeting, people, me, taken_pins: TakenPins::default(), tenant_admin, owner })
+        let invitations = self.store.invitations(actor.tenant(), id).await?;
+        let taken_pins = TakenPins::default();
+        Ok(Reach { meeting, people, invitations, me, taken_pins, tenant_admin, owner })
     }
 }
 

@@ -6,6 +6,8 @@
     reason = "tests stop at the first surprise"
 )]
 
+use super::outbox::{Carrier, Channel, Letter, OutboxConfig, Outcome, Parcel};
+use super::webhooks::WebhookGuard;
 use super::{Clock, Entropy, EventHub, Live, Parts, Provision, Services, ServicesConfig, WebrtcAnswer};
 use crate::ids::{MeetingId, PersonId};
 use crate::live::focus::{Command, MeetingSnapshot, PersonSpec, PersonView, Refusal, RefusalKind, Reply};
@@ -17,7 +19,7 @@ use crate::vocabulary::{CallState, LegKind, MeetingState, UnixMillis};
 use async_trait::async_trait;
 use media::worker::LegId;
 use sip_core::ua::{AddressOfRecord, BindingInfo};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -356,10 +358,84 @@ impl Bench {
             entropy,
             links,
             trunk_passwords: seed.trunk_passwords(),
-            config: ServicesConfig { base_url: "https://meet.acme.test".to_owned(), ..Default::default() },
+            config: ServicesConfig {
+                base_url: "https://meet.acme.test".to_owned(),
+                outbox: OutboxConfig { mail: true, ..OutboxConfig::default() },
+                webhooks: WebhookGuard {
+                    allowed: "127.0.0.0/8".parse().into_iter().collect(),
+                    plain_http: false,
+                },
+                ..Default::default()
+            },
         };
         let services = Arc::new(Services::new(parts).await.expect("services on a seeded database"));
         services.provision_all().await.expect("everything in the database is readable");
         Self { services, live, clock, store }
+    }
+}
+
+/// A post office of tests: keeps what it is given and answers as it is told.
+#[derive(Debug, Default)]
+pub struct PostOffice {
+    taken: Mutex<Vec<Parcel>>,
+    answers: Mutex<VecDeque<Outcome>>,
+}
+
+impl PostOffice {
+    /// Answers the next attempts like this; whatever comes after them is delivered.
+    pub fn answer(&self, outcomes: impl IntoIterator<Item = Outcome>) {
+        self.answers.lock().expect("no test panics while it holds the lock").extend(outcomes);
+    }
+
+    /// Everything that was delivered.
+    pub fn taken(&self) -> Vec<Parcel> {
+        self.taken.lock().expect("no test panics while it holds the lock").clone()
+    }
+
+    /// The mails that were delivered.
+    pub fn letters(&self) -> Vec<Letter> {
+        let mails = self.taken().into_iter().filter_map(|parcel| match parcel {
+            Parcel::Mail(letter) => Some(*letter),
+            Parcel::Webhook(_) => None,
+        });
+        mails.collect()
+    }
+}
+
+#[async_trait]
+impl Carrier for PostOffice {
+    async fn deliver(&self, parcel: Parcel) -> Outcome {
+        let answer = self.answers.lock().expect("no test panics while it holds the lock").pop_front();
+        let outcome = answer.unwrap_or(Outcome::Delivered);
+        if outcome == Outcome::Delivered {
+            self.taken.lock().expect("no test panics while it holds the lock").push(parcel);
+        }
+        outcome
+    }
+}
+
+impl Bench {
+    /// Has everything carried that is due at this moment.
+    pub async fn carry(&self, channel: Channel, office: &Arc<PostOffice>) {
+        let (stop, stopping) = tokio::sync::watch::channel(false);
+        let services = Arc::clone(&self.services);
+        let carrier: Arc<dyn Carrier> = Arc::<PostOffice>::clone(office);
+        let worker = tokio::spawn(services.run_outbox(channel, carrier, stopping));
+        let word = match channel {
+            Channel::Mail => "mail",
+            Channel::Webhook => "webhook",
+        };
+        // The clock stands still: what failed is not due again before it is moved.
+        while !self
+            .store
+            .due_parcels(word, self.clock.wall(), 1, 1)
+            .await
+            .expect("a readable outbox")
+            .is_empty()
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let _ = stop.send(true);
+        worker.await.expect("the worker ends");
     }
 }

@@ -143,6 +143,8 @@ pub struct Person {
     pub muted_by_self: bool,
     /// Their personal join link; for Hosts only.
     pub link: Option<String>,
+    /// What became of their invitation; for Hosts only.
+    pub invitation: Option<Invitation>,
 }
 
 /// What is pasted into a message.
@@ -507,4 +509,183 @@ pub struct Snapshot {
     pub slots: BTreeMap<PersonId, Vec<Option<PersonId>>>,
     /// Who speaks.
     pub active_speaker: Option<PersonId>,
+}
+
+/// The mail that told a person of a meeting, and their answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Invitation {
+    /// Where it stands.
+    pub status: InvitationStatus,
+    /// When it was sent, in milliseconds since the Unix epoch.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub sent_at: Option<UnixMillis>,
+    /// Why it was not sent, or not yet.
+    pub error: Option<String>,
+    /// Whether they will come.
+    pub rsvp: Option<Rsvp>,
+    /// When they said so.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub rsvp_at: Option<UnixMillis>,
+}
+
+/// Where an invitation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum InvitationStatus {
+    /// Written down, to be sent.
+    Queued,
+    /// Queued, while no mail server is configured.
+    NotSent,
+    /// The mail server has taken it.
+    Sent,
+    /// Refused, or not taken for days.
+    Failed,
+    /// There is no address to send it to.
+    NoAddress,
+    /// Taken back.
+    Cancelled,
+}
+
+/// An answer to an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Rsvp {
+    /// Will come.
+    Accepted,
+    /// May come.
+    Tentative,
+    /// Will not come.
+    Declined,
+}
+
+/// The answer to one target of SEND INVITE.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct InviteAnswer {
+    /// What became of it.
+    pub state: InviteState,
+    /// The person, unless the target was refused.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonId>,
+    /// What a host reads: a name, or the text as typed.
+    pub display: String,
+    /// More about it in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What would help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
+}
+
+/// What became of one target of SEND INVITE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum InviteState {
+    /// A mail is on its way.
+    Queued,
+    /// A mail is written, and waits until a mail server is configured.
+    NotSent,
+    /// Invited before: role and access are the new ones, no second mail is sent.
+    AlreadyInvited,
+    /// In the meeting at this moment: role and access are the new ones, no mail is sent.
+    AlreadyIn,
+    /// On the list, but there is no address to send a mail to.
+    NoAddress,
+    /// Not invited; `detail` says why.
+    Refused,
+}
+
+/// What an invited person sees before they answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RsvpView {
+    /// The meeting's title.
+    pub title: String,
+    /// Who is asked.
+    pub display_name: String,
+    /// The answer so far.
+    pub rsvp: Option<Rsvp>,
+}
+
+/// A user's own settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Profile {
+    /// The user.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: UserId,
+    /// The name shown to others.
+    pub display_name: String,
+    /// E-mail addresses, oldest first.
+    pub emails: Vec<String>,
+    /// The one of them that invitations go to.
+    pub invitation_address: Option<String>,
+    /// Own outside numbers, in E.164.
+    pub phones: Vec<String>,
+}
+
+/// A webhook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Webhook {
+    /// Its identifier.
+    pub id: String,
+    /// Where events go.
+    pub url: String,
+    /// What it is for.
+    pub description: String,
+    /// The kinds (`call.joined`) and groups (`call.*`) it gets; empty for all.
+    pub events: Vec<String>,
+    /// Whether it gets any.
+    pub enabled: bool,
+    /// Events that were lost to it because too many waited.
+    pub dropped: u64,
+    /// When it was created, in milliseconds since the Unix epoch.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
+    pub created_at: UnixMillis,
+    /// The key of its signatures: shown once, when it is made or renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+/// Something that was sent, or is to be: a mail or a webhook delivery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Outgoing {
+    /// Its identifier.
+    pub id: String,
+    /// `mail` or `webhook`.
+    pub channel: String,
+    /// `request`, `cancel`, `digest`, `reminder`, or the kind of the event.
+    pub kind: String,
+    /// The event, for webhook deliveries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// The meeting, if it is about one.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub meeting: Option<MeetingId>,
+    /// Whom it goes to.
+    pub recipient: String,
+    /// `queued`, `sent`, `failed` (given up) or `superseded` (taken back before it was sent).
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The receiver's latest code.
+    pub code: Option<u16>,
+    /// What went wrong at the latest attempt.
+    pub error: Option<String>,
+    /// When it was written, in milliseconds since the Unix epoch.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
+    pub created_at: UnixMillis,
+    /// When it is tried next, while it is queued.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub next_attempt_at: Option<UnixMillis>,
+    /// When it was sent or given up.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub finished_at: Option<UnixMillis>,
 }

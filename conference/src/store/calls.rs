@@ -176,7 +176,11 @@ pub(crate) struct CallStep<'a> {
 
 impl Store {
     /// Inserts a call with its first event.
-    pub(crate) async fn insert_call(connection: &mut Connection, call: &NewCall) -> Result<(), StoreError> {
+    pub(crate) async fn insert_call(
+        &self,
+        connection: &mut Connection,
+        call: &NewCall,
+    ) -> Result<(), StoreError> {
         let (caller_number, caller_name, caller_hidden) = match &call.caller {
             Some((number, name, hidden)) => (Some(number.as_str()), Some(name.as_str()), *hidden),
             None => (None, None, false),
@@ -229,7 +233,8 @@ impl Store {
             at: call.at,
             story: CallStory::default(),
         };
-        Self::insert_call_event(connection, &step).await
+        Self::insert_call_event(&mut *connection, &step).await?;
+        self.queue_call_event(connection, &step).await
     }
 
     async fn insert_call_event(connection: &mut Connection, step: &CallStep<'_>) -> Result<(), StoreError> {
@@ -256,7 +261,7 @@ impl Store {
     pub(crate) async fn record_call_step(&self, step: &CallStep<'_>) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         Self::insert_call_event(&mut transaction, step).await?;
-        sqlx::query(
+        let changed = sqlx::query(
             "UPDATE calls SET state = $1, cause = $2, sip_code = coalesce($3, sip_code), detail = $4, \
              updated_at = $5, \
              answered_at = CASE WHEN $1 IN ('answered', 'confirming', 'joined') \
@@ -279,6 +284,9 @@ impl Store {
         .bind(step.story.trunk.map(|trunk| millis(UnixMillis(trunk.0))))
         .execute(&mut *transaction)
         .await?;
+        if changed.rows_affected() > 0 {
+            self.queue_call_event(&mut transaction, step).await?;
+        }
         transaction.commit().await?;
         Ok(())
     }

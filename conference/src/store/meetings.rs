@@ -221,6 +221,12 @@ impl Store {
         at: UnixMillis,
     ) -> Result<(), StoreError> {
         let word = word(&state);
+        let mut transaction = self.begin().await?;
+        let changed = sqlx::query("SELECT 1 FROM meetings WHERE id = $1 AND state <> $2")
+            .bind(meeting.as_str())
+            .bind(&word)
+            .fetch_optional(&mut *transaction)
+            .await?;
         sqlx::query(
             "UPDATE meetings SET state = $1, updated_at = $2, \
              started_at = CASE WHEN $1 IN ('started', 'active') THEN coalesce(started_at, $2) ELSE started_at END, \
@@ -229,8 +235,12 @@ impl Store {
         .bind(word)
         .bind(millis(at))
         .bind(meeting.as_str())
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
+        if changed.is_some() {
+            self.queue_meeting_event(&mut transaction, meeting, state, at).await?;
+        }
+        transaction.commit().await?;
         Ok(())
     }
 
@@ -269,6 +279,7 @@ impl Store {
         leg_kind: Option<LegKind>,
         at: UnixMillis,
     ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO attendance (meeting_id, person_id, at, what, leg_kind) VALUES ($1, $2, $3, $4, $5)",
         )
@@ -277,8 +288,10 @@ impl Store {
         .bind(millis(at))
         .bind(what)
         .bind(leg_kind.map(|kind| word(&kind)))
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
+        self.queue_attendance_event(&mut transaction, meeting, (person, what, leg_kind), at).await?;
+        transaction.commit().await?;
         Ok(())
     }
 

@@ -10,9 +10,11 @@ const ALL: &[(i64, &str, &str)] = &[
     (1, "first slice", include_str!("../../migrations/0001_first_slice.sql")),
     (2, "foundation", include_str!("../../migrations/0002_foundation.sql")),
     (20, "meetings", include_str!("../../migrations/0020_meetings.sql")),
+    (30, "outgoing", include_str!("../../migrations/0030_outgoing.sql")),
     (40, "calls", include_str!("../../migrations/0040_calls.sql")),
     (50, "telephony", include_str!("../../migrations/0050_telephony.sql")),
     (51, "evidence", include_str!("../../migrations/0051_evidence.sql")),
+    (70, "trunks", include_str!("../../migrations/0070_trunks.sql")),
 ];
 
 /// The migrations in the words of one database.

@@ -8,18 +8,23 @@
 //! values as parameters. Nothing here decides who may do what; that is the services' work. Neither the SIP nor the
 //! media path waits for this module: what the running meetings report arrives through [`records::RecordWriter`].
 
+mod addresses;
 mod again;
 mod audit;
+mod bans;
 mod calls;
 mod columns;
 mod devices;
 mod error;
 mod evidence;
+mod happenings;
 mod idempotency;
+mod invitations;
 mod meetings;
 mod migrations;
 mod numbers;
 mod open;
+pub(crate) mod outbox;
 mod people;
 mod policy;
 mod pool;
@@ -36,6 +41,7 @@ mod trunks;
 mod usage;
 mod users;
 pub mod vault;
+mod webhooks;
 pub mod world;
 
 pub use error::StoreError;
@@ -45,13 +51,16 @@ pub use vault::Vault;
 
 pub(crate) use again::AgainRow;
 pub(crate) use audit::AuditEntry;
+pub(crate) use bans::BanRow;
 pub(crate) use calls::{CallRow, CallStep, NewCall, NewStory};
 pub(crate) use columns::{from_word, word};
 pub(crate) use devices::DeviceRow;
 pub(crate) use idempotency::StoredAnswer;
-pub(crate) use meetings::MeetingRow;
+pub(crate) use invitations::InvitationRow;
+pub(crate) use meetings::{MeetingRow, PlanColumns};
 pub use numbers::NumberPurpose;
 pub(crate) use numbers::{CallerIdRow, NumberRow};
+pub(crate) use outbox::{NewParcel, OutboxRow};
 pub(crate) use people::{Identity, PersonRow};
 pub(crate) use policy::BlockedRow;
 pub(crate) use pool::{Connection, Transaction};
@@ -63,6 +72,7 @@ pub(crate) use tenants::TenantRow;
 pub(crate) use trunks::TrunkRow;
 pub(crate) use usage::UsageOf;
 pub(crate) use users::UserRow;
+pub(crate) use webhooks::{OutgoingEvent, WebhookRow};
 
 /// One row of an answer; read it with [`columns::Columns`].
 pub(crate) type Row = sqlx::any::AnyRow;
@@ -74,6 +84,8 @@ use crate::times::Times;
 pub struct Store {
     pool: pool::Pool,
     dialect: Dialect,
+    /// Rung when something was put into the outbox.
+    outbox_bell: std::sync::Arc<tokio::sync::Notify>,
     #[cfg(any(test, feature = "testing"))]
     scratch: Option<Scratch>,
 }

@@ -1,8 +1,10 @@
 //! Opening the database and bringing its schema up to date.
 
+use super::columns::Columns;
 use super::migrations;
 use super::pool::{Pool, STATEMENT_LIMIT};
 use super::{Dialect, Store, StoreError};
+use crate::ids::CallId;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AnyConnection, Executor as _, Row as _};
@@ -72,6 +74,7 @@ impl Store {
         Ok(Self {
             pool: Pool::new(pool, dialect),
             dialect,
+            outbox_bell: std::sync::Arc::default(),
             #[cfg(any(test, feature = "testing"))]
             scratch: None,
         })
@@ -110,12 +113,18 @@ impl Store {
     /// was in flight when the process ended lost its media and its dialog with it, so one statement says so. The
     /// trail in `call_events` ends where the process did; the call row carries the verdict.
     async fn close_calls_in_flight(&self) -> Result<(), StoreError> {
-        sqlx::query(
+        let mut transaction = self.begin().await?;
+        let lost = sqlx::query(
             "UPDATE calls SET state = 'ended', cause = 'lost', detail = 'the gateway was restarted', \
-             ended_at = updated_at WHERE state NOT IN ('ended', 'failed', 'refused', 'cancelled')",
+             ended_at = updated_at WHERE state NOT IN ('ended', 'failed', 'refused', 'cancelled') \
+             RETURNING id, updated_at",
         )
-        .execute(&self.pool)
+        .fetch_all(&mut *transaction)
         .await?;
+        let call = |row| Ok((CallId::new(Columns(row).text("id")?), Columns(row).time("updated_at")?));
+        let lost = lost.iter().map(call).collect::<Result<Vec<_>, StoreError>>()?;
+        self.queue_lost_calls(&mut transaction, &lost).await?;
+        transaction.commit().await?;
         Ok(())
     }
 }

@@ -202,6 +202,22 @@ impl Store {
         rows.iter().map(PersonRow::read).collect()
     }
 
+    /// The same within a transaction.
+    pub(crate) async fn people_within(
+        connection: &mut Connection,
+        tenant: &TenantId,
+        meeting: &MeetingId,
+    ) -> Result<Vec<PersonRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM people WHERE tenant_id = $1 AND meeting_id = $2 ORDER BY created_at, position",
+        )
+        .bind(tenant.as_str())
+        .bind(meeting.as_str())
+        .fetch_all(connection)
+        .await?;
+        rows.iter().map(PersonRow::read).collect()
+    }
+
     /// One person of one meeting.
     pub(crate) async fn person(
         &self,

@@ -1,7 +1,7 @@
 //! Writing down what the running meetings report.
 
 use super::registrations::RegistrationRow;
-use super::{CallStep, Store, StoreError};
+use super::{BanRow, CallStep, Store, StoreError};
 use crate::live::event::Record;
 use crate::vocabulary::UnixMillis;
 use sip_core::ua::BindingInfo;
@@ -62,6 +62,10 @@ impl RecordWriter {
             Record::Binding { binding, at } => {
                 self.store.put_registration(&registration(binding, *at), *at).await
             }
+            Record::Banned { address, until, at } => {
+                let ban = BanRow { address: address.to_string(), until: *until };
+                self.store.put_ban(&ban, *at).await
+            }
             Record::BindingGone { device, at: _ } => {
                 self.store.delete_registration(&device.to_string(), None).await
             }
@@ -77,6 +81,10 @@ fn registration(binding: &BindingInfo, at: UnixMillis) -> RegistrationRow {
         aor: binding.device.to_string(),
         contact: binding.contact.clone(),
         source: binding.source.to_string(),
+        transport: binding.transport.to_string(),
+        instance: binding.instance.clone(),
+        reg_id: binding.reg_id,
+        path: binding.path.join("\n"),
         user_agent: binding.user_agent.replace('\0', "\u{fffd}"),
         call_id: binding.call_id.clone(),
         cseq: binding.cseq,

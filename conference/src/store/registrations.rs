@@ -13,6 +13,12 @@ pub(crate) struct RegistrationRow {
     pub(crate) contact: String,
     /// Where the REGISTER came from, and where an INVITE goes.
     pub(crate) source: String,
+    /// `udp`, `tcp`, `tls`, `ws` or `wss`.
+    pub(crate) transport: String,
+    pub(crate) instance: Option<String>,
+    pub(crate) reg_id: Option<u32>,
+    /// The proxies a call must pass, one a line.
+    pub(crate) path: String,
     pub(crate) user_agent: String,
     pub(crate) call_id: String,
     pub(crate) cseq: u32,
@@ -26,6 +32,10 @@ impl RegistrationRow {
             aor: row.text("aor")?,
             contact: row.text("contact")?,
             source: row.text("source")?,
+            transport: row.text("transport")?,
+            instance: row.optional_text("instance")?,
+            reg_id: row.optional_integer("reg_id")?.and_then(|id| u32::try_from(id).ok()),
+            path: row.text("path")?,
             user_agent: row.text("user_agent")?,
             call_id: row.text("call_id")?,
             cseq: u32::try_from(row.integer("cseq")?).unwrap_or(0),
@@ -53,8 +63,11 @@ impl Store {
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO registrations (aor, contact, source, user_agent, call_id, cseq, expires_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (aor, contact) DO UPDATE SET source = excluded.source, \
+            "INSERT INTO registrations (aor, contact, source, user_agent, call_id, cseq, expires_at, updated_at, \
+             transport, instance, reg_id, path) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+             ON CONFLICT (aor, contact) DO UPDATE SET source = excluded.source, \
+             transport = excluded.transport, instance = excluded.instance, reg_id = excluded.reg_id, path = excluded.path, \
              user_agent = excluded.user_agent, call_id = excluded.call_id, cseq = excluded.cseq, \
              expires_at = excluded.expires_at, updated_at = excluded.updated_at",
         )
@@ -66,6 +79,10 @@ impl Store {
         .bind(i64::from(binding.cseq))
         .bind(millis(binding.expires_at))
         .bind(millis(now))
+        .bind(&binding.transport)
+        .bind(binding.instance.as_deref())
+        .bind(binding.reg_id.map(i64::from))
+        .bind(&binding.path)
         .execute(&self.pool)
         .await?;
         Ok(())

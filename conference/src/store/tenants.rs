@@ -1,7 +1,7 @@
 //! Tenants.
 
 use super::columns::Columns;
-use super::{Store, StoreError};
+use super::{Connection, Store, StoreError};
 use crate::ids::TenantId;
 use crate::store::Row;
 
@@ -35,6 +35,19 @@ impl Store {
         sqlx::query("SELECT * FROM tenants WHERE id = $1")
             .bind(id.as_str())
             .fetch_optional(&self.pool)
+            .await?
+            .map(|row| TenantRow::read(&row))
+            .transpose()
+    }
+
+    /// The same within a transaction.
+    pub(crate) async fn tenant_within(
+        connection: &mut Connection,
+        id: &TenantId,
+    ) -> Result<Option<TenantRow>, StoreError> {
+        sqlx::query("SELECT * FROM tenants WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(connection)
             .await?
             .map(|row| TenantRow::read(&row))
             .transpose()

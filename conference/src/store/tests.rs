@@ -206,7 +206,7 @@ async fn i94_registrations_survive_a_restart_until_they_expire() {
     let at = UnixMillis(1_800_000_000_000);
     let mut writer = RecordWriter::new(bench.store.clone());
     for (user, seconds) in [("103a", 600), ("101a", 0), ("102a", 600)] {
-        writer.write(&Record::Binding { binding: binding(user, seconds), at }).await.unwrap();
+        writer.write(&Record::Binding { binding: Box::new(binding(user, seconds)), at }).await.unwrap();
     }
     writer.write(&Record::BindingGone { device: aor("102a"), at }).await.unwrap();
     let again = Bench::on(Store::open(&scratch.url()).await.unwrap()).await;

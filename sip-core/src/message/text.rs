@@ -72,7 +72,7 @@ pub(crate) fn unquote(text: &str) -> String {
 pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
-    for char in text.chars().filter(|char| !char.is_control()) {
+    for char in text.chars().filter(|char| !char.is_control() || *char == '\t') {
         if matches!(char, '"' | '\\') {
             quoted.push('\\');
         }

@@ -132,10 +132,10 @@ impl UserAgent {
                 let remote = stored.source;
                 if let Some(listener) = self.listener_for(stored.transport, remote) {
                     let (transport, local) = (stored.transport, listener.local);
-                    self.registrar.restore(now, stored, Hop { transport, local, remote, flow: None });
+                    self.registrar.restore(now, *stored, Hop { transport, local, remote, flow: None });
                 }
             }
-            Command::PutTrunk(trunk) => self.put_trunk(now, trunk),
+            Command::PutTrunk(trunk) => self.put_trunk(now, *trunk),
             Command::RemoveTrunk(trunk) => self.remove_trunk(now, trunk),
             Command::Invite(invite) => self.invite(now, *invite),
             Command::Provisional { session, status, body } => self.provisional(now, session, status, body),
@@ -243,7 +243,8 @@ impl UserAgent {
         while let Some(output) = self.transactions.poll_output() {
             match output {
                 TransactionOutput::Transmit(transmit) => {
-                    let connect = transmit.destination.flow.and_then(|flow| self.flows.connect(flow));
+                    let hop = transmit.destination;
+                    let connect = hop.flow.and_then(|flow| self.flows.connect(flow, hop.local));
                     self.out.extend(connect.map(Output::Connect));
                     self.out.push_back(Output::Transmit(transmit));
                 }

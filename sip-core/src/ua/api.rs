@@ -145,9 +145,9 @@ pub enum Command {
     /// Removes a device and its bindings.
     RemoveDevice(AddressOfRecord),
     /// Puts back a binding after a restart.
-    RestoreBinding(StoredBinding),
+    RestoreBinding(Box<StoredBinding>),
     /// Adds or changes a trunk; a registration begins at once.
-    PutTrunk(Trunk),
+    PutTrunk(Box<Trunk>),
     /// Removes a trunk and de-registers from it; its calls go on.
     RemoveTrunk(TrunkId),
     /// Calls somebody.

@@ -20,6 +20,8 @@ pub struct Connect {
     pub flow: FlowId,
     /// What it speaks.
     pub transport: Transport,
+    /// The listener whose transport it uses.
+    pub local: SocketAddr,
     /// The address to connect to.
     pub remote: SocketAddr,
     /// TLS: whose certificate is expected (RFC 5922 section 7.1): the domain that was asked for, never a name that DNS made
@@ -53,12 +55,12 @@ impl Flows {
     }
 
     /// What the driver must do before it can send on this connection.
-    pub(super) fn connect(&mut self, flow: FlowId) -> Option<Connect> {
+    pub(super) fn connect(&mut self, flow: FlowId, local: SocketAddr) -> Option<Connect> {
         if !self.untold.remove(&flow) {
             return None;
         }
         let (transport, remote, identity) = self.outgoing.get(&flow)?.clone();
-        Some(Connect { flow, transport, remote, identity })
+        Some(Connect { flow, transport, local, remote, identity })
     }
 
     fn remove(&mut self, flow: FlowId) -> Option<Goal> {

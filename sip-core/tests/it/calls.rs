@@ -88,7 +88,7 @@ fn d36_refusals_arrive_with_their_status() {
 #[test]
 fn d36_no_answer_at_all_ends_after_32_seconds() {
     let mut network = Network::gateway();
-    network.command(GATEWAY, Command::PutTrunk(carrier_trunk()));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(carrier_trunk())));
     network.command(GATEWAY, call(to_number()));
     network.run_until_idle();
     let node = &network.nodes[&addr(GATEWAY)];
@@ -191,7 +191,7 @@ fn calls_run_over_ipv6() {
     network.add(theirs, carrier, Behaviour::RingThenAnswer(SECOND));
     let trunk =
         sip_core::ua::Trunk { peer: addr(theirs).into(), host: "[2001:db8::2]".into(), ..carrier_trunk() };
-    network.command(ours, Command::PutTrunk(trunk));
+    network.command(ours, Command::PutTrunk(Box::new(trunk)));
     network.command(ours, call(to_number()));
     network.command_at(SECOND * 60, ours, Command::HangUp { session: CALL });
     network.run_until_idle();

@@ -67,7 +67,7 @@ fn s4_trusted_addresses_are_exempt_and_bans_can_be_put_back_and_lifted() {
     let mut network = guarded();
     let mut trunk = carrier_trunk();
     trunk.sources = vec!["203.0.113.9/32".parse().unwrap()];
-    network.command(GATEWAY, Command::PutTrunk(trunk));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(trunk)));
     let challenge = ask(&mut network, GUESSER, 1, "").unwrap();
     for guess in 1..=20 {
         let proof = authorize(&challenge, "REGISTER", "sip:acme.test", "103a", "guess", guess);

@@ -23,7 +23,7 @@ fn invite_as(network: &mut Network, target: Target, caller: CallerIdentity, peer
 
 fn with_trunk() -> Network {
     let mut network = Network::gateway();
-    network.command(GATEWAY, Command::PutTrunk(carrier_trunk()));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(carrier_trunk())));
     network
 }
 

@@ -156,7 +156,7 @@ fn trunks_and_trusted_peers_are_let_in_by_address() {
     let mut network = trusting();
     let mut trunk = carrier_trunk();
     trunk.sources = vec!["203.0.113.0/28".parse().unwrap()];
-    network.command(GATEWAY, Command::PutTrunk(trunk));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(trunk)));
     for (session, peer, origin) in [
         (1, CARRIER, Origin::Trunk(TrunkId(1))),
         (2, "203.0.113.15:5099", Origin::Trunk(TrunkId(1))),

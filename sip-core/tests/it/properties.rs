@@ -248,7 +248,7 @@ fn run(steps: &[Step]) -> Vec<u8> {
     configuration.trusted_peers = vec!["0.0.0.0/0".parse().unwrap()];
     let mut ua = UserAgent::new(configuration, [9; 32]);
     let (mut now, mut log, mut incoming) = (Instant::now(), Vec::new(), Vec::new());
-    ua.handle_command(now, Command::PutTrunk(carrier_trunk()));
+    ua.handle_command(now, Command::PutTrunk(Box::new(carrier_trunk())));
     ua.handle_command(now, Command::PutDevice(account("103a", "acme.test", "x")));
     for step in steps {
         match step {

@@ -11,7 +11,7 @@ pub(crate) const CONTACT: &str = "Contact: <sip:callee@192.0.2.2:5060>\r\nConten
 
 pub(crate) fn calling() -> (Network, String) {
     let mut network = Network::gateway();
-    network.command(GATEWAY, Command::PutTrunk(carrier_trunk()));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(carrier_trunk())));
     network.command(GATEWAY, call(to_number()));
     network.run_for(Duration::from_millis(50));
     let invite = network.take_one(CARRIER);
@@ -214,7 +214,7 @@ fn s6_a_bye_that_went_elsewhere_shows_no_digest() {
     trunk.sources = vec!["192.0.2.0/24".parse().unwrap()];
     trunk.credentials =
         Some(sip_core::ua::Credentials { user: "u".into(), realm: None, password: "p".into() });
-    network.command(GATEWAY, Command::PutTrunk(trunk));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(trunk)));
     network.send(CARRIER, &answer_to(&invite, "200 OK", "a", CONTACT, ANSWER));
     network.take(CARRIER);
     let elsewhere = "192.0.2.99:5060";

@@ -219,9 +219,9 @@ fn i94_a_stored_binding_is_called_after_a_restart() {
         expires_in: Duration::from_secs(100),
     };
     let useless = StoredBinding { contact: "not a uri".into(), ..stored.clone() };
-    network.command(GATEWAY, Command::RestoreBinding(useless));
+    network.command(GATEWAY, Command::RestoreBinding(Box::new(useless)));
     assert!(contacts(&network).is_empty());
-    network.command(GATEWAY, Command::RestoreBinding(stored));
+    network.command(GATEWAY, Command::RestoreBinding(Box::new(stored)));
     network.command(GATEWAY, call(to_phone()));
     network.run_for(Duration::from_millis(50));
     assert!(network.take_one(PHONE).starts_with("INVITE sip:103a@10.0.0.9:5060 "));

@@ -29,7 +29,7 @@ fn established(more: &str) -> (Network, String) {
 /// A call from the carrier that waits for an answer.
 fn incoming(more: &str, body: &str) -> Network {
     let mut network = Network::gateway();
-    network.command(GATEWAY, Command::PutTrunk(carrier_trunk()));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(carrier_trunk())));
     let contact = "Contact: <sip:gw@192.0.2.2:5060>\r\nContent-Type: application/sdp\r\n";
     let invite = request_with("INVITE", ROOM, FROM, ROOM, 1, &format!("{contact}{more}"), body, "in", "i1");
     network.send(CARRIER, &invite);
@@ -68,7 +68,7 @@ fn an_invite_without_offer_gets_the_answer_in_its_ack() {
 fn our_invite_without_offer_is_acknowledged_with_the_answer() {
     for answered in [true, false] {
         let mut network = Network::gateway();
-        network.command(GATEWAY, Command::PutTrunk(carrier_trunk()));
+        network.command(GATEWAY, Command::PutTrunk(Box::new(carrier_trunk())));
         let order = OutgoingInvite {
             session: CALL,
             target: to_number(),
@@ -373,7 +373,7 @@ fn d24_a_caller_that_does_not_refresh_is_released() {
 #[test]
 fn d24_too_short_an_interval_is_refused_both_ways() {
     let mut network = Network::gateway();
-    network.command(GATEWAY, Command::PutTrunk(carrier_trunk()));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(carrier_trunk())));
     let more = "Supported: timer\r\nSession-Expires: 60\r\n";
     network.send(CARRIER, &request("INVITE", ROOM, FROM, ROOM, 1, more));
     let refusal = network.take_one(CARRIER);
@@ -400,7 +400,7 @@ fn d24_too_short_an_interval_is_refused_both_ways() {
 #[test]
 fn f8_a_trunk_that_misses_three_probes_is_down_until_it_answers_two() {
     let mut network = Network::gateway();
-    network.command(GATEWAY, Command::PutTrunk(carrier_trunk()));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(carrier_trunk())));
     let trunk = TrunkId(1);
     let (up, down) = (Event::TrunkUp { trunk }, Event::TrunkDown { trunk, status: None });
     network.command(GATEWAY, Command::ProbeTrunk { trunk, every: Some(SECOND * 8) });

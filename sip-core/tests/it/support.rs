@@ -151,7 +151,7 @@ impl Network {
         carrier.domains = vec!["carrier.test".into()];
         carrier.trusted_peers = vec!["192.0.2.1/32".parse().unwrap()];
         network.add(CARRIER, carrier, behaviour);
-        network.command(GATEWAY, Command::PutTrunk(carrier_trunk()));
+        network.command(GATEWAY, Command::PutTrunk(Box::new(carrier_trunk())));
         network
     }
 

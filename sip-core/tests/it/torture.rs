@@ -129,7 +129,7 @@ fn a_body_we_cannot_read_gets_415() {
     let mut network = Network::gateway();
     let mut trunk = carrier_trunk();
     trunk.peer = addr(PEER).into();
-    network.command(GATEWAY, Command::PutTrunk(trunk));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(trunk)));
     let invite = options("INVITE", "sip:900000001@acme.test", "z9hG4bKb");
     for (kind, status) in [
         ("Content-Type: application/unknown", 415),
@@ -175,7 +175,7 @@ fn s9_a_short_request_gets_no_long_answer() {
 #[test]
 fn a_malformed_answer_does_not_end_the_call() {
     let mut network = Network::gateway();
-    network.command(GATEWAY, Command::PutTrunk(carrier_trunk()));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(carrier_trunk())));
     network.command(GATEWAY, call(to_number()));
     network.run_for(Duration::from_millis(50));
     let invite = network.take_one(CARRIER);

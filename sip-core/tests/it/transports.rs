@@ -171,7 +171,7 @@ fn rfc_5626_a_binding_whose_connection_is_gone_is_unreachable_until_it_is_back()
 fn f1_a_stored_binding_of_a_connection_waits_for_it() {
     let mut bench = with_device();
     let device = device("103a", "acme.test");
-    bench.command(Command::RestoreBinding(StoredBinding {
+    bench.command(Command::RestoreBinding(Box::new(StoredBinding {
         device: device.clone(),
         contact: "sip:103a@10.0.0.9;transport=tls".into(),
         source: addr(PHONE),
@@ -183,7 +183,7 @@ fn f1_a_stored_binding_of_a_connection_waits_for_it() {
         call_id: "x".into(),
         cseq: 1,
         expires_in: SECOND * 100,
-    }));
+    })));
     assert!(!bench.ua.bindings(&device)[0].reachable);
     bench.command(call(to_phone()));
     assert_eq!(bench.events, [Event::Ended { session: CALL, cause: EndCause::NotRegistered }]);
@@ -290,11 +290,12 @@ fn tls_trunk() -> Trunk {
 #[test]
 fn rfc_5922_a_connection_to_a_trunk_names_the_domain_that_was_asked_for() {
     let mut bench = bench();
-    bench.command(Command::PutTrunk(tls_trunk()));
+    bench.command(Command::PutTrunk(Box::new(tls_trunk())));
     bench.command(call(to_number()));
     let expected = Connect {
         flow: FIRST,
         transport: Transport::Tls,
+        local: addr("192.0.2.1:5061"),
         remote: addr("192.0.2.2:5061"),
         identity: Some("carrier.test".into()),
     };
@@ -319,7 +320,7 @@ fn rfc_5922_a_connection_to_a_trunk_names_the_domain_that_was_asked_for() {
 #[test]
 fn rfc_3261_17_1_4_a_connection_that_cannot_be_made_ends_the_call_at_once() {
     let mut bench = bench();
-    bench.command(Command::PutTrunk(tls_trunk()));
+    bench.command(Command::PutTrunk(Box::new(tls_trunk())));
     bench.command(call(to_number()));
     bench.close(FIRST);
     assert_eq!(bench.events, [Event::Ended { session: CALL, cause: EndCause::NoResponse }]);
@@ -332,7 +333,7 @@ fn rfc_3261_17_1_4_a_connection_that_cannot_be_made_ends_the_call_at_once() {
 #[test]
 fn a_call_outlives_the_connection_it_was_made_on() {
     let mut bench = bench();
-    bench.command(Command::PutTrunk(tls_trunk()));
+    bench.command(Command::PutTrunk(Box::new(tls_trunk())));
     bench.command(call(to_number()));
     let invite = bench.take_one().3;
     let answer = answer_to(&invite, "200 OK", "a", "Contact: <sip:x@192.0.2.2>\r\n", ANSWER);
@@ -371,7 +372,7 @@ fn answer(bench: &mut Bench) {
             let answer = Answer { records, ttl: Duration::from_secs(60) };
             bench.ua.handle_answer(bench.now, &question, Ok(answer));
         }
-        bench.command(Command::PutTrunk(named_trunk()));
+        bench.command(Command::PutTrunk(Box::new(named_trunk())));
         bench.ua.trunk_status(bench.now, TrunkId(1)).unwrap();
         bench.command(Command::ProbeNow(TrunkId(1)));
     }
@@ -383,7 +384,7 @@ fn answer(bench: &mut Bench) {
 #[test]
 fn rfc_3263_all_servers_of_a_trunk_are_tried_and_no_old_branch_rings() {
     let mut bench = bench();
-    bench.command(Command::PutTrunk(named_trunk()));
+    bench.command(Command::PutTrunk(Box::new(named_trunk())));
     answer(&mut bench);
     bench.command(call(to_number()));
     let (_, first, _, invite) = bench.take_one();
@@ -425,7 +426,7 @@ fn rfc_3263_all_servers_of_a_trunk_are_tried_and_no_old_branch_rings() {
 #[test]
 fn rfc_3261_18_1_1_a_large_request_goes_by_tcp_and_falls_back_to_udp() {
     let mut bench = bench();
-    bench.command(Command::PutTrunk(named_trunk()));
+    bench.command(Command::PutTrunk(Box::new(named_trunk())));
     answer(&mut bench);
     let large = || {
         let Command::Invite(mut order) = call(to_number()) else { panic!() };
@@ -443,7 +444,7 @@ fn rfc_3261_18_1_1_a_large_request_goes_by_tcp_and_falls_back_to_udp() {
     assert_eq!(header(&invite, "Contact"), "<sip:sip.acme.test:5060>");
     // Never on a trunk of a fixed transport.
     let mut bench = self::bench();
-    bench.command(Command::PutTrunk(carrier_trunk()));
+    bench.command(Command::PutTrunk(Box::new(carrier_trunk())));
     bench.command(large());
     assert_eq!(bench.take_one().0, Transport::Udp);
 }
@@ -451,7 +452,7 @@ fn rfc_3261_18_1_1_a_large_request_goes_by_tcp_and_falls_back_to_udp() {
 #[test]
 fn f13_a_trunk_whose_name_cannot_be_looked_up_is_down_and_recovers() {
     let mut bench = bench();
-    bench.command(Command::PutTrunk(named_trunk()));
+    bench.command(Command::PutTrunk(Box::new(named_trunk())));
     for question in std::mem::take(&mut bench.questions) {
         bench.ua.handle_answer(bench.now, &question, Err(LookupFailed));
     }
@@ -466,7 +467,7 @@ fn f13_a_trunk_whose_name_cannot_be_looked_up_is_down_and_recovers() {
 #[test]
 fn f9_retry_after_keeps_calls_away_for_so_long() {
     let mut bench = bench();
-    bench.command(Command::PutTrunk(carrier_trunk()));
+    bench.command(Command::PutTrunk(Box::new(carrier_trunk())));
     bench.command(call(to_number()));
     let invite = bench.take_one().3;
     let refusal = answer_to(&invite, "503 Busy", "a", "Retry-After: 20\r\n", "");
@@ -492,7 +493,7 @@ fn call_number(session: u64) -> Command {
 fn limited(change: impl FnOnce(&mut sip_core::ua::TrunkLimits)) -> Bench {
     let (mut bench, mut trunk) = (bench(), carrier_trunk());
     change(&mut trunk.limits);
-    bench.command(Command::PutTrunk(trunk));
+    bench.command(Command::PutTrunk(Box::new(trunk)));
     bench
 }
 
@@ -568,7 +569,7 @@ fn d33_from_and_identity_as_the_trunk_wants_them() {
     trunk.from = FromFormat::Account;
     trunk.credentials = Some(Credentials { user: "acme7".into(), realm: None, password: "x".into() });
     let mut bench = bench();
-    bench.command(Command::PutTrunk(trunk.clone()));
+    bench.command(Command::PutTrunk(Box::new(trunk.clone())));
     bench.command(call(to_number()));
     let invite = bench.take_one().3;
     assert!(invite.starts_with("INVITE sip:12025550177@carrier.test SIP/2.0"), "{invite}");
@@ -578,7 +579,7 @@ fn d33_from_and_identity_as_the_trunk_wants_them() {
     assert_eq!(header_if_any(&invite, "P-Asserted-Identity"), None);
     // Changed while it runs; the next call shows it, the first one goes on.
     trunk.identity = IdentityFormat::None;
-    bench.command(Command::PutTrunk(trunk));
+    bench.command(Command::PutTrunk(Box::new(trunk)));
     bench.command(call_number(9));
     let invite = bench.take_one().3;
     assert_eq!(header_if_any(&invite, "Remote-Party-ID"), None);
@@ -590,7 +591,7 @@ fn b18_a_changed_account_registers_after_the_old_one_is_gone() {
     use sip_core::ua::TrunkRegistration;
     let registering = |user: &str| {
         let registration = Some(TrunkRegistration { aor_user: user.into(), expires: 600 });
-        Command::PutTrunk(Trunk { registration, ..carrier_trunk() })
+        Command::PutTrunk(Box::new(Trunk { registration, ..carrier_trunk() }))
     };
     let mut bench = bench();
     bench.command(registering("old"));
@@ -613,7 +614,7 @@ fn b18_a_changed_account_registers_after_the_old_one_is_gone() {
 #[test]
 fn f8_a_trunk_that_is_down_gets_no_calls_until_it_is_back() {
     let mut bench = bench();
-    bench.command(Command::PutTrunk(carrier_trunk()));
+    bench.command(Command::PutTrunk(Box::new(carrier_trunk())));
     bench.command(Command::ProbeTrunk { trunk: TrunkId(1), every: Some(SECOND * 8) });
     bench.run_for(SECOND * 25);
     assert_eq!(bench.events, [Event::TrunkDown { trunk: TrunkId(1), status: None }]);
@@ -635,7 +636,7 @@ fn f8_a_trunk_that_is_down_gets_no_calls_until_it_is_back() {
 #[test]
 fn f9_patience_ends_a_silent_call_and_what_comes_late_is_released() {
     let mut bench = bench();
-    bench.command(Command::PutTrunk(carrier_trunk()));
+    bench.command(Command::PutTrunk(Box::new(carrier_trunk())));
     let Command::Invite(mut order) = call(to_number()) else { panic!() };
     order.patience = Some(Duration::from_millis(3_800));
     bench.command(Command::Invite(order));
@@ -651,7 +652,7 @@ fn f9_patience_ends_a_silent_call_and_what_comes_late_is_released() {
     assert!(released[0].starts_with("ACK ") && released[1].starts_with("BYE "), "{released:?}");
     // One that says 100 is waited for.
     let mut bench = self::bench();
-    bench.command(Command::PutTrunk(carrier_trunk()));
+    bench.command(Command::PutTrunk(Box::new(carrier_trunk())));
     let Command::Invite(mut order) = call(Target::Trunk { trunk: TrunkId(1), number: "+12025550177".into() })
     else {
         panic!()

@@ -23,7 +23,7 @@ fn registering() -> Trunk {
 
 fn started() -> (Network, String) {
     let mut network = Network::gateway();
-    network.command(GATEWAY, Command::PutTrunk(registering()));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(registering())));
     network.run_for(Duration::from_millis(50));
     let register = network.take_one(CARRIER);
     (network, register)
@@ -119,7 +119,7 @@ fn s6_only_the_configured_realm_gets_our_digest() {
 #[test]
 fn s6_a_called_device_gets_no_digest() {
     let mut network = with_phone();
-    network.command(GATEWAY, Command::PutTrunk(registering()));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(registering())));
     network.take_events(GATEWAY);
     network.command(GATEWAY, call(to_phone()));
     network.run_for(Duration::from_millis(50));
@@ -137,7 +137,7 @@ fn s6_a_called_device_gets_no_digest() {
 #[test]
 fn d16_a_challenged_invite_and_bye_are_sent_again_with_digest() {
     let mut network = Network::gateway();
-    network.command(GATEWAY, Command::PutTrunk(Trunk { registration: None, ..registering() }));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(Trunk { registration: None, ..registering() })));
     network.command(GATEWAY, call(to_number()));
     network.run_for(Duration::from_millis(50));
     let first = network.take_one(CARRIER);
@@ -179,7 +179,7 @@ fn d16_a_challenged_invite_and_bye_are_sent_again_with_digest() {
 #[test]
 fn a_trunk_put_twice_is_registered_once() {
     let (mut network, _) = started();
-    network.command(GATEWAY, Command::PutTrunk(registering()));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(registering())));
     network.run_for(Duration::from_millis(50));
     assert_eq!(network.take(CARRIER), Vec::<String>::new());
     network.command(GATEWAY, Command::Shutdown);
@@ -191,7 +191,7 @@ fn a_trunk_put_twice_is_registered_once() {
 #[test]
 fn a_proxy_may_ask_after_the_trunk_has() {
     let mut network = Network::gateway();
-    network.command(GATEWAY, Command::PutTrunk(Trunk { registration: None, ..registering() }));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(Trunk { registration: None, ..registering() })));
     network.command(GATEWAY, call(to_number()));
     network.run_for(Duration::from_millis(50));
     let first = network.take_one(CARRIER);

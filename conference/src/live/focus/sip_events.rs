@@ -5,12 +5,16 @@ use crate::ids::CallId;
 use crate::live::call::Input;
 use crate::live::keypad::KeyPath;
 use crate::live::event::{PublicEvent, Record};
+use crate::vocabulary::UnixMillis;
 use bytes::Bytes;
 use media::sdp::{self, Negotiated};
 use media::worker::LegId;
 use serde_json::json;
-use sip_core::ua::{AddressOfRecord, BindingInfo, Command as SipCommand, EndCause, Event, SessionId};
+use sip_core::ua::{
+    AddressOfRecord, BindingInfo, Command as SipCommand, EndCause, Event, SessionId, TrunkId,
+};
 use std::net::IpAddr;
+use std::time::Instant;
 
 impl Focus {
     pub(super) fn sip_event(&mut self, at: At, event: Event) {
@@ -29,8 +33,9 @@ impl Focus {
             Event::OfferAnswered { session, body } => self.offer_answered(session, body),
             Event::Alive { session } => self.alive(session),
             Event::Redirected { session, contacts } => self.note_contacts(session, contacts),
-            // Trunks and strangers have no meeting.
-            Event::TrunkUp { .. } | Event::TrunkDown { .. } | Event::Banned { .. } => {}
+            Event::TrunkUp { trunk } => self.publish_trunk(at, trunk, "trunk.up", None),
+            Event::TrunkDown { trunk, status } => self.publish_trunk(at, trunk, "trunk.down", status),
+            Event::Banned { address, until } => self.banned(at, address, until),
         }
     }
 
@@ -158,7 +163,7 @@ impl Focus {
 
     fn registered(&mut self, at: At, binding: BindingInfo) {
         let device = binding.device.clone();
-        self.effect(Effect::Record(Record::Binding { binding, at: at.wall }));
+        self.effect(Effect::Record(Record::Binding { binding: Box::new(binding), at: at.wall }));
         // A refresh is no news.
         if self.registered.insert(device.clone()) {
             self.publish_device(at, &device, "device.registered");
@@ -169,6 +174,20 @@ impl Focus {
         self.effect(Effect::Record(Record::BindingGone { device: device.clone(), at: at.wall }));
         self.registered.remove(&device);
         self.publish_device(at, &device, kind);
+    }
+
+    /// A trunk answers again, or not any more.
+    fn publish_trunk(&mut self, at: At, trunk: TrunkId, kind: &'static str, status: Option<u16>) {
+        let Some(tenant) = self.trunks.get(&trunk).cloned() else { return };
+        let data = json!({ "trunk": trunk.0, "sip_code": status });
+        self.effect(Effect::Publish(PublicEvent { tenant, meeting: None, kind, at: at.wall, data }));
+    }
+
+    /// The ban is written down, so that a restart does not forgive.
+    fn banned(&mut self, at: At, address: IpAddr, until: Instant) {
+        let left = u64::try_from(until.saturating_duration_since(at.now).as_millis()).unwrap_or(u64::MAX);
+        let until = UnixMillis(at.wall.0.saturating_add(left));
+        self.effect(Effect::Record(Record::Banned { address, until, at: at.wall }));
     }
 
     /// The connection a phone registered by is gone. It stays registered, but leaves the CALL list until it is back.

@@ -216,7 +216,7 @@ impl Services {
             }
         };
         let row = self.new_call(desk, &plan, person.as_ref(), retry_of);
-        Store::insert_call(connection, &row).await?;
+        self.store.insert_call(connection, &row).await?;
         if let (Some(again), None) = (plan.again, &plan.refusal) {
             let again = self.again_row(&row, again);
             Store::put_again(connection, &again, self.now()).await?;

@@ -1,6 +1,6 @@
 //! What a press of CALL would do, target by target. The preview and the real dial both come through here.
 
-use crate::ids::{DeviceName, MeetingId, PersonId, UserId};
+use crate::ids::{DeviceName, MeetingId, PersonId, TenantId, UserId};
 use crate::live::focus::{MeetingSnapshot, Refusal, RefusalKind};
 use crate::live::number::{self, PhoneNumber};
 use crate::live::policy;
@@ -14,10 +14,12 @@ use crate::services::error::ServiceError;
 use crate::services::people::Invitee;
 use crate::services::reach::Reach;
 use crate::services::resolve::{Directory, Meaning};
+use crate::services::trunk_order::in_order;
 use crate::services::views::{CallAnswer, CallFacts, ShownCallerId};
 use crate::services::{Services, input};
 use crate::store::{CallerIdRow, DeviceRow, Identity, PersonRow, TenantRow, TrunkRow, UsageOf, UserRow};
 use crate::vocabulary::{Access, CallPurpose, CallState, Cause, Role, UnixMillis};
+use sip_core::ua::TrunkId;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -242,7 +244,7 @@ impl Services {
         let usage = self.store.usage(of, &policy, now).await?;
         Ok(Desk {
             directory: self.directory(&host, &tenant).await?,
-            trunks: self.store.trunks(&host.tenant).await?,
+            trunks: self.trunks_in_order(&host.tenant).await?,
             home: tenant.country,
             signed_in,
             host,
@@ -255,6 +257,14 @@ impl Services {
             snapshot,
             now,
         })
+    }
+
+    /// The trunks that may carry a call, in the order in which they are tried.
+    async fn trunks_in_order(&self, tenant: &TenantId) -> Result<Vec<TrunkRow>, ServiceError> {
+        let rows = self.store.trunks(tenant).await?;
+        let order = in_order(&rows, self.entropy.as_ref());
+        let row = |id: &TrunkId| rows.iter().find(|row| row.id == id.0).cloned();
+        Ok(order.iter().filter_map(row).collect())
     }
 
     /// Who answers for a call: whoever has logged in; for somebody who came by a link the owner of the meeting.

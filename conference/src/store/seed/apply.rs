@@ -310,10 +310,11 @@ impl Application<'_> {
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO trunks (tenant_id, name, host, peer, sources, auth_user, auth_realm, register, \
-             created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) \
+             created_at, updated_at, settings) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10) \
              ON CONFLICT (tenant_id, name) DO UPDATE SET host = excluded.host, peer = excluded.peer, \
              sources = excluded.sources, auth_user = excluded.auth_user, auth_realm = excluded.auth_realm, \
-             register = excluded.register, updated_at = excluded.updated_at",
+             register = excluded.register, settings = excluded.settings, updated_at = excluded.updated_at \
+             WHERE trunks.managed = 0",
         )
         .bind(tenant.as_str())
         .bind(&seed.name)
@@ -324,6 +325,7 @@ impl Application<'_> {
         .bind(seed.realm.as_deref())
         .bind(i64::from(seed.register))
         .bind(millis(self.now))
+        .bind(serde_json::to_string(&seed.settings).unwrap_or_else(|_| "{}".to_owned()))
         .execute(connection)
         .await?;
         Ok(())

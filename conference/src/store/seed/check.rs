@@ -3,8 +3,8 @@
 use super::{DeviceSeed, Seed, SeedError, TenantSeed, TrunkSeed, UserSeed};
 use crate::live::emergency;
 use sip_core::IpNetwork;
+use sip_core::ua::Peer;
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 /// Where in the seed we are, for error messages.
 #[derive(Clone)]
@@ -145,11 +145,11 @@ fn check_device(place: &Place, device: &DeviceSeed) -> Result<(), SeedError> {
 fn check_trunk(place: &Place, trunk: &TrunkSeed) -> Result<(), SeedError> {
     text(place, "name", &trunk.name)?;
     host(place, "host", &trunk.host)?;
-    if trunk.peer.parse::<SocketAddr>().is_err() {
+    if trunk.peer.parse::<Peer>().is_err() {
         return Err(place.error(
             "peer",
-            format!("{:?} is not an address with a port", trunk.peer),
-            "write it as \"192.0.2.1:5060\"",
+            format!("{:?} is no host and port", trunk.peer),
+            "write it as \"192.0.2.1:5060\" or \"sip.example.com\"",
         ));
     }
     for source in &trunk.sources {

@@ -6,6 +6,7 @@
 mod apply;
 mod check;
 
+use crate::vocabulary::trunk::TrunkSettings;
 use crate::vocabulary::{MeetingKind, Role, TenantRole};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -117,6 +118,9 @@ pub struct TrunkSeed {
     /// Whether to register there.
     #[serde(default)]
     pub register: bool,
+    /// Everything else that can be set of a trunk, by the names of the API: `transport`, `priority`, `max_out` ...
+    #[serde(default)]
+    pub settings: TrunkSettings,
 }
 
 /// `[[seed.tenant.meeting]]`: a meeting room that is always there.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{HeaderError, TypedHeader};
-use crate::message::text::{is_token, quote, split_outside, unquote};
+use crate::message::text::{is_token, quote, split_outside, take_quoted};
 use crate::message::{HeaderName, Headers};
 
 /// A digest challenge.
@@ -45,13 +45,21 @@ impl Challenge {
                 "nonce" => challenge.nonce = value,
                 "opaque" => challenge.opaque = Some(value),
                 "stale" => challenge.stale = value.eq_ignore_ascii_case("true"),
+                "algorithm" if !is_token(&value) => return Err("algorithm is no token".to_owned()),
                 "algorithm" => challenge.algorithm = Some(value),
-                "qop" => challenge.qop = value.split(',').map(|qop| qop.trim().to_owned()).collect(),
+                "qop" => challenge.qop = qualities(&value)?,
                 _ => {}
             }
         }
         if challenge.nonce.is_empty() { Err("nonce is missing".to_owned()) } else { Ok(challenge) }
     }
+}
+
+/// The qualities of protection offered. A list that holds none is no list: without it the digest would be a weaker one.
+fn qualities(value: &str) -> Result<Vec<String>, String> {
+    let tokens = value.split(',').map(str::trim).filter(|qop| is_token(qop));
+    let list: Vec<String> = tokens.map(str::to_owned).collect();
+    if list.is_empty() { Err("qop holds no token".to_owned()) } else { Ok(list) }
 }
 
 /// Cuts a line holding several challenges before each `scheme name=value`.
@@ -85,9 +93,19 @@ pub(super) fn auth_params(text: &str) -> Result<Vec<(String, String)>, String> {
         if pairs.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
             return Err(format!("{name} stands twice"));
         }
-        pairs.push((name.to_owned(), unquote(value.trim_start())));
+        pairs.push((name.to_owned(), auth_value(value.trim())?));
     }
     Ok(pairs)
+}
+
+/// A whole quoted string, or text without any quote in it: not every phone quotes where it should.
+fn auth_value(text: &str) -> Result<String, String> {
+    let controls = |text: &str| text.contains(|char: char| char.is_control() && char != '\t');
+    match take_quoted(text) {
+        Some((content, "")) if !controls(&content) => Ok(content),
+        None if !text.contains('"') && !controls(text) => Ok(text.to_owned()),
+        Some(_) | None => Err("a parameter's value is neither a token nor a quoted string".to_owned()),
+    }
 }
 
 impl fmt::Display for Challenge {
@@ -153,6 +171,21 @@ mod tests {
         assert_eq!(all.len(), 2);
         assert_eq!((all[0].realm.as_str(), all[0].qop.len()), ("a, b", 2));
         assert_eq!((all[1].realm.as_str(), all[1].nonce.as_str()), ("c", "n2"));
+    }
+
+    #[test]
+    fn half_quoted_values_and_words_that_are_none_are_refused() {
+        for bad in [
+            r#"Digest realm="r", nonce="n"x"#,
+            r#"Digest realm="r", nonce=n"x""#,
+            "Digest realm=\"r\", nonce=\"n\u{1}\"",
+            r#"Digest realm="r", nonce="n", algorithm="a b""#,
+            r#"Digest realm="r", nonce="n", qop="""#,
+        ] {
+            assert!(WwwAuthenticate::parse(bad).is_err(), "{bad}");
+        }
+        let lenient = WwwAuthenticate::parse(r#"Digest realm=r, nonce=n=/+, qop="auth,@,auth-int""#).unwrap();
+        assert_eq!((lenient.0.nonce.as_str(), lenient.0.qop.len()), ("n=/+", 2));
     }
 
     #[test]

@@ -36,22 +36,28 @@ impl DigestCredentials {
     fn parse_text(text: &str) -> Result<Self, String> {
         let mut credentials = Self::default();
         for (name, value) in auth_params(text)? {
-            match name.to_ascii_lowercase().as_str() {
+            let name = name.to_ascii_lowercase();
+            match name.as_str() {
                 "username" => credentials.username = value,
                 "realm" => credentials.realm = value,
                 "nonce" => credentials.nonce = value,
                 "uri" => credentials.uri = value,
                 "response" => credentials.response = value,
-                "algorithm" => credentials.algorithm = Some(value),
+                "algorithm" => credentials.algorithm = Some(token(&name, value)?),
                 "cnonce" => credentials.cnonce = Some(value),
                 "opaque" => credentials.opaque = Some(value),
-                "qop" => credentials.qop = Some(value),
-                "nc" => credentials.nc = Some(value),
+                "qop" => credentials.qop = Some(token(&name, value)?),
+                "nc" => credentials.nc = Some(token(&name, value)?),
                 _ => {}
             }
         }
         Ok(credentials)
     }
+}
+
+/// RFC 7616 section 3.4 has no other form for it.
+fn token(name: &str, value: String) -> Result<String, String> {
+    if is_token(&value) { Ok(value) } else { Err(format!("{name} is no token")) }
 }
 
 impl fmt::Display for DigestCredentials {

@@ -85,7 +85,7 @@ impl FarEnd {
             registration: Some(TrunkRegistration { aor_user: device.into(), expires: 3600 }),
             ..Trunk::new(TrunkId(1), SIP.parse::<SocketAddr>().unwrap(), "acme.test")
         };
-        self.ua.handle_command(now, Command::PutTrunk(trunk));
+        self.ua.handle_command(now, Command::PutTrunk(Box::new(trunk)));
         self.drain(now);
     }
 

@@ -81,7 +81,7 @@ impl World {
         let carrier: SocketAddr = CARRIER.parse().unwrap();
         let trunk = Trunk::new(TrunkId(1), carrier, "carrier.test");
         self.gateway.provision(self.now, SipCommand::PutDevice(account));
-        self.gateway.provision(self.now, SipCommand::PutTrunk(trunk));
+        self.gateway.provision(self.now, SipCommand::PutTrunk(Box::new(trunk)));
         self.ok(Command::PutMeeting(spec(kind)));
         self.ok(Command::JoinWebrtc { meeting: meeting_id(), person: person("hana", Role::Host) });
         let now = self.now;
