@@ -1,8 +1,8 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
 use crate::routes::{
-    again, calls, devices, events, health, invitations, join, login, meetings, numbers, people, policy, profile, resolve,
-    trunks, users, webhooks, webrtc,
+    again, calls, devices, events, health, invitations, join, login, meetings, moderation, numbers, people, planning,
+    policy, profile, resolve, trunks, users, webhooks, webrtc,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -19,7 +19,11 @@ use utoipa::{Modify, OpenApi};
     paths(
         login::login, login::logout, login::me,
         users::list, users::devices, resolve::resolve,
-        meetings::create, meetings::list, meetings::show, meetings::join_info, meetings::start, meetings::end,
+        meetings::show, meetings::join_info, meetings::start, meetings::end,
+        planning::create, planning::list, planning::change, planning::cancel, planning::publish,
+        planning::occurrences, planning::hand_over,
+        moderation::lock, moderation::unlock, moderation::mute_all, moderation::unmute_all,
+        moderation::admit_all, moderation::admit, moderation::deny,
         people::list, people::add, people::change, people::remove, people::mute, people::unmute,
         calls::place, calls::check, calls::list, calls::show, calls::end, calls::retry,
         again::put, again::cancel, again::call_me,

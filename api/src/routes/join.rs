@@ -15,6 +15,8 @@ use utoipa::ToSchema;
 pub(crate) struct JoinRequest {
     /// The guest's name; not needed with a personal link.
     name: Option<String>,
+    /// The PIN of the join information, where the meeting wants one.
+    passcode: Option<String>,
 }
 
 /// What a link leads to.
@@ -35,8 +37,10 @@ pub(crate) async fn preview(
 #[utoipa::path(post, path = "/v1/join/{token}", tag = "join", security(()),
     params(("token" = String, Path, description = "The end of the link")), request_body = JoinRequest, responses(
     (status = 200, body = Joined),
-    (status = 403, description = "Removed from the meeting", body = Problem),
+    (status = 403, description = "Removed, not invited, or a wrong passcode", body = Problem),
     (status = 404, body = Problem),
+    (status = 409, description = "Called off, over or full", body = Problem),
+    (status = 429, description = "Too many wrong passcodes", body = Problem),
     (status = 422, description = "A guest needs a name", body = Problem),
 ))]
 pub(crate) async fn join(
@@ -44,5 +48,5 @@ pub(crate) async fn join(
     Path(token): Path<String>,
     Body(request): Body<JoinRequest>,
 ) -> Result<Json<Joined>, ApiError> {
-    Ok(Json(state.services.join_by_link(&token, request.name.as_deref()).await?))
+    Ok(Json(state.services.join_by_link(&token, request.name.as_deref(), request.passcode.as_deref()).await?))
 }

@@ -9,8 +9,10 @@ pub(crate) mod invitations;
 pub(crate) mod join;
 pub(crate) mod login;
 pub(crate) mod meetings;
+pub(crate) mod moderation;
 pub(crate) mod numbers;
 pub(crate) mod people;
+pub(crate) mod planning;
 pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod resolve;
@@ -47,8 +49,18 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/blocked-numbers", get(policy::blocked).post(policy::block))
         .route("/v1/blocked-numbers/{number}", delete(policy::unblock))
         .route("/v1/resolve", post(resolve::resolve))
-        .route("/v1/meetings", get(meetings::list).post(meetings::create))
-        .route("/v1/meetings/{meeting}", get(meetings::show))
+        .route("/v1/meetings", get(planning::list).post(planning::create))
+        .route("/v1/meetings/{meeting}", get(meetings::show).patch(planning::change).delete(planning::cancel))
+        .route("/v1/meetings/{meeting}/publish", post(planning::publish))
+        .route("/v1/meetings/{meeting}/occurrences", get(planning::occurrences))
+        .route("/v1/meetings/{meeting}/owner", put(planning::hand_over))
+        .route("/v1/meetings/{meeting}/lock", post(moderation::lock))
+        .route("/v1/meetings/{meeting}/unlock", post(moderation::unlock))
+        .route("/v1/meetings/{meeting}/mute-all", post(moderation::mute_all))
+        .route("/v1/meetings/{meeting}/unmute-all", post(moderation::unmute_all))
+        .route("/v1/meetings/{meeting}/admit-all", post(moderation::admit_all))
+        .route("/v1/meetings/{meeting}/people/{person}/admit", post(moderation::admit))
+        .route("/v1/meetings/{meeting}/people/{person}/deny", post(moderation::deny))
         .route("/v1/meetings/{meeting}/join-info", get(meetings::join_info))
         .route("/v1/meetings/{meeting}/start", post(meetings::start))
         .route("/v1/meetings/{meeting}/end", post(meetings::end))

@@ -61,6 +61,11 @@ pub(crate) struct ChangeRequest {
     role: Option<Role>,
     /// The new access.
     access: Option<Access>,
+    /// Whether an Attendee of a presentation may speak.
+    may_speak: Option<bool>,
+    /// It is meant that somebody without an account here becomes Host.
+    #[serde(default)]
+    confirm: bool,
 }
 
 /// People of a meeting.
@@ -128,7 +133,8 @@ pub(crate) async fn change(
     Body(request): Body<ChangeRequest>,
 ) -> Result<Json<Person>, ApiError> {
     let (meeting, person) = place(path);
-    let change = PersonChange { role: request.role, access: request.access };
+    let ChangeRequest { role, access, may_speak, confirm } = request;
+    let change = PersonChange { role, access, may_speak, confirm };
     Ok(Json(state.services.change_person(&caller.actor, &meeting, &person, change).await?))
 }
 

@@ -6,7 +6,7 @@ use crate::live::participant::{Participant, PersonSpec};
 use crate::live::pin::Pin;
 use crate::live::settings::MeetingSettings;
 use crate::live::snapshot::{MeetingSnapshot, MeetingView};
-use crate::vocabulary::{Access, LegKind, MeetingForm, MeetingKind, MeetingState, Role};
+use crate::vocabulary::{Access, LegKind, MeetingForm, MeetingKind, MeetingState, Role, UnixMillis};
 use media::worker::{LegId, RoomId};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -38,6 +38,8 @@ pub struct MeetingSpec {
     pub form: MeetingForm,
     /// Nobody may come in: called off, or closed for good.
     pub closed: bool,
+    /// From then on nobody comes in who is not in already: the last planned run is long over.
+    pub closes_at: Option<UnixMillis>,
     /// What people without a PIN of their own key in by phone.
     pub guest_pin: Option<Pin>,
     /// What makes a Host of whoever keys it in by phone (I14).

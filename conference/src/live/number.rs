@@ -220,6 +220,12 @@ pub fn display_of(e164: &str) -> String {
     }
 }
 
+/// The country of a number in E.164 (ISO 3166), if it has one.
+pub fn country_of(e164: &str) -> Option<String> {
+    let parsed = phonenumber::parse(None, e164).ok()?;
+    parsed.country().id().map(|id| id.as_ref().to_owned())
+}
+
 fn describe(parsed: &phonenumber::PhoneNumber) -> PhoneNumber {
     PhoneNumber {
         e164: parsed.format().mode(Mode::E164).to_string(),

@@ -6,7 +6,7 @@
 use crate::live::meeting::MeetingSpec;
 use crate::live::policy::Action;
 use crate::live::refusal::{Refusal, RefusalKind};
-use crate::live::settings::{HostRule, Senders};
+use crate::live::settings::{HostRule, MeetingSettings, Senders};
 use crate::vocabulary::{Access, MeetingKind, Role};
 
 /// What decides besides the person.
@@ -33,9 +33,15 @@ impl Rules {
 
 impl From<&MeetingSpec> for Rules {
     fn from(spec: &MeetingSpec) -> Self {
-        let settings = &spec.settings;
+        Self::new(spec.kind, &spec.settings)
+    }
+}
+
+impl Rules {
+    /// The rules of a meeting of this type with these settings.
+    pub fn new(kind: MeetingKind, settings: &MeetingSettings) -> Self {
         Self {
-            kind: spec.kind,
+            kind,
             send_audio: settings.send_audio,
             send_video: settings.send_video,
             share_screen: settings.share_screen,

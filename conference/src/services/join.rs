@@ -3,14 +3,16 @@
 use super::actor::{Actor, ParticipantActor};
 use super::error::ServiceError;
 use super::live::WebrtcAnswer;
-use super::meetings::conflict;
+use super::meetings::{conflict, state_now};
+use super::pins::opened;
+use super::planning::closes_at;
 use super::reach::Reach;
 use super::views::{JoinMeeting, JoinPerson, JoinPreview, Joined, Person};
 use super::{Services, input};
 use crate::ids::{MeetingId, PersonId};
 use crate::store::secrets::token_hash;
 use crate::store::{Identity, MeetingRow, PersonRow, SessionRow, Store, StoreError};
-use crate::vocabulary::{Access, Role};
+use crate::vocabulary::{Access, Cause, MeetingState, Role};
 
 /// The most guests and invited people one meeting takes by its links.
 const PEOPLE_BY_LINK: usize = 5_000;
@@ -56,6 +58,9 @@ impl Services {
         }
         let hash = token_hash(token);
         if let Some(meeting) = self.store.meeting_by_link(&hash).await? {
+            if meeting.state == MeetingState::Draft {
+                return Err(none());
+            }
             return Ok(Door { meeting, person: None });
         }
         let person = self.store.person_by_link(&hash).await?.ok_or_else(none)?;
@@ -64,6 +69,8 @@ impl Services {
                 .mend("Ask a Host of the meeting to invite you again"));
         }
         let meeting = self.store.meeting(&person.tenant, &person.meeting).await?.ok_or_else(none)?;
+        let meeting =
+            Some(meeting).filter(|meeting| meeting.state != MeetingState::Draft).ok_or_else(none)?;
         Ok(Door { meeting, person: Some(person) })
     }
 
@@ -72,11 +79,20 @@ impl Services {
     ///
     /// # Errors
     /// As for [`Self::preview_link`]; invalid if a guest gives no name.
-    pub async fn join_by_link(&self, token: &str, name: Option<&str>) -> Result<Joined, ServiceError> {
+    pub async fn join_by_link(
+        &self,
+        token: &str,
+        name: Option<&str>,
+        passcode: Option<&str>,
+    ) -> Result<Joined, ServiceError> {
         let Door { meeting, person } = self.door(token).await?;
+        self.check_open(&meeting).await?;
         let person = match person {
             Some(person) => person,
-            None => self.new_guest(&meeting, name).await?,
+            None => {
+                self.check_guest(&meeting, passcode)?;
+                self.new_guest(&meeting, name).await?
+            }
         };
         let session = SessionRow::Participant {
             tenant: meeting.tenant.clone(),
@@ -95,6 +111,44 @@ impl Services {
             token,
             meeting: self.meeting_view(&reach, snapshot.as_ref()),
             person: self.person_view(&person, None, false),
+        })
+    }
+
+    /// A meeting that is over or was called off lets nobody in.
+    async fn check_open(&self, meeting: &MeetingRow) -> Result<(), ServiceError> {
+        let live = self.live.snapshot(meeting.id.clone()).await.map(|snapshot| snapshot.meeting.state);
+        let words = match state_now(meeting.state, live, closes_at(&meeting.plan), self.now()) {
+            MeetingState::Cancelled => "This meeting was called off",
+            MeetingState::Complete => "This meeting is over",
+            MeetingState::Draft
+            | MeetingState::Scheduled
+            | MeetingState::Started
+            | MeetingState::Active
+            | MeetingState::Ended => return Ok(()),
+        };
+        let error = conflict(words).mend("Ask the person who invited you");
+        Err(ServiceError { cause: Some(Cause::MeetingEnded), ..error })
+    }
+
+    /// Whoever comes by the shared link: whether that is enough (I06).
+    fn check_guest(&self, meeting: &MeetingRow, passcode: Option<&str>) -> Result<(), ServiceError> {
+        let settings = &meeting.settings;
+        if settings.join_needs_invitation {
+            return Err(ServiceError::forbidden("This meeting is for invited people only")
+                .mend("Ask a Host of the meeting to invite you"));
+        }
+        let pin = opened(&self.vault, meeting.guest_pin.as_deref());
+        let Some(pin) = pin.filter(|_| settings.join_needs_passcode) else { return Ok(()) };
+        let now = self.now();
+        self.passcodes.check(&meeting.id, now)?;
+        if passcode.is_some_and(|keyed| pin.is(keyed.trim())) {
+            return Ok(());
+        }
+        self.passcodes.note_wrong(&meeting.id, passcode.is_some(), now);
+        Err(ServiceError {
+            field: Some("passcode".to_owned()),
+            ..ServiceError::forbidden("This meeting needs its passcode")
+                .mend("Send the PIN of the join information")
         })
     }
 
@@ -146,6 +200,10 @@ impl Services {
             return Err(ServiceError::invalid("sdp", "The offer is too long").mend("Send at most 64 KiB"));
         }
         let reach = self.reach(actor, meeting).await?;
+        self.check_open(&reach.meeting).await?;
+        if reach.meeting.state == MeetingState::Draft {
+            return Err(conflict("A draft cannot be joined").mend("Create the meeting first"));
+        }
         let person = self.person_of(actor, &reach).await?;
         let answer =
             self.live.join_webrtc(meeting.clone(), person.spec(&self.vault), offer_sdp.to_owned()).await?;

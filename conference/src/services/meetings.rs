@@ -1,70 +1,33 @@
-//! Meetings: creating, listing, showing, starting, ending, join information.
+//! Meetings: showing, starting, ending. Creating and changing is in [`super::planning`], the list in [`super::lists`].
 
+use super::Services;
 use super::actor::{Actor, UserActor};
 use super::error::{ErrorKind, ServiceError};
-use super::people::{Invitee, NewPerson};
-use super::pins::TakenPins;
+pub use super::lists::MeetingFilter;
+use super::people::Invitee;
+use super::pins::opened;
+use super::planning::closes_at;
+pub use super::planning::{MeetingChange, NewMeeting};
 use super::provision::Provision;
-use super::reach::Reach;
-use super::views::{JoinInfo, Meeting, Person};
-use super::{Services, input};
+use super::reach::{Reach, Sight};
+use super::schedule::Schedule;
+use super::views::{Meeting, Person};
 use crate::ids::{MeetingId, PersonId};
 use crate::live::event::PublicEvent;
 use crate::live::focus::{Command, MeetingSnapshot, PersonView, RefusalKind};
-use crate::store::Connection;
-use crate::store::secrets::token_hash;
-use crate::store::{Identity, MeetingRow, PersonRow, Store};
-use crate::vocabulary::{Access, MeetingKind, MeetingState, Role};
+use crate::store::{Identity, MeetingRow, PersonRow, Store, StoreError};
+use crate::vocabulary::{Access, MeetingState, Role, UnixMillis};
 use std::collections::BTreeMap;
 
-/// How many meetings one answer holds.
-const MEETINGS_MAX: i64 = 200;
 /// How many people may be added in one request.
 pub(super) const PEOPLE_MAX: usize = 500;
 /// How often a new number is drawn before giving up. With a tenth of all numbers taken, ten draws fail once in
 /// 10^10 times.
-const NUMBER_DRAWS: usize = 20;
-
-/// What a new meeting is made of.
-#[derive(Clone, Debug)]
-pub struct NewMeeting {
-    /// Its title.
-    pub title: String,
-    /// Its type.
-    pub kind: MeetingKind,
-    /// Who is invited, apart from its owner.
-    pub people: Vec<NewPerson>,
-}
+pub(super) const NUMBER_DRAWS: usize = 20;
 
 impl Services {
-    /// Creates a meeting with its people and join information, all or nothing (A19).
-    ///
-    /// # Errors
-    /// Invalid, naming the field; forbidden for guests.
-    pub async fn create_meeting(&self, actor: &Actor, new: NewMeeting) -> Result<Meeting, ServiceError> {
-        let member = actor.member()?;
-        let title = input::name("title", &new.title)?;
-        input::length("people", new.people.len(), PEOPLE_MAX)?;
-        let invitees = self.invitees(member, &new.people, "people").await?;
-        let mut transaction = self.store.begin().await?;
-        let meeting = self.new_meeting(&mut transaction, member, title, new.kind).await?;
-        let mut people = vec![self.owner_person(member, &meeting)];
-        people.extend(invitees.iter().map(|invitee| self.new_person(member, &meeting, invitee, "people")));
-        let taken = TakenPins::default();
-        for person in &mut people {
-            person.pin = Some(self.new_person_pin(&[], &taken));
-            let hash = token_hash(&self.links.token(person.id.as_str()));
-            Store::insert_person(&mut transaction, person, &hash).await?;
-        }
-        let told = self.meeting_created(&mut transaction, member, &meeting, &people).await?;
-        transaction.commit().await.map_err(crate::store::StoreError::from)?;
-        self.announce(&meeting, &people).await;
-        self.tell(told);
-        self.meeting(actor, &meeting.id).await
-    }
-
     /// Tells the running part and the event stream of a new meeting.
-    async fn announce(&self, meeting: &MeetingRow, people: &[PersonRow]) {
+    pub(super) async fn announce(&self, meeting: &MeetingRow, people: &[PersonRow]) {
         self.live.provision(Provision::Meeting(Box::new(meeting.spec(&self.vault)))).await;
         for person in people {
             self.put_live_person(person).await;
@@ -81,50 +44,7 @@ impl Services {
         }
     }
 
-    async fn new_meeting(
-        &self,
-        connection: &mut Connection,
-        member: &UserActor,
-        title: String,
-        kind: MeetingKind,
-    ) -> Result<MeetingRow, ServiceError> {
-        let (guest_pin, host_pin) = self.new_meeting_pins();
-        let meeting = MeetingRow {
-            id: MeetingId::new(self.random_id('m')),
-            tenant: member.tenant.clone(),
-            owner: Some(member.user.clone()),
-            kind,
-            title,
-            number: self.new_meeting_number(connection).await?,
-            alias: None,
-            default_role: Role::Attendee,
-            direct_join_role: Role::Attendee,
-            state: MeetingState::Scheduled,
-            created_at: self.now(),
-            guest_pin: Some(guest_pin),
-            host_pin: Some(host_pin),
-            ..MeetingRow::default()
-        };
-        let hash = token_hash(&self.links.token(meeting.id.as_str()));
-        Store::insert_meeting(connection, &meeting, &hash).await?;
-        Ok(meeting)
-    }
-
-    /// Nine random digits that are free and easy to guess for nobody (I15).
-    async fn new_meeting_number(&self, connection: &mut Connection) -> Result<String, ServiceError> {
-        for _ in 0..NUMBER_DRAWS {
-            let mut bytes = [0; 8];
-            self.entropy.fill(&mut bytes);
-            // 64 bits over 9 * 10^8 values: the bias is below 10^-10.
-            let number = (100_000_000 + u64::from_be_bytes(bytes) % 900_000_000).to_string();
-            if !is_obvious(&number) && !Store::meeting_number_taken(connection, &number).await? {
-                return Ok(number);
-            }
-        }
-        Err(ServiceError::internal("no free meeting number found"))
-    }
-
-    fn owner_person(&self, member: &UserActor, meeting: &MeetingRow) -> PersonRow {
+    pub(super) fn owner_person(&self, member: &UserActor, meeting: &MeetingRow) -> PersonRow {
         let owner = Invitee {
             identity: Identity::User(member.user.clone()),
             display_name: member.display_name.clone(),
@@ -159,24 +79,6 @@ impl Services {
         }
     }
 
-    /// The meetings the asker owns or is invited to; every meeting of the tenant for its admins. Newest first.
-    ///
-    /// # Errors
-    /// Forbidden for those who came by a link.
-    pub async fn meetings(&self, actor: &Actor) -> Result<Vec<Meeting>, ServiceError> {
-        let user = actor.user()?;
-        let rows = if user.reaches_all_meetings() {
-            self.store.meetings(&user.tenant, MEETINGS_MAX).await?
-        } else {
-            self.store.meetings_of(&user.tenant, &user.user, MEETINGS_MAX).await?
-        };
-        let mut meetings = Vec::with_capacity(rows.len());
-        for row in rows {
-            meetings.push(self.meeting(actor, &row.id).await?);
-        }
-        Ok(meetings)
-    }
-
     /// One meeting.
     ///
     /// # Errors
@@ -189,16 +91,29 @@ impl Services {
 
     pub(super) fn meeting_view(&self, reach: &Reach, snapshot: Option<&MeetingSnapshot>) -> Meeting {
         let row = &reach.meeting;
+        let draft = row.state == MeetingState::Draft;
+        let live = snapshot.map(|snapshot| snapshot.meeting.state);
         Meeting {
             id: row.id.clone(),
-            number: row.number.clone(),
+            number: if draft { String::new() } else { row.number.clone() },
             title: row.title.clone(),
             kind: row.kind,
-            state: state_now(row.state, snapshot.map(|snapshot| snapshot.meeting.state)),
+            form: row.form,
+            state: state_now(row.state, live, closes_at(&row.plan), self.now()),
             owner: row.owner.clone(),
             alias: row.alias.clone(),
-            link: self.link(row.id.as_str()),
+            link: if draft { String::new() } else { self.link(row.id.as_str()) },
             created_at: row.created_at,
+            description: row.description.clone(),
+            site: row.site.clone(),
+            start: row.plan.start,
+            duration_minutes: row.plan.duration_minutes,
+            time_zone: row.plan.time_zone.clone(),
+            rrule: row.plan.rrule.clone(),
+            when: Schedule::of(&row.plan).map(|schedule| schedule.words()),
+            settings: row.settings.clone(),
+            default_role: row.default_role,
+            locked: snapshot.map_or(row.settings.locked, |snapshot| snapshot.meeting.locked),
             people: self.people_views(reach, snapshot),
             my_role: reach.role(),
         }
@@ -209,17 +124,25 @@ impl Services {
         let mut live: BTreeMap<&PersonId, &PersonView> = snapshot
             .map(|snapshot| snapshot.people.iter().map(|person| (&person.id, person)).collect())
             .unwrap_or_default();
-        let host = reach.is_host();
+        let sight = reach.sight();
         let mut people: Vec<Person> =
             reach.listed().map(|row| self.listed_view(reach, row, live.remove(&row.id))).collect();
         for row in &reach.people {
             live.remove(&row.id);
         }
-        people.extend(live.values().filter(|person| person.present).map(|person| walk_in(person, host)));
+        // Who waits in the lobby without being invited is for Hosts to know.
+        let shown = live.values().filter(|person| person.present || (person.waiting && sight.host));
+        people.extend(shown.map(|person| walk_in(person, sight)));
+        people.retain(|person| reach.sees(&person.id, person.role));
         people
     }
 
     pub(super) fn person_view(&self, row: &PersonRow, live: Option<&PersonView>, host: bool) -> Person {
+        self.seen_person(row, live, Sight { host, numbers: host })
+    }
+
+    pub(super) fn seen_person(&self, row: &PersonRow, live: Option<&PersonView>, sight: Sight) -> Person {
+        let Sight { host, numbers } = sight;
         let (number, email) = match &row.identity {
             Identity::Number(number) => (Some(number.clone()), None),
             Identity::Mail(mail) => (None, Some(mail.clone())),
@@ -229,16 +152,19 @@ impl Services {
         Person {
             id: row.id.clone(),
             user: row.user().cloned(),
-            display_name: shown_name(&row.display_name, number.as_deref(), host),
-            number: number.map(|number| if host { number } else { masked(&number) }),
+            display_name: shown_name(&row.display_name, number.as_deref(), numbers),
+            number: number.map(|number| if numbers { number } else { masked(&number) }),
             email: email.filter(|_| host),
             role: live.map_or(row.role, |person| person.role),
             access: live.map_or(row.access, |person| person.access),
             source: row.source.clone(),
             present: live.is_some_and(|person| person.present),
+            waiting: live.is_some_and(|person| person.waiting),
             leg_kind: live.and_then(|person| person.leg_kind),
             muted_by_host: live.is_some_and(|person| person.muted_by_host),
             muted_by_self: live.is_some_and(|person| person.muted_by_self),
+            may_speak: live.map_or(row.may_speak, |person| person.may_speak),
+            pin: opened(&self.vault, row.pin.as_deref()).filter(|_| host).map(|pin| pin.as_str().to_owned()),
             link: host.then(|| self.link(row.id.as_str())),
             invitation: None,
         }
@@ -249,55 +175,78 @@ impl Services {
         format!("{}/join/{}", self.config.base_url, self.links.token(id))
     }
 
-    /// What is pasted into a message (A28, A35).
+    /// Opens a meeting for its people, also one that has ended or is complete.
     ///
     /// # Errors
-    /// Not found if the asker may not know of the meeting.
-    pub async fn join_info(&self, actor: &Actor, id: &MeetingId) -> Result<JoinInfo, ServiceError> {
-        let reach = self.reach(actor, id).await?;
-        let meeting = &reach.meeting;
-        let tenant = self.store.tenant(&meeting.tenant).await?;
-        let tenant = tenant.ok_or_else(|| ServiceError::internal("a meeting without tenant"))?;
-        let link = self.link(meeting.id.as_str());
-        let sip_uri = format!("sip:{}@{}", meeting.number, tenant.domain);
-        let text = join_text(meeting, &tenant.domain, &link);
-        Ok(JoinInfo {
-            text,
-            link,
-            meeting_number: meeting.number.clone(),
-            title: meeting.title.clone(),
-            sip_uri,
-        })
-    }
-
-    /// Opens a meeting for its people, also one that has ended.
-    ///
-    /// # Errors
-    /// Not found, or forbidden for all but Hosts and the tenant's admins.
+    /// Not found, or forbidden for all but Hosts and the tenant's admins; conflict for a draft and for a meeting that
+    /// was called off.
     pub async fn start_meeting(&self, actor: &Actor, id: &MeetingId) -> Result<Meeting, ServiceError> {
+        let _turn = self.locks.lock(id).await;
         let reach = self.reach(actor, id).await?;
         reach.require_moderate()?;
-        if reach.meeting.state == MeetingState::Ended {
-            self.store.set_meeting_state(id, MeetingState::Scheduled, self.now()).await?;
+        let mut meeting = reach.meeting.clone();
+        let overdue = closes_at(&meeting.plan).is_some_and(|at| at <= self.now());
+        match meeting.state {
+            MeetingState::Draft => {
+                return Err(conflict("A draft cannot be started").mend("Create the meeting first"));
+            }
+            MeetingState::Cancelled => {
+                return Err(conflict("This meeting was called off").mend("Create a new one"));
+            }
+            MeetingState::Ended | MeetingState::Complete => meeting.state = MeetingState::Scheduled,
+            MeetingState::Scheduled | MeetingState::Started | MeetingState::Active => {}
         }
-        self.live.provision(Provision::Meeting(Box::new(reach.meeting.spec(&self.vault)))).await;
+        if overdue {
+            meeting.plan.last_end = Some(self.now());
+        }
+        if overdue || meeting.state != reach.meeting.state {
+            let mut transaction = self.store.begin().await?;
+            Store::update_meeting(&mut transaction, &meeting, self.now()).await?;
+            transaction.commit().await.map_err(StoreError::from)?;
+        }
+        self.live.provision(Provision::Meeting(Box::new(meeting.spec(&self.vault)))).await;
         self.meeting(actor, id).await
     }
 
-    /// Ends a meeting for everybody: phones get BYE, ringing ones CANCEL (I09).
+    /// Ends a meeting for everybody: phones get BYE, ringing ones CANCEL (I09). With `complete` it is closed for good:
+    /// nobody comes in until a Host starts it again.
     ///
     /// # Errors
     /// As for [`Self::start_meeting`].
-    pub async fn end_meeting(&self, actor: &Actor, id: &MeetingId) -> Result<Meeting, ServiceError> {
+    pub async fn end_meeting(
+        &self,
+        actor: &Actor,
+        id: &MeetingId,
+        complete: bool,
+    ) -> Result<Meeting, ServiceError> {
+        let _turn = self.locks.lock(id).await;
         let reach = self.reach(actor, id).await?;
         reach.require_moderate()?;
+        let meeting = &reach.meeting;
+        if matches!(meeting.state, MeetingState::Draft | MeetingState::Cancelled) {
+            return Err(conflict("This meeting is not open").mend("There is nothing to end"));
+        }
         match self.live.command(Command::EndMeeting { meeting: id.clone() }).await {
             Ok(_) => {}
             // A meeting the running part does not know has nobody in it.
             Err(refusal) if refusal.kind == RefusalKind::NotFound => {}
             Err(refusal) => return Err(refusal.into()),
         }
-        self.store.set_meeting_state(id, MeetingState::Ended, self.now()).await?;
+        let state = if complete || meeting.state == MeetingState::Complete {
+            MeetingState::Complete
+        } else {
+            MeetingState::Ended
+        };
+        self.store.set_meeting_state(id, state, self.now()).await?;
+        let mut transaction = self.store.begin().await?;
+        self.audit(&mut transaction, actor, "meeting.ended", id.as_str(), None, None).await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        if complete {
+            let mut closed = meeting.clone();
+            closed.state = state;
+            self.live.provision(Provision::Meeting(Box::new(closed.spec(&self.vault)))).await;
+            self.publish_meeting_event("meeting.complete", &closed);
+        }
         self.meeting(actor, id).await
     }
 
@@ -313,29 +262,43 @@ impl Services {
 
 /// Whoever is in, the running part knows first; what is planned, and that an ended meeting was opened again, only the
 /// database knows.
-fn state_now(stored: MeetingState, live: Option<MeetingState>) -> MeetingState {
+///
+/// A planned meeting is complete some time after its last planned end, unless somebody is in.
+pub(super) fn state_now(
+    stored: MeetingState,
+    live: Option<MeetingState>,
+    closes_at: Option<UnixMillis>,
+    now: UnixMillis,
+) -> MeetingState {
     let running = |state| matches!(state, MeetingState::Started | MeetingState::Active);
-    match live {
+    let state = match live {
+        _ if stored.is_closed() => stored,
         Some(live) if running(live) || (live == MeetingState::Ended && running(stored)) => live,
         _ => stored,
-    }
+    };
+    let over = !running(state) && closes_at.is_some_and(|at| at <= now);
+    if over && !state.is_closed() { MeetingState::Complete } else { state }
 }
 
 /// Somebody who dialled in and is on no list.
-pub(super) fn walk_in(person: &PersonView, host: bool) -> Person {
+pub(super) fn walk_in(person: &PersonView, sight: Sight) -> Person {
+    let numbers = sight.numbers;
     Person {
         id: person.id.clone(),
         user: person.user.clone(),
-        display_name: shown_name(&person.display_name, person.number.as_deref(), host),
-        number: person.number.as_ref().map(|number| if host { number.clone() } else { masked(number) }),
+        display_name: shown_name(&person.display_name, person.number.as_deref(), numbers),
+        number: person.number.as_ref().map(|number| if numbers { number.clone() } else { masked(number) }),
         email: None,
         role: person.role,
         access: person.access,
         source: "direct".to_owned(),
         present: person.present,
+        waiting: person.waiting,
         leg_kind: person.leg_kind,
         muted_by_host: person.muted_by_host,
         muted_by_self: person.muted_by_self,
+        may_speak: person.may_speak,
+        pin: None,
         link: None,
         invitation: None,
     }
@@ -363,24 +326,8 @@ pub(super) fn masked_within(text: &str, number: &str) -> String {
     if !secret.is_empty() && digits(text).contains(&secret) { masked(number) } else { text.to_owned() }
 }
 
-/// The block that is pasted into a message and stands in every mail: the same in all places, but for the link.
-pub(super) fn join_text(meeting: &MeetingRow, domain: &str, link: &str) -> String {
-    format!(
-        "{}\n\nJoin by browser: {link}\nMeeting number: {}\nJoin by SIP phone: sip:{}@{domain}\n",
-        meeting.title,
-        in_groups_of_three(&meeting.number),
-        meeting.number,
-    )
-}
-
-/// `123456789` as `123 456 789`, for reading out.
-fn in_groups_of_three(number: &str) -> String {
-    let digits: Vec<char> = number.chars().collect();
-    digits.chunks(3).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
-}
-
 /// Whether somebody guessing would try this number early: runs up or down, few different digits, repeated groups.
-fn is_obvious(number: &str) -> bool {
+pub(super) fn is_obvious(number: &str) -> bool {
     let digits = number.as_bytes();
     let steps = |step: i16| {
         digits
@@ -424,7 +371,7 @@ mod tests {
             (Ended, Some(Scheduled), Ended),
             (Scheduled, Some(Ended), Scheduled),
         ] {
-            assert_eq!(state_now(stored, live), shown, "{stored:?} {live:?}");
+            assert_eq!(state_now(stored, live, None, UnixMillis(0)), shown, "{stored:?} {live:?}");
         }
     }
 
@@ -440,10 +387,5 @@ mod tests {
         assert_eq!(shown_name("+1 202 555 0177", number, true), "+1 202 555 0177");
         assert_eq!(shown_name("Kim", number, false), "Kim");
         assert_eq!(shown_name("Desk phone 103a", None, false), "Desk phone 103a");
-    }
-
-    #[test]
-    fn numbers_are_read_in_groups() {
-        assert_eq!(in_groups_of_three("123456789"), "123 456 789");
     }
 }

@@ -25,14 +25,19 @@ pub mod events;
 mod input;
 pub mod invitations;
 pub mod join;
+pub(crate) mod join_info;
+pub mod lists;
 mod live;
 mod locks;
 pub mod meetings;
+pub mod moderation;
 pub mod numbers;
 pub mod outbox;
+mod passcodes;
 pub mod people;
 pub mod phones;
 mod pins;
+pub mod planning;
 pub mod policy;
 pub mod profile;
 pub mod provision;
@@ -146,6 +151,7 @@ pub struct Services {
     trunk_passwords: TrunkPasswords,
     passwords: accounts::Passwords,
     locks: MeetingLocks,
+    passcodes: passcodes::Passcodes,
 }
 
 impl Services {
@@ -168,6 +174,7 @@ impl Services {
             trunk_passwords,
             passwords,
             locks: MeetingLocks::default(),
+            passcodes: passcodes::Passcodes::default(),
         };
         services.check_link_key().await?;
         services.store.delete_expired_sessions(services.now()).await?;

@@ -2,6 +2,7 @@
 
 use super::actor::{Actor, UserActor};
 use super::error::ServiceError;
+use super::invitations::Told;
 use super::invitations::queue::is_phone_address;
 use super::meetings::{PEOPLE_MAX, conflict, walk_in};
 use super::reach::Reach;
@@ -10,11 +11,11 @@ use super::{Services, input};
 use crate::ids::{MeetingId, PersonId, UserId};
 use crate::live::event::PublicEvent;
 use crate::live::focus::{Command, MutedBy, PersonView, RefusalKind};
-use crate::live::policy;
+use crate::live::{policy, rights};
 use crate::store::Connection;
 use crate::store::secrets::token_hash;
 use crate::store::{AuditEntry, Identity, PersonRow, Store, StoreError};
-use crate::vocabulary::{Access, Role};
+use crate::vocabulary::{Access, MeetingState, Role};
 use std::collections::BTreeSet;
 
 /// The most people on one meeting's list.
@@ -53,6 +54,10 @@ pub struct PersonChange {
     pub role: Option<Role>,
     /// The new access.
     pub access: Option<Access>,
+    /// Whether an Attendee of a presentation may speak.
+    pub may_speak: Option<bool>,
+    /// It is meant that somebody without an account here becomes Host (I73).
+    pub confirm: bool,
 }
 
 impl Services {
@@ -90,9 +95,19 @@ impl Services {
             let row = self.put_person(&mut transaction, user, &reach, invitee, "invite").await?;
             rows.push(row);
         }
-        let told = self.people_invited(&mut transaction, user, &reach.meeting, &rows).await?;
+        // Nobody hears of a draft (A20).
+        let draft = reach.meeting.state == MeetingState::Draft;
+        let told = if draft {
+            Told::default()
+        } else {
+            self.people_invited(&mut transaction, user, &reach.meeting, &rows).await?
+        };
+        let names: Vec<_> =
+            rows.iter().map(|row| (&row.id, &row.display_name, row.role, row.access)).collect();
+        let names = Some(serde_json::json!(names));
+        self.audit(&mut transaction, actor, "people.invited", meeting.as_str(), None, names).await?;
         transaction.commit().await.map_err(StoreError::from)?;
-        for row in &rows {
+        for row in rows.iter().filter(|_| !draft) {
             self.put_live_person(row).await;
             self.publish_person("person.added", row);
         }
@@ -121,6 +136,10 @@ impl Services {
             Store::insert_person(connection, &row, &hash).await?;
             return Ok(row);
         };
+        if source == "call" && row.removed_at.is_some() {
+            return Err(conflict(format!("{} was removed from this meeting", row.display_name))
+                .mend("Invite them again first"));
+        }
         row.display_name.clone_from(&invitee.display_name);
         row.invited_by = Some(inviter.user.clone());
         row.invited_at = Some(self.now());
@@ -231,12 +250,11 @@ impl Services {
         change: PersonChange,
     ) -> Result<Person, ServiceError> {
         let reach = self.reach(actor, meeting).await?;
-        if change.role.is_none() && change.access.is_none() {
-            return Err(
-                ServiceError::invalid("role", "Nothing is to be changed").mend("Send role, access or both")
-            );
+        if change.role.is_none() && change.access.is_none() && change.may_speak.is_none() {
+            return Err(ServiceError::invalid("role", "Nothing is to be changed")
+                .mend("Send role, access or may_speak"));
         }
-        if change.role.is_some() {
+        if change.role.is_some() || change.may_speak.is_some() {
             reach.require_moderate()?;
         }
         if change.access.is_some() {
@@ -251,15 +269,25 @@ impl Services {
                 conflict("The owner of the meeting stays Host").mend("Make somebody else Host as well")
             );
         }
+        if role == Role::Host && row.role != Role::Host && row.user().is_none() {
+            rights::check_outside_host(reach.meeting.settings.outside_host, change.confirm)?;
+        }
+        let before = standing(&row);
         row.role = role;
         row.access = change.access.unwrap_or(row.access);
+        row.may_speak = change.may_speak.unwrap_or(row.may_speak);
         policy::check_standing(row.role, row.access)?;
         let mut transaction = self.store.begin().await?;
         Store::update_person(&mut transaction, &row, self.now()).await?;
-        transaction.commit().await.map_err(StoreError::from)?;
-        for command in commands((&row.meeting, &row.id), change) {
-            self.command_unless_absent(command).await?;
+        let facts = (Some(before), Some(standing(&row)));
+        self.audit(&mut transaction, actor, "person.changed", row.id.as_str(), facts.0, facts.1).await?;
+        // The running part may refuse, such as to lose the last Host; then nothing is written either.
+        if reach.meeting.state != MeetingState::Draft {
+            for command in commands((&row.meeting, &row.id), change) {
+                self.command_unless_absent(command).await?;
+            }
         }
+        transaction.commit().await.map_err(StoreError::from)?;
         let snapshot = self.live.snapshot(meeting.clone()).await;
         let live = snapshot.as_ref().and_then(|snapshot| snapshot.people.iter().find(|p| p.id == row.id));
         Ok(self.listed_view(&reach, &row, live))
@@ -282,10 +310,13 @@ impl Services {
         let removed = reach.people.iter().any(|row| row.id == *person);
         let view = find().await.filter(|_| !removed).ok_or_else(none)?;
         policy::check_standing(change.role.unwrap_or(view.role), change.access.unwrap_or(view.access))?;
+        if change.role == Some(Role::Host) && view.role != Role::Host && view.user.is_none() {
+            rights::check_outside_host(reach.meeting.settings.outside_host, change.confirm)?;
+        }
         for command in commands((meeting, person), change) {
             self.live.command(command).await?;
         }
-        Ok(walk_in(&find().await.unwrap_or(view), reach.is_host()))
+        Ok(walk_in(&find().await.unwrap_or(view), reach.sight()))
     }
 
     /// Sends a command about a meeting or person that the running part may not know yet.
@@ -354,10 +385,15 @@ impl Services {
             at: self.now(),
         };
         Store::insert_audit(&mut transaction, &entry).await?;
+        if reach.meeting.state == MeetingState::Draft {
+            transaction.commit().await.map_err(StoreError::from)?;
+            return Ok(());
+        }
         let told = self.person_removed(&mut transaction, &reach.meeting, &row).await?;
+        // The running part may refuse to lose the last Host; then nothing is written either.
+        self.command_unless_absent(command).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.store.delete_sessions_of_person(&row.tenant, person).await?;
-        self.command_unless_absent(command).await?;
         self.publish_person("person.removed", &row);
         self.tell(told);
         Ok(())
@@ -390,9 +426,19 @@ fn commands(
         person: person.clone(),
         access,
     });
+    let speaking = change.may_speak.map(|may_speak| Command::SetSpeaking {
+        meeting: meeting.clone(),
+        person: person.clone(),
+        may_speak,
+    });
     // To Host: access first, so that at no moment there is a Host with VIEW ONLY; from Host: role first.
     let commands = if change.role == Some(Role::Host) { [access, role] } else { [role, access] };
-    commands.into_iter().flatten()
+    commands.into_iter().chain([speaking]).flatten()
+}
+
+/// What the audit log keeps of a person.
+fn standing(row: &PersonRow) -> serde_json::Value {
+    serde_json::json!({ "role": row.role, "access": row.access, "may_speak": row.may_speak })
 }
 
 fn listed(reach: &Reach, person: &PersonId) -> Result<PersonRow, ServiceError> {

@@ -2,13 +2,15 @@
 
 use super::Services;
 use super::error::ServiceError;
-use super::pins;
+use super::pins::{self, TakenPins};
+use super::planning::closes_at;
 use crate::ids::{TenantId, UserId};
 use crate::live::focus::{MeetingSpec, PersonSpec, TenantDialling};
 use crate::live::number::{self, Dialling};
 use crate::live::speech::Language;
 use crate::store::{
-    DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, TenantRow, TrunkRow, UserRow, Vault,
+    DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, Store, StoreError, TenantRow, TrunkRow, UserRow,
+    Vault,
 };
 use crate::vocabulary::trunk::{
     TrunkFromFormat, TrunkNumberFormat, TrunkPaiFormat, TrunkSettings, TrunkSrtp, TrunkTransport,
@@ -110,6 +112,7 @@ impl MeetingRow {
             settings: self.settings.clone(),
             form: self.form,
             closed: self.state.is_closed(),
+            closes_at: closes_at(&self.plan),
             guest_pin: pins::opened(vault, self.guest_pin.as_deref()),
             host_pin: pins::opened(vault, self.host_pin.as_deref()),
         }
@@ -218,19 +221,45 @@ impl Services {
     }
 
     async fn provision_meetings(&self, tenant: &TenantRow) -> Result<(), ServiceError> {
-        for meeting in self.store.meetings(&tenant.id, MEETINGS_AT_START).await? {
+        for mut meeting in self.store.meetings(&tenant.id, MEETINGS_AT_START).await? {
+            if meeting.state == MeetingState::Draft {
+                continue;
+            }
+            let people = self.fill_pins(&mut meeting).await?;
             // Whoever was in when the process ended has lost their connection.
             if matches!(meeting.state, MeetingState::Started | MeetingState::Active) {
                 self.store.set_meeting_state(&meeting.id, MeetingState::Ended, self.now()).await?;
             }
             self.live.provision(Provision::Meeting(Box::new(meeting.spec(&self.vault)))).await;
-            for person in self.store.people(&tenant.id, &meeting.id).await? {
-                if person.removed_at.is_none() {
-                    self.put_live_person(&person).await;
-                }
+            // Removed people too: whoever was shown the door stays out over a restart (I74).
+            for person in &people {
+                self.put_live_person(person).await;
             }
         }
         Ok(())
+    }
+
+    /// Rooms of the configuration, and meetings from before there were PINs, get theirs at the first start.
+    async fn fill_pins(&self, meeting: &mut MeetingRow) -> Result<Vec<PersonRow>, ServiceError> {
+        let mut people = self.store.people(&meeting.tenant, &meeting.id).await?;
+        let unfilled = |person: &&PersonRow| person.pin.is_none() && person.removed_at.is_none();
+        if meeting.guest_pin.is_some() && !people.iter().any(|person| unfilled(&person)) {
+            return Ok(people);
+        }
+        let mut transaction = self.store.begin().await?;
+        if meeting.guest_pin.is_none() {
+            let (guest, host) = self.new_meeting_pins();
+            (meeting.guest_pin, meeting.host_pin) = (Some(guest), Some(host));
+            Store::update_meeting(&mut transaction, meeting, self.now()).await?;
+        }
+        let taken = TakenPins::default();
+        let known = people.clone();
+        for person in people.iter_mut().filter(|person| unfilled(&&**person)) {
+            person.pin = Some(self.new_person_pin(&known, &taken));
+            Store::update_person(&mut transaction, person, self.now()).await?;
+        }
+        transaction.commit().await.map_err(StoreError::from)?;
+        Ok(people)
     }
 
     fn trunk(&self, tenant: &TenantRow, row: &TrunkRow) -> Result<Trunk, ServiceError> {

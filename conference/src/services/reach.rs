@@ -4,10 +4,20 @@ use super::Services;
 use super::actor::Actor;
 use super::error::ServiceError;
 use super::pins::TakenPins;
-use crate::ids::MeetingId;
+use crate::ids::{MeetingId, PersonId};
 use crate::live::policy::{self, Action};
+use crate::live::rights::{self, Rank, Rules};
 use crate::store::{InvitationRow, MeetingRow, PersonRow};
-use crate::vocabulary::{Role, TenantRole};
+use crate::vocabulary::{MeetingState, Role, TenantRole};
+
+/// How much an actor sees of people.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sight {
+    /// Links, addresses, PINs.
+    pub(super) host: bool,
+    /// Numbers in full (I60).
+    pub(super) numbers: bool,
+}
 
 /// A meeting the actor may know of.
 pub(super) struct Reach {
@@ -20,6 +30,7 @@ pub(super) struct Reach {
     pub(super) me: Option<PersonRow>,
     /// For new people's PINs.
     pub(super) taken_pins: TakenPins,
+    admin: bool,
     tenant_admin: bool,
     owner: bool,
 }
@@ -46,12 +57,14 @@ impl Services {
             ),
             Actor::Participant(_) => (false, false, false),
         };
-        if me.is_none() && !admin && !owner {
+        // A draft is its author's alone (A20).
+        let may_know = me.is_some() || admin || owner;
+        if !may_know || (meeting.state == MeetingState::Draft && !owner) {
             return Err(none());
         }
         let invitations = self.store.invitations(actor.tenant(), id).await?;
         let taken_pins = TakenPins::default();
-        Ok(Reach { meeting, people, invitations, me, taken_pins, tenant_admin, owner })
+        Ok(Reach { meeting, people, invitations, me, taken_pins, admin, tenant_admin, owner })
     }
 }
 
@@ -68,6 +81,48 @@ impl Reach {
 
     pub(super) fn is_host(&self) -> bool {
         self.role() == Some(Role::Host)
+    }
+
+    /// The actor's standing in the table of rights.
+    pub(super) fn rank(&self) -> Rank {
+        let me = self.me.as_ref();
+        Rank {
+            role: self.role().unwrap_or_default(),
+            access: me.map(|me| me.access).unwrap_or_default(),
+            may_speak: me.is_some_and(|me| me.may_speak),
+        }
+    }
+
+    /// How much the actor sees of people.
+    pub(super) fn sight(&self) -> Sight {
+        let host = self.is_host();
+        Sight { host, numbers: host || !self.meeting.settings.number_privacy }
+    }
+
+    /// Whether the actor sees the whole list of people (I06).
+    pub(super) fn sees_everybody(&self) -> bool {
+        let settings = &self.meeting.settings;
+        let rules = Rules::new(self.meeting.kind, settings);
+        self.admin || self.owner || rights::may(Action::SeePeople, &rules, &self.rank())
+    }
+
+    /// Whether the actor sees this person: oneself and those on the stage in any case.
+    pub(super) fn sees(&self, person: &PersonId, role: Role) -> bool {
+        let oneself = self.me.as_ref().is_some_and(|me| me.id == *person);
+        oneself || role != Role::Attendee || self.sees_everybody()
+    }
+
+    /// Only the owner and the tenant's administrators.
+    pub(super) fn require_owner(&self, detail: &str) -> Result<(), ServiceError> {
+        if self.owner || self.tenant_admin {
+            return Ok(());
+        }
+        Err(ServiceError::forbidden(detail).mend("Ask the owner of the meeting"))
+    }
+
+    /// Handing a meeting over is for its owner and for both kinds of admins (I80, I84).
+    pub(super) fn require_hand_over(&self) -> Result<(), ServiceError> {
+        if self.admin { Ok(()) } else { self.require_owner("Only the owner may hand the meeting over") }
     }
 
     /// Inviting and calling is for Hosts only (A32).

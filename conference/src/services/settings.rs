@@ -11,6 +11,22 @@ use serde::{Deserialize, Serialize};
 pub struct TenantSettings {
     /// What callers and people called hear.
     pub phones: PhoneSettings,
+    /// Meetings.
+    pub meetings: MeetingDefaults,
+}
+
+/// What holds for a tenant's meetings unless the meeting says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MeetingDefaults {
+    /// The IANA name of the time zone of meetings that name none.
+    pub time_zone: String,
+}
+
+impl Default for MeetingDefaults {
+    fn default() -> Self {
+        Self { time_zone: "UTC".to_owned() }
+    }
 }
 
 impl Services {

@@ -1,13 +1,14 @@
 //! What services answer with. The API sends these as JSON, field for field.
 
 use crate::ids::{CallId, DeviceName, MeetingId, PersonId, UserId};
+use crate::live::call::Evidence;
 use crate::live::call::story::NextStep;
 use crate::live::number::NumberClass;
 use crate::live::policy::dial::{Confirmation, Verdict};
-use crate::live::call::Evidence;
+use crate::live::settings::MeetingSettings;
 use crate::live::snapshot::CallView;
 use crate::vocabulary::{
-    Access, CallPurpose, CallState, Cause, LegKind, MeetingKind, MeetingState, Role, TenantRole, UnixMillis,
+    Access, CallPurpose, CallState, Cause, LegKind, MeetingForm, MeetingKind, MeetingState, Role, TenantRole, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,9 +94,12 @@ pub struct Meeting {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: MeetingKind,
+    /// How it comes to be.
+    #[serde(rename = "kind")]
+    pub form: MeetingForm,
     /// Where it stands.
     pub state: MeetingState,
-    /// Who created it.
+    /// Who owns it.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub owner: Option<UserId>,
     /// A second user part of its SIP address.
@@ -105,7 +109,28 @@ pub struct Meeting {
     /// When it was created, in milliseconds since the Unix epoch.
     #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub created_at: UnixMillis,
-    /// Who is on its list.
+    /// What it is about.
+    pub description: Option<String>,
+    /// The place it stands for.
+    pub site: Option<String>,
+    /// The first start, in milliseconds since the Unix epoch; none for instant meetings and rooms.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub start: Option<UnixMillis>,
+    /// Minutes.
+    pub duration_minutes: Option<i64>,
+    /// The IANA name of the time zone its times and its rule are read in.
+    pub time_zone: Option<String>,
+    /// The rule of a recurring meeting (RFC 5545 section 3.3.10).
+    pub rrule: Option<String>,
+    /// When, in words and in the meeting's own time zone.
+    pub when: Option<String>,
+    /// What its Hosts have set.
+    pub settings: MeetingSettings,
+    /// The role of those who come without an invitation.
+    pub default_role: Role,
+    /// Nobody but Hosts and those they call comes in any more.
+    pub locked: bool,
+    /// Who is on its list, as far as the asker may see it.
     pub people: Vec<Person>,
     /// The asker's own role; none for an admin who is not on the list.
     pub my_role: Option<Role>,
@@ -135,12 +160,18 @@ pub struct Person {
     pub source: String,
     /// Whether they are in the meeting.
     pub present: bool,
+    /// Whether they wait in the lobby.
+    pub waiting: bool,
     /// By browser or by phone, while present.
     pub leg_kind: Option<LegKind>,
     /// Muted by a Host.
     pub muted_by_host: bool,
     /// Muted by themselves.
     pub muted_by_self: bool,
+    /// An Attendee whom a Host lets speak in a presentation.
+    pub may_speak: bool,
+    /// Their own PIN for dialling in; for Hosts only.
+    pub pin: Option<String>,
     /// Their personal join link; for Hosts only.
     pub link: Option<String>,
     /// What became of their invitation; for Hosts only.
@@ -161,6 +192,118 @@ pub struct JoinInfo {
     pub title: String,
     /// What SIP phones dial.
     pub sip_uri: String,
+    /// When, in words and in the meeting's own time zone; none for instant meetings and rooms.
+    pub when: Option<String>,
+    /// The first start, in milliseconds since the Unix epoch.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub start: Option<UnixMillis>,
+    /// The first start on the clock of the meeting's time zone.
+    pub start_local: Option<String>,
+    /// Minutes.
+    pub duration_minutes: Option<i64>,
+    /// The IANA name of the time zone.
+    pub time_zone: Option<String>,
+    /// The rule of a recurring meeting.
+    pub rrule: Option<String>,
+    /// The numbers to dial, the local one first.
+    pub dial_in: Vec<DialIn>,
+    /// What a mobile phone dials by itself, for each of these numbers.
+    pub one_tap: Vec<String>,
+    /// What guests key in.
+    pub guest_pin: Option<String>,
+    /// What makes a Host of whoever keys it in; for Hosts only.
+    pub host_pin: Option<String>,
+    /// The asker's own PIN.
+    pub personal_pin: Option<String>,
+}
+
+/// A number people dial to come into a meeting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DialIn {
+    /// E.164.
+    pub number: String,
+    /// As people read it.
+    pub display: String,
+    /// Its country (ISO 3166).
+    pub country: Option<String>,
+}
+
+/// One run of a planned meeting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Occurrence {
+    /// When it begins, in milliseconds since the Unix epoch.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
+    pub start: UnixMillis,
+    /// When it is over.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
+    pub end: UnixMillis,
+    /// The start on the clock of the meeting's time zone.
+    pub start_local: String,
+    /// The offset of that clock at that time, such as `-06:00`.
+    pub utc_offset: String,
+}
+
+/// One page of the list of meetings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MeetingPage {
+    /// Newest first.
+    pub meetings: Vec<MeetingSummary>,
+    /// What to send as `after` for the next page; none at the end.
+    pub next: Option<String>,
+}
+
+/// A meeting in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MeetingSummary {
+    /// The meeting.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: MeetingId,
+    /// Nine digits; empty for a draft.
+    pub number: String,
+    /// Its title.
+    pub title: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: MeetingKind,
+    /// How it comes to be.
+    #[serde(rename = "kind")]
+    pub form: MeetingForm,
+    /// Where it stands.
+    pub state: MeetingState,
+    /// Who owns it.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub owner: Option<UserId>,
+    /// The owner's name.
+    pub owner_name: Option<String>,
+    /// A second user part of its SIP address.
+    pub alias: Option<String>,
+    /// The place it stands for.
+    pub site: Option<String>,
+    /// The shared join link; empty for a draft.
+    pub link: String,
+    /// When it was created, in milliseconds since the Unix epoch.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
+    pub created_at: UnixMillis,
+    /// The first start.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub start: Option<UnixMillis>,
+    /// The start of the run that is on, or of the next one.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub next_start: Option<UnixMillis>,
+    /// Minutes.
+    pub duration_minutes: Option<i64>,
+    /// The IANA name of the time zone.
+    pub time_zone: Option<String>,
+    /// When, in words and in the meeting's own time zone.
+    pub when: Option<String>,
+    /// How many people are on its list.
+    pub people_count: i64,
+    /// The asker's own role; none for an admin who is not on the list.
+    pub my_role: Option<Role>,
 }
 
 /// What a join link leads to, before it is used.

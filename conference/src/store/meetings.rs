@@ -61,7 +61,7 @@ impl MeetingRow {
         fold(&format!("{}\n{site}\n{}", self.title, self.number))
     }
 
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
             id: MeetingId::new(row.text("id")?),
@@ -179,25 +179,62 @@ impl Store {
         rows.iter().map(MeetingRow::read).collect()
     }
 
-    /// The meetings a user owns or is invited to, newest first.
-    pub(crate) async fn meetings_of(
-        &self,
-        tenant: &TenantId,
-        user: &UserId,
-        limit: i64,
-    ) -> Result<Vec<MeetingRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM meetings m WHERE m.tenant_id = $1 AND (m.owner_id = $2 OR EXISTS \
-             (SELECT 1 FROM people p WHERE p.meeting_id = m.id AND p.user_id = $3 AND p.removed_at IS NULL)) \
-             ORDER BY m.created_at DESC, m.id LIMIT $4",
+    /// Writes everything about a meeting that can be changed, its number and state among them.
+    pub(crate) async fn update_meeting(
+        connection: &mut Connection,
+        meeting: &MeetingRow,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE meetings SET owner_id = $1, kind = $2, title = $3, number = $4, default_role = $5, \
+             direct_join_role = $6, state = $7, updated_at = $8, settings = $9, form = $10, description = $11, \
+             site = $12, search_text = $13, start_at = $14, duration_minutes = $15, time_zone = $16, rrule = $17, \
+             last_end_at = $18, guest_pin = $19, host_pin = $20, ics_uid = $21, ics_sequence = $22 WHERE id = $23",
         )
-        .bind(tenant.as_str())
-        .bind(user.as_str())
-        .bind(user.as_str())
-        .bind(limit)
-        .fetch_all(&self.pool)
+        .bind(meeting.owner.as_ref().map(UserId::as_str))
+        .bind(word(&meeting.kind))
+        .bind(&meeting.title)
+        .bind(&meeting.number)
+        .bind(word(&meeting.default_role))
+        .bind(word(&meeting.direct_join_role))
+        .bind(word(&meeting.state))
+        .bind(millis(now))
+        .bind(serde_json::to_string(&meeting.settings).unwrap_or_default())
+        .bind(word(&meeting.form))
+        .bind(meeting.description.as_deref())
+        .bind(meeting.site.as_deref())
+        .bind(meeting.search_text())
+        .bind(meeting.plan.start.map(millis))
+        .bind(meeting.plan.duration_minutes)
+        .bind(meeting.plan.time_zone.as_deref())
+        .bind(meeting.plan.rrule.as_deref())
+        .bind(meeting.plan.last_end.map(millis))
+        .bind(meeting.guest_pin.as_deref())
+        .bind(meeting.host_pin.as_deref())
+        .bind(meeting.ics_uid.as_deref())
+        .bind(meeting.ics_sequence)
+        .bind(meeting.id.as_str())
+        .execute(connection)
         .await?;
-        rows.iter().map(MeetingRow::read).collect()
+        Ok(())
+    }
+
+    /// Forgets a draft and whoever was on its list.
+    pub(crate) async fn delete_draft(
+        connection: &mut Connection,
+        meeting: &MeetingId,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "DELETE FROM people WHERE meeting_id IN (SELECT id FROM meetings WHERE id = $1 AND state = 'draft')",
+        )
+        .bind(meeting.as_str())
+        .execute(&mut *connection)
+        .await?;
+        sqlx::query("DELETE FROM meetings WHERE id = $1 AND state = 'draft'")
+            .bind(meeting.as_str())
+            .execute(connection)
+            .await?;
+        Ok(())
     }
 
     pub(crate) async fn meeting_number_taken(

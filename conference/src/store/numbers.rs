@@ -20,6 +20,8 @@ pub(crate) struct CallerIdRow {
     pub(crate) attestation: Option<String>,
 }
 
+const DIAL_IN: &str = "SELECT e164 FROM numbers WHERE tenant_id = $1 AND purpose = 'dial_in' ORDER BY e164";
+
 impl Store {
     pub(crate) async fn caller_id(
         &self,
@@ -45,6 +47,21 @@ impl Store {
             owned: row.flag("owned")?,
             attestation: row.optional_text("attestation")?,
         }))
+    }
+
+    /// The numbers people dial to come into a meeting of this tenant, in E.164.
+    pub(crate) async fn dial_in_numbers(&self, tenant: &TenantId) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(DIAL_IN).bind(tenant.as_str()).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Columns(row).text("e164")).collect()
+    }
+
+    /// The same within a transaction.
+    pub(crate) async fn dial_in_numbers_within(
+        connection: &mut Connection,
+        tenant: &TenantId,
+    ) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(DIAL_IN).bind(tenant.as_str()).fetch_all(connection).await?;
+        rows.iter().map(|row| Columns(row).text("e164")).collect()
     }
 
     /// Whether the number asked this tenant not to be called (I42).

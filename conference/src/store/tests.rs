@@ -11,7 +11,7 @@ use crate::services::meetings::NewMeeting;
 use crate::services::testing::{Bench, SEED, TestEntropy};
 use crate::services::{Actor, Provision};
 use crate::vocabulary::UnixMillis;
-use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingKind, MeetingState, Role};
+use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingState, Role};
 use sip_core::ua::{AddressOfRecord, BindingInfo};
 use sqlx::Row as _;
 use std::path::PathBuf;
@@ -65,7 +65,7 @@ async fn hana(bench: &Bench) -> Actor {
 /// A meeting with Hana in it, and a call to a number.
 async fn placed_call(bench: &Bench) -> (Actor, MeetingId, CallId) {
     let hana = hana(bench).await;
-    let new = NewMeeting { title: "M1".to_owned(), kind: MeetingKind::Conference, people: Vec::new() };
+    let new = NewMeeting { title: "M1".to_owned(), ..NewMeeting::default() };
     let meeting = bench.services.create_meeting(&hana, new).await.unwrap();
     bench.services.join_by_browser(&hana, &meeting.id, "v=0\r\n").await.unwrap();
     let target = CallTarget { number: Some("5550177".to_owned()), ..Default::default() };
@@ -233,7 +233,7 @@ async fn d65_a_dump_of_the_database_holds_no_clear_secret() {
     let meeting = bench.services.meeting(&hana, &meeting).await.unwrap();
     let shared = meeting.link.rsplit('/').next().unwrap().to_owned();
     let personal = meeting.people[0].link.clone().unwrap().rsplit('/').next().unwrap().to_owned();
-    let joined = bench.services.join_by_link(&shared, Some("Kim")).await.unwrap();
+    let joined = bench.services.join_by_link(&shared, Some("Kim"), None).await.unwrap();
     let dump = dump(&bench.store, &scratch).await;
     let holds = |secret: &str| dump.windows(secret.len()).any(|window| window == secret.as_bytes());
     assert!(holds("hana@acme.test"), "the dump is read");

@@ -163,7 +163,7 @@ impl Focus {
         let mut spec = meeting.people.get(&missed.person.person).map_or(&missed.person, |row| &row.spec).clone();
         spec.role = Role::Attendee;
         let running = is_running(meeting.state);
-        let door = self.door(&id, &spec);
+        let door = self.door(at, &id, &spec);
         let words = match door {
             Door::Shut(refusal) => Some(self.words_of(&id, &spec, &refusal)),
             Door::Open | Door::Lobby if !running => Some(PromptId::MeetingEnded),

@@ -123,7 +123,6 @@ impl Focus {
         }
         let (view, closed) = (meeting.view(), meeting.spec.closed);
         self.replan_all(id);
-        self.publish(at, id, "meeting.updated", serde_json::json!({ "meeting": view }));
         if view.locked != before.settings.locked {
             self.announce_lock(at, id);
         }
@@ -185,7 +184,7 @@ impl Focus {
             // Reloading the page is no way to lose the last Host.
             (person.role, person.access) = (Role::Host, Access::Collaborate);
         }
-        let door = self.door(id, &person);
+        let door = self.door(at, id, &person);
         if let Door::Shut(refusal) = door {
             return Err(refusal);
         }

@@ -364,7 +364,7 @@ impl Focus {
                 Some(caller.walk_in(self.new_person_id(), role))
             }
         };
-        entrant.map_or(Verdict::Refused(PromptId::NotInvited), |entrant| self.judge_entrant(leg, id, entrant))
+        entrant.map_or(Verdict::Refused(PromptId::NotInvited), |entrant| self.judge_entrant(at, leg, id, entrant))
     }
 
     /// The answer to a PIN; `None` if it is held back because somebody is guessing.
@@ -389,7 +389,7 @@ impl Focus {
         let Some(visit) = self.visit_mut(leg) else { return Verdict::Wrong };
         let (caller, Some(id)) = (visit.caller.clone(), visit.meeting.clone()) else { return Verdict::Wrong };
         match self.entrant_by_pin(&id, &caller, keyed) {
-            Some(entrant) => self.judge_entrant(leg, id, entrant),
+            Some(entrant) => self.judge_entrant(at, leg, id, entrant),
             None => {
                 self.guesses.wrong_pin(at.now, &caller.source, &id);
                 Verdict::Wrong
@@ -397,11 +397,11 @@ impl Focus {
         }
     }
 
-    fn judge_entrant(&mut self, leg: LegId, id: MeetingId, entrant: Entrant) -> Verdict {
+    fn judge_entrant(&mut self, at: At, leg: LegId, id: MeetingId, entrant: Entrant) -> Verdict {
         if self.check_leg_room(&id).is_err() || self.check_not_draining(&id).is_err() {
             return Verdict::Refused(PromptId::MeetingIsFull);
         }
-        if let Door::Shut(refusal) = self.door(&id, &entrant.spec) {
+        if let Door::Shut(refusal) = self.door(at, &id, &entrant.spec) {
             return Verdict::Refused(self.words_of(&id, &entrant.spec, &refusal));
         }
         if let Some(visit) = self.visit_mut(leg) {

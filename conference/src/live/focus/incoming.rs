@@ -45,7 +45,7 @@ impl Focus {
         };
         self.check_not_draining(&id).map_err(|_| 503_u16)?;
         self.check_leg_room(&id).map_err(|_| 503_u16)?;
-        match self.door(&id, &entrant.spec) {
+        match self.door(at, &id, &entrant.spec) {
             Door::Shut(refusal) => Err(status_of(&refusal)),
             Door::Open | Door::Lobby => Ok((id, entrant)),
         }

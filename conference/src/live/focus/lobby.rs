@@ -26,13 +26,13 @@ pub(super) enum Door {
 
 impl Focus {
     /// Whether this person may come in by themselves, as things stand.
-    pub(super) fn door(&self, id: &MeetingId, person: &PersonSpec) -> Door {
+    pub(super) fn door(&self, at: At, id: &MeetingId, person: &PersonSpec) -> Door {
         let meeting = match self.meeting(id) {
             Ok(meeting) => meeting,
             Err(refusal) => return Door::Shut(refusal),
         };
         let row = meeting.people.get(&person.person);
-        if let Err(refusal) = may_ever_enter(meeting, person) {
+        if let Err(refusal) = may_ever_enter(at, meeting, person) {
             return Door::Shut(refusal);
         }
         // A second device of somebody who is in brings nobody new.
@@ -64,7 +64,7 @@ impl Focus {
             entrant.spec = PersonSpec { removed: entrant.spec.removed, ..listed };
         }
         let spec = entrant.spec.clone();
-        match self.door(&id, &spec) {
+        match self.door(at, &id, &spec) {
             Door::Open => self.admit(at, leg),
             Door::Lobby => self.wait(at, leg),
             Door::Shut(_) => self.turn_away(at, leg),
@@ -137,7 +137,7 @@ impl Focus {
             None => Vec::new(),
         };
         for spec in waiting {
-            if self.door(id, &spec) == Door::Open {
+            if self.door(at, id, &spec) == Door::Open {
                 self.bring_in(at, id, &spec.person);
             }
         }
@@ -207,8 +207,9 @@ fn meeting_is_locked(meeting: Option<&Meeting>) -> bool {
 }
 
 /// What no Host's presence changes: the meeting is closed, or the person was removed.
-fn may_ever_enter(meeting: &Meeting, person: &PersonSpec) -> Result<(), Refusal> {
-    if meeting.spec.closed {
+fn may_ever_enter(at: At, meeting: &Meeting, person: &PersonSpec) -> Result<(), Refusal> {
+    let late = meeting.spec.closes_at.is_some_and(|closes| closes <= at.wall) && !is_running(meeting.state);
+    if meeting.spec.closed || late {
         return Err(Refusal::call(RefusalKind::Conflict, Cause::MeetingEnded)
             .detail("the meeting is over or was called off")
             .mend("Ask the person who invited you"));

@@ -188,7 +188,7 @@ impl Services {
         row: &PersonRow,
         live: Option<&crate::live::focus::PersonView>,
     ) -> Person {
-        let mut view = self.person_view(row, live, reach.is_host());
+        let mut view = self.seen_person(row, live, reach.sight());
         let invitation = reach.invitations.iter().find(|invitation| invitation.person == row.id);
         view.invitation = invitation.filter(|_| reach.is_host()).map(|row| self.invitation_view(row));
         view

@@ -9,6 +9,7 @@ use crate::services::Services;
 use crate::services::accounts::later;
 use crate::services::actor::UserActor;
 use crate::services::error::ServiceError;
+use crate::services::join_info::JoinFacts;
 use crate::services::outbox::Correspondent;
 use crate::services::outbox::settle::invitation_event;
 use crate::services::views::{InvitationStatus, InviteState};
@@ -28,6 +29,7 @@ pub(crate) struct Post {
     tenant: TenantRow,
     sender: Correspondent,
     when: Option<When>,
+    join: JoinFacts,
 }
 
 /// What is to be said when the transaction is through.
@@ -79,7 +81,8 @@ impl Services {
             }
             None => Correspondent { name: tenant.name.clone(), address: String::new() },
         };
-        Ok(Post { when: when(meeting), meeting: meeting.clone(), tenant, sender })
+        let join = self.join_facts(connection, meeting, &tenant).await?;
+        Ok(Post { when: when(meeting), join, meeting: meeting.clone(), tenant, sender })
     }
 
     /// Where a person's invitation goes at this moment: the profile's address of a user (A23, A24), the typed one of
@@ -306,7 +309,7 @@ impl Services {
 
     /// The join information with somebody's own link in it.
     fn details(&self, post: &Post, link: &str) -> String {
-        crate::services::meetings::join_text(&post.meeting, &post.tenant.domain, link)
+        post.join.text(&post.meeting, link)
     }
 
     /// One mail for all the meetings a user was added to at once (B26). `people` are the user's rows in them.
@@ -337,7 +340,7 @@ impl Services {
             let event = invitation_event("invitation.queued", &row, row.status, None, now);
             told.0.push(self.record_event(connection, event).await?);
             let link = self.link(person.id.as_str());
-            let details = crate::services::meetings::join_text(meeting, &tenant.domain, &link);
+            let details = self.join_facts(connection, meeting, tenant).await?.text(meeting, &link);
             entries.push(DigestEntry { title: meeting.title.clone(), when: when(meeting), link, details });
         }
         let Some(address) = address else { return Ok(told) };

@@ -213,18 +213,18 @@ impl Application<'_> {
         let row = sqlx::query(
             "INSERT INTO numbers (id, tenant_id, e164, purpose, verified_at, created_at, updated_at) \
              VALUES ($1, $2, $3, 'dial_in', $4, $4, $4) ON CONFLICT (e164) DO UPDATE SET \
-             updated_at = excluded.updated_at RETURNING tenant_id",
+             updated_at = excluded.updated_at RETURNING tenant_id, purpose",
         )
         .bind(random_id(self.entropy, 'n'))
         .bind(tenant.as_str())
         .bind(number)
         .bind(millis(self.now))
-        .fetch_one(connection)
+        .fetch_one(&mut *connection)
         .await?;
-        if row.try_get::<String, _>("tenant_id")? != tenant.as_str() {
-            return Err(place
-                .error("dial_in", format!("{number} belongs to another tenant"), "use a number of this tenant")
-                .into());
+        let (owner, purpose): (String, String) = (row.try_get("tenant_id")?, row.try_get("purpose")?);
+        if owner != tenant.as_str() || purpose != "dial_in" {
+            let detail = format!("{number} serves something else already");
+            return Err(place.error("dial_in", detail, "use a number of its own").into());
         }
         Ok(())
     }

@@ -48,14 +48,7 @@ fn check_tenant(place: &Place, tenant: &TenantSeed) -> Result<(), SeedError> {
         return Err(place.error(
             "dial_in",
             format!("{number:?} is not a number in E.164"),
-            "write + and 8 to 15 digits, such as \"+12025550000\"",
-        ));
-    }
-    if tenant.country.len() != 2 || !tenant.country.bytes().all(|b| b.is_ascii_uppercase()) {
-        return Err(place.error(
-            "country",
-            format!("{:?} is not a country code", tenant.country),
-            "write two capital letters of ISO 3166, such as \"US\"",
+            "write + and 8 to 15 digits, such as \"+12025550100\"",
         ));
     }
     let mut extensions = BTreeSet::new();

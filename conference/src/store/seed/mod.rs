@@ -35,7 +35,7 @@ pub struct TenantSeed {
     pub country: String,
     /// The area code of seven-digit numbers, where a user has none of their own.
     pub area_code: Option<String>,
-    /// Numbers that people dial to come into this tenant's meetings, in E.164.
+    /// The numbers people dial to come into a meeting, in E.164.
     #[serde(default)]
     pub dial_in: Vec<String>,
     /// `[[seed.tenant.user]]`
