@@ -17,6 +17,7 @@ mod browser;
 mod caller_id;
 mod devices;
 mod dial_in;
+mod ivr;
 mod life;
 mod mail;
 mod operations;
