@@ -469,13 +469,14 @@ impl Focus {
         let Some(to) = self.meetings.get(&id).map(|meeting| meeting.room) else {
             return self.hang_up_visit(at, leg);
         };
+        // Where it still is: what it hears must not go on in the meeting.
+        self.hush(leg);
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         let from = std::mem::replace(&mut entry.room, to);
         (entry.meeting, entry.person) = (id, person);
         if let Talk::Ivr(ivr) = talk {
             entry.language = Some(ivr.language());
         }
-        self.hush(leg);
         self.effect(Effect::MoveLeg { leg, from, to });
         self.knock(at, leg);
         if self.legs.get(&leg).is_some_and(|entry| entry.admitted) {
