@@ -1,8 +1,8 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
 use crate::routes::{
-    again, calls, devices, events, health, invitations, join, login, meetings, moderation, numbers, people, planning,
-    policy, profile, resolve, trunks, users, webhooks, webrtc,
+    again, calls, devices, events, health, invitations, join, login, meetings, moderation, numbers, people,
+    planning, policy, profile, resolve, trunks, users, webhooks, webrtc,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};

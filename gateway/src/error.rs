@@ -48,7 +48,9 @@ pub enum StartError {
         needed: u64,
     },
     /// The recordings that replace prompts.
-    #[error("speech.prompts: {0}. Put wav files (8000, 16000 or 48000 Hz, mono, 16 bit) named like prompts there")]
+    #[error(
+        "speech.prompts: {0}. Put wav files (8000, 16000 or 48000 Hz, mono, 16 bit) named like prompts there"
+    )]
     Prompts(String),
     /// The database or its seed.
     #[error("{0}")]

@@ -248,7 +248,8 @@ impl FocusTask {
             Effect::OpenPort { leg, room } => self.open_port(leg, room),
             Effect::ClosePort { leg } => self.close_port(leg),
             Effect::Media { room, command } => {
-                if matches!(command, worker::Command::StopPlaying { .. } | worker::Command::RemoveLeg { .. }) {
+                if matches!(command, worker::Command::StopPlaying { .. } | worker::Command::RemoveLeg { .. })
+                {
                     self.speech.forget(command.leg());
                 }
                 self.tell(room, Input::Command(command));

@@ -145,7 +145,9 @@ impl Live for LiveHandle {
                 self.tell(Command::PutDialIn { number, tenant, language: None }).await;
             }
             Provision::NoDialIn(number) => self.tell(Command::DropDialIn { number }).await,
-            Provision::Language(tenant, language) => self.tell(Command::SetLanguage { tenant, language }).await,
+            Provision::Language(tenant, language) => {
+                self.tell(Command::SetLanguage { tenant, language }).await
+            }
             Provision::Dialling(tenant, rules) => self.tell(Command::PutDialling { tenant, rules }).await,
             Provision::NoDevice(aor) => {
                 self.user_agent(ua::Command::RemoveDevice(aor.clone())).await;

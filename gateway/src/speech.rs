@@ -60,7 +60,10 @@ pub(crate) fn load_prompts(folder: Option<&Path>) -> Result<PromptSet, String> {
         for path in wav_files(&folder)? {
             let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let prompt = PromptId::from_name(&name).ok_or_else(|| {
-                format!("{}: there is no prompt {name:?}. docs/OPERATIONS.md lists their names", path.display())
+                format!(
+                    "{}: there is no prompt {name:?}. docs/OPERATIONS.md lists their names",
+                    path.display()
+                )
             })?;
             let file = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
             let recording =
@@ -156,8 +159,10 @@ impl Speaker {
             Some(_) => utterance.texts().filter(unknown).map(|text| (language, text.to_owned())).collect(),
             None => Vec::new(),
         };
-        let prompts: Vec<_> =
-            utterance.prompts_in_it().filter(|(language, prompt)| !self.set.is_ready(*language, *prompt)).collect();
+        let prompts: Vec<_> = utterance
+            .prompts_in_it()
+            .filter(|(language, prompt)| !self.set.is_ready(*language, *prompt))
+            .collect();
         if (texts.is_empty() && prompts.is_empty()) || self.running >= AT_ONCE {
             return Some(self.compose(leg, room, &utterance));
         }
@@ -267,7 +272,11 @@ impl Job {
 
 /// Has a program speak a text, on a thread that may wait. The text goes in by standard input, where it cannot be taken
 /// for an argument.
-async fn speak(voice: &Arc<str>, language: Language, text: &str) -> Result<Recording, Option<std::io::Error>> {
+async fn speak(
+    voice: &Arc<str>,
+    language: Language,
+    text: &str,
+) -> Result<Recording, Option<std::io::Error>> {
     let child = start_voice(voice, language).map_err(Some)?;
     let child = Arc::new(Mutex::new(child));
     let (text, speaking) = (text.to_owned(), Arc::clone(&child));
@@ -320,7 +329,8 @@ fn recording(output: &[u8]) -> Option<Recording> {
     let rate = u32::from_le_bytes(head.get(24..28)?.try_into().ok()?);
     let (pairs, _) = data.as_chunks::<2>();
     let mut samples: Vec<i16> = pairs.iter().map(|&pair| i16::from_le_bytes(pair)).collect();
-    let peak = samples.iter().map(|sample| i32::from(sample.unsigned_abs())).max().filter(|peak| *peak > 0)?;
+    let peak =
+        samples.iter().map(|sample| i32::from(sample.unsigned_abs())).max().filter(|peak| *peak > 0)?;
     for sample in &mut samples {
         *sample = i16::try_from(i32::from(*sample) * PEAK / peak).unwrap_or_default();
     }
@@ -338,7 +348,10 @@ mod tests {
 
     fn invitation(host: &str) -> Utterance {
         Utterance {
-            parts: vec![speech::text(&format!("{host} invites you.")), Part::Prompt(PromptId::PressOneToJoin)],
+            parts: vec![
+                speech::text(&format!("{host} invites you.")),
+                Part::Prompt(PromptId::PressOneToJoin),
+            ],
             otherwise: vec![Part::Prompt(PromptId::Invited), Part::Prompt(PromptId::PressOneToJoin)],
             ..Utterance::default()
         }
@@ -401,7 +414,8 @@ mod tests {
     fn d50_a_folder_of_wav_files_replaces_prompts_and_mistakes_are_named() {
         let folder = std::env::temp_dir().join(format!("partyline-prompts-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("fr")).expect("a folder");
-        let mut wav = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data".to_vec();
+        let mut wav =
+            b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data".to_vec();
         wav.extend(320_u32.to_le_bytes());
         wav.extend([1; 320]);
         std::fs::write(folder.join("fr/goodbye.wav"), &wav).expect("a file");

@@ -93,7 +93,8 @@ impl<K: Ord + Clone> Counts<K> {
         if self.0.len() < REMEMBERED {
             return;
         }
-        let least = self.0.iter().min_by_key(|(_, count)| (count.wrong, count.at)).map(|(key, _)| key.clone());
+        let least =
+            self.0.iter().min_by_key(|(_, count)| (count.wrong, count.at)).map(|(key, _)| key.clone());
         if let Some(key) = least {
             self.0.remove(&key);
         }

@@ -230,8 +230,7 @@ impl Ivr {
         self.stage = Stage::Leaving;
         let words = words.iter().copied().chain([PromptId::Goodbye]);
         let utterance = Utterance::recorded(self.language, words.map(Part::Prompt).collect());
-        let mut actions =
-            [IvrTimer::Silence, IvrTimer::Digits, IvrTimer::Whole].map(Action::Disarm).to_vec();
+        let mut actions = [IvrTimer::Silence, IvrTimer::Digits, IvrTimer::Whole].map(Action::Disarm).to_vec();
         actions.push(Action::Say(utterance));
         actions.push(Action::Arm(IvrTimer::LastWords, LAST_WORDS));
         actions

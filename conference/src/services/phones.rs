@@ -1,18 +1,14 @@
 //! What callers and people called hear, as the tenant has set it, and the numbers they may dial.
 
+use super::Services;
 use super::error::ServiceError;
 use super::provision::Provision;
-use super::Services;
 use crate::ids::TenantId;
 use crate::live::call::Gate;
 use crate::live::speech::Language;
 use crate::store::TenantRow;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-
-/// What is said to somebody who sets up a phone: it must not be relied on in an emergency (I40).
-pub const NO_EMERGENCY_CALLS: &str = "Emergency calls are not possible from this device: whoever dials an emergency number \
-     hears so and gets 403. Have another phone at hand.";
 
 /// Section `phones` of the tenant's settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use crate::live::focus::{MeetingSpec, PersonSpec, TenantDialling};
 use crate::live::number::{self, Dialling};
 use crate::live::speech::Language;
 use crate::store::{
-    DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, Store, StoreError, TenantRow, TrunkRow, UserRow,
-    Vault,
+    DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, Store, StoreError, TenantRow, TrunkRow,
+    UserRow, Vault,
 };
 use crate::vocabulary::trunk::{
     TrunkFromFormat, TrunkNumberFormat, TrunkPaiFormat, TrunkSettings, TrunkSrtp, TrunkTransport,

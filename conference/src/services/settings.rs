@@ -1,7 +1,7 @@
 //! What a tenant has set, kept as JSON in its row: each subject has one section, every field has a default.
 
-use super::{ServiceError, Services};
 use super::phones::PhoneSettings;
+use super::{ServiceError, Services};
 use crate::ids::TenantId;
 use serde::{Deserialize, Serialize};
 

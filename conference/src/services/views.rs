@@ -8,7 +8,8 @@ use crate::live::policy::dial::{Confirmation, Verdict};
 use crate::live::settings::MeetingSettings;
 use crate::live::snapshot::CallView;
 use crate::vocabulary::{
-    Access, CallPurpose, CallState, Cause, LegKind, MeetingForm, MeetingKind, MeetingState, Role, TenantRole, UnixMillis,
+    Access, CallPurpose, CallState, Cause, LegKind, MeetingForm, MeetingKind, MeetingState, Role, TenantRole,
+    UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -168,6 +169,8 @@ pub struct Person {
     pub muted_by_host: bool,
     /// Muted by themselves.
     pub muted_by_self: bool,
+    /// The hand is raised.
+    pub hand_raised: bool,
     /// An Attendee whom a Host lets speak in a presentation.
     pub may_speak: bool,
     /// Their own PIN for dialling in; for Hosts only.

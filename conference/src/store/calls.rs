@@ -3,8 +3,8 @@
 use super::columns::{Columns, millis, word};
 use super::{Store, StoreError};
 use crate::ids::{CallId, DeviceName, MeetingId, PersonId, TenantId, UserId};
-use crate::live::event::CallStory;
 use crate::live::call::Evidence;
+use crate::live::event::CallStory;
 use crate::store::Connection;
 use crate::store::Row;
 use crate::vocabulary::{Access, CallPurpose, CallState, Cause, Role, UnixMillis};

@@ -135,7 +135,11 @@ mod tests {
                 let (narrow, full) = (recording.samples(Rate::Narrow), recording.samples(Rate::Full));
                 let is_music = prompt == PromptId::HoldMusic;
                 let longest = if is_music { 8_000 * 40 } else { 8_000 * 16 };
-                assert!(narrow.len() > 2_000 && narrow.len() < longest, "{prompt:?}: {} samples", narrow.len());
+                assert!(
+                    narrow.len() > 2_000 && narrow.len() < longest,
+                    "{prompt:?}: {} samples",
+                    narrow.len()
+                );
                 assert!(full.len().abs_diff(narrow.len() * 6) < 12, "{prompt:?}");
                 let (at_narrow, at_full) = (crate::level::measure(narrow), crate::level::measure(full));
                 assert!((15..38).contains(&at_narrow), "{prompt:?} speaks at -{at_narrow} dBov");

@@ -80,8 +80,7 @@ impl OpusStream {
         let (skip, length) = (self.skip / per_sample, self.length / per_sample);
         let mut samples = Vec::with_capacity(skip + length);
         for packet in &self.packets {
-            let made =
-                decoder.decode_to_slice(packet, &mut frame, false).map_err(|_| OggError::Damaged)?;
+            let made = decoder.decode_to_slice(packet, &mut frame, false).map_err(|_| OggError::Damaged)?;
             samples.extend(frame.iter().take(made).map(|sample| sample.cast_signed()));
             if samples.len() >= skip + length {
                 break;

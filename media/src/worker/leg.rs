@@ -209,7 +209,8 @@ impl Leg {
 
     /// Makes the leg ready to change rooms: it takes no rights along.
     pub(super) const fn leave_room(&mut self) {
-        self.plan = LegPlan { send_audio: false, receive_audio: false, send_video: false, receive_video: false };
+        self.plan =
+            LegPlan { send_audio: false, receive_audio: false, send_video: false, receive_video: false };
         self.next_plan = None;
         (self.is_mixed, self.was_mixed, self.is_active) = (false, false, false);
         self.gate.close();

@@ -4,9 +4,9 @@
 use std::fmt;
 use std::time::Instant;
 
+use super::Worker;
 use super::leg::Leg;
 use super::types::{Command, LegId, RoomId};
-use super::Worker;
 
 /// A phone between two workers.
 pub struct TravellingLeg(Box<Leg>);

@@ -138,7 +138,10 @@ mod tests {
     fn an_end_at_the_end_of_a_tick_is_told_with_that_tick() {
         let mut player = Player::new(Rate::Narrow);
         player.play(Source::Clips(Arc::new([recording(160, 1), recording(160, 2)])), false);
-        assert_eq!([player.tick(), player.tick(), player.tick()], [(true, false), (true, true), (false, false)]);
+        assert_eq!(
+            [player.tick(), player.tick(), player.tick()],
+            [(true, false), (true, true), (false, false)]
+        );
         player.play(Source::Clips(Arc::new([])), false);
         assert_eq!(player.tick(), (true, true), "nothing to play is over at once");
     }

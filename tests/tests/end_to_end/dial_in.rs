@@ -66,7 +66,8 @@ async fn d07_d19_the_bench_meetings_take_trusted_peers_by_number_and_alias() {
 async fn d19_the_trunk_calls_the_meeting_number() {
     on_stage(async |stage| {
         let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
-        let info = room.api.send("GET", &format!("/v1/meetings/{}/join-info", room.meeting.id), &[], None).await?;
+        let info =
+            room.api.send("GET", &format!("/v1/meetings/{}/join-info", room.meeting.id), &[], None).await?;
         let start = Instant::now();
         let call = stage
             .carrier

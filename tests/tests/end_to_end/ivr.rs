@@ -54,14 +54,20 @@ async fn i12_d19_a_caller_hears_prompts_keys_in_id_and_pin_and_is_in() {
         call.wait_confirmed(LONG).await?;
         eventually("the prompt", LONG, async || call.ear().peak_since(start) > 2_000).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert!(call.ear().first_heard(tone::HANA, start).is_none(), "the caller hears the prompt and not the room");
+        assert!(
+            call.ear().first_heard(tone::HANA, start).is_none(),
+            "the caller hears the prompt and not the room"
+        );
         let keyed = Instant::now();
         press(&call, &format!("{}#", room.meeting.number));
         press(&call, &format!("{}#", info["guest_pin"].as_str().unwrap()));
         let person = joined(&room, carrier::PRESSES_ONE).await?;
         assert_eq!(person["role"], "attendee", "{person}");
         assert!(call.ear().wait_for(tone::HANA, keyed, LONG).await.is_some(), "the caller hears Hana");
-        assert!(room.host.ear().wait_for(tone::OUTSIDE, keyed, LONG).await.is_some(), "Hana hears the caller");
+        assert!(
+            room.host.ear().wait_for(tone::OUTSIDE, keyed, LONG).await.is_some(),
+            "Hana hears the caller"
+        );
         let heard = room.host.ear().first_heard(tone::OUTSIDE, start).unwrap();
         assert!(heard > keyed, "not before the PIN");
 
@@ -130,7 +136,8 @@ async fn i07_a_lobby_phone_hears_music_and_not_the_room_and_is_not_heard() {
     on_stage(async |stage| {
         let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
         let path = format!("/v1/meetings/{}", room.meeting.id);
-        let changed = room.api.send("PATCH", &path, &[], Some(json!({ "settings": { "lobby": true } }))).await?;
+        let changed =
+            room.api.send("PATCH", &path, &[], Some(json!({ "settings": { "lobby": true } }))).await?;
         assert_eq!(changed.status, 200, "{}", changed.body);
         let info = join_info(&room.api, &room.meeting.id).await?;
         let start = Instant::now();
@@ -224,7 +231,8 @@ async fn d50_i51_prompts_from_a_folder_are_heard_by_whom_they_are_for_and_by_nob
 fn wav(hz: u32) -> Vec<u8> {
     let mut generator = tone::Generator::new(hz, tone::SPEAKING_DBFS);
     let samples: Vec<u8> = (0..8_000).flat_map(|_| generator.next_sample(8_000).to_le_bytes()).collect();
-    let mut file = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data".to_vec();
+    let mut file =
+        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data".to_vec();
     file.extend(16_000_u32.to_le_bytes());
     file.extend(samples);
     file

@@ -83,6 +83,9 @@ mod tests {
         evidence.heard(summary);
         assert_eq!(evidence.words(), "answered after 6.2 s, greeting of 4.1 s, beep heard, no key");
         evidence.pressed('1', UnixMillis(9_350));
-        assert_eq!(evidence.words(), "answered after 6.2 s, greeting of 4.1 s, beep heard, key 1 after 2.1 s");
+        assert_eq!(
+            evidence.words(),
+            "answered after 6.2 s, greeting of 4.1 s, beep heard, key 1 after 2.1 s"
+        );
     }
 }

@@ -160,7 +160,8 @@ impl Focus {
             return self.leave_returned(at, leg, PromptId::MeetingEnded);
         };
         // The seat is the one the call was for, but no more than an Attendee sits down on it by a number alone.
-        let mut spec = meeting.people.get(&missed.person.person).map_or(&missed.person, |row| &row.spec).clone();
+        let mut spec =
+            meeting.people.get(&missed.person.person).map_or(&missed.person, |row| &row.spec).clone();
         spec.role = Role::Attendee;
         let running = is_running(meeting.state);
         let door = self.door(at, &id, &spec);
@@ -172,7 +173,8 @@ impl Focus {
         if let Some(words) = words {
             return self.leave_returned(at, leg, words);
         }
-        if let Some(row) = self.meetings.get_mut(&id).and_then(|meeting| meeting.people.get_mut(&spec.person)) {
+        if let Some(row) = self.meetings.get_mut(&id).and_then(|meeting| meeting.people.get_mut(&spec.person))
+        {
             row.spec.role = Role::Attendee;
         }
         let entrant = Entrant { spec, number: caller.number.clone(), walk_in: false };

@@ -253,7 +253,8 @@ impl Focus {
                 self.sip(SipCommand::Provisional { session, status: 183, body: Some(Bytes::from(body)) });
                 self.set_remote(leg, negotiated);
                 self.tell(leg, [PromptId::NoEmergencyCalls, PromptId::NoEmergencyCalls]);
-                self.timers.arm(Timer::Visit(leg, IvrTimer::LastWords), at.now + crate::live::ivr::LAST_WORDS * 2);
+                self.timers
+                    .arm(Timer::Visit(leg, IvrTimer::LastWords), at.now + crate::live::ivr::LAST_WORDS * 2);
             }
             _ => self.reject_incoming(at, leg, FORBIDDEN),
         }
@@ -342,7 +343,9 @@ impl Focus {
     }
 
     fn judge_meeting(&mut self, at: At, leg: LegId, keyed: &str) -> Verdict {
-        let Some(caller) = self.visit_mut(leg).map(|visit| visit.caller.clone()) else { return Verdict::Wrong };
+        let Some(caller) = self.visit_mut(leg).map(|visit| visit.caller.clone()) else {
+            return Verdict::Wrong;
+        };
         if self.guesses.is_blocked(at.now, &caller.source) {
             return Verdict::Refused(PromptId::TooManyTries);
         }
@@ -364,7 +367,9 @@ impl Focus {
                 Some(caller.walk_in(self.new_person_id(), role))
             }
         };
-        entrant.map_or(Verdict::Refused(PromptId::NotInvited), |entrant| self.judge_entrant(at, leg, id, entrant))
+        entrant.map_or(Verdict::Refused(PromptId::NotInvited), |entrant| {
+            self.judge_entrant(at, leg, id, entrant)
+        })
     }
 
     /// The answer to a PIN; `None` if it is held back because somebody is guessing.
@@ -485,13 +490,8 @@ impl Focus {
     }
 
     pub(super) fn disarm_visit(&mut self, leg: LegId) {
-        let timers = [
-            IvrTimer::Silence,
-            IvrTimer::Digits,
-            IvrTimer::Whole,
-            IvrTimer::LastWords,
-            IvrTimer::Verdict,
-        ];
+        let timers =
+            [IvrTimer::Silence, IvrTimer::Digits, IvrTimer::Whole, IvrTimer::LastWords, IvrTimer::Verdict];
         for timer in timers {
             self.timers.disarm(&Timer::Visit(leg, timer));
         }

@@ -128,7 +128,8 @@ impl Focus {
     }
 
     fn admit_waiting(&mut self, at: At, leg: LegId, id: &MeetingId) {
-        let waits = self.meetings.get(id).is_some_and(|meeting| meeting.people.values().any(Participant::is_waiting));
+        let waits =
+            self.meetings.get(id).is_some_and(|meeting| meeting.people.values().any(Participant::is_waiting));
         let let_in = waits && self.let_all_in(at, id).is_ok();
         self.tell(leg, [if let_in { PromptId::EverybodyIn } else { PromptId::NobodyWaits }]);
     }

@@ -1,8 +1,8 @@
 //! Legs: what carries a person, from the first port to the last effect.
 
 use super::dial_in::Visit;
-use super::sound::Sound;
 use super::seat::Pulse;
+use super::sound::Sound;
 use super::{At, Effect, Focus, Timer};
 use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::Input;

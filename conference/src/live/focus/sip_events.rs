@@ -3,8 +3,8 @@
 use super::{At, Effect, Focus};
 use crate::ids::CallId;
 use crate::live::call::Input;
-use crate::live::keypad::KeyPath;
 use crate::live::event::{PublicEvent, Record};
+use crate::live::keypad::KeyPath;
 use crate::vocabulary::UnixMillis;
 use bytes::Bytes;
 use media::sdp::{self, Negotiated};

@@ -98,6 +98,7 @@ fn i42_i50_silence_and_nine_end_a_call_back() {
     stage.keys(leg, "1");
     stage.spoken(leg);
     assert!(stage.hung_up.contains(&session));
-    let listed = |record: &Record| matches!(record, Record::DoNotCall { e164, call: None, .. } if e164 == TOM);
+    let listed =
+        |record: &Record| matches!(record, Record::DoNotCall { e164, call: None, .. } if e164 == TOM);
     assert_eq!(stage.records.iter().filter(|record| listed(record)).count(), 1);
 }

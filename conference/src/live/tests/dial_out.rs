@@ -217,9 +217,8 @@ fn i50_hanging_up_at_the_gate_is_not_confirmed_either() {
 fn i50_the_prompt_is_spoken_again_after_a_pause() {
     let mut stage = at_gate();
     let leg = stage.leg_of_call("c1");
-    let prompts = |stage: &Stage| {
-        stage.said.iter().filter(|(_, words)| words.contains("press_one_to_join")).count()
-    };
+    let prompts =
+        |stage: &Stage| stage.said.iter().filter(|(_, words)| words.contains("press_one_to_join")).count();
     assert_eq!(prompts(&stage), 1);
     stage.media(MediaEvent::PlayingDone { leg });
     assert_eq!(prompts(&stage), 1);

@@ -4,7 +4,8 @@ use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::{DialExtra, DialSpec, DialTarget, Gate, RING_TIMEOUT};
 use crate::live::event::{PublicEvent, Record};
 use crate::live::focus::{
-    Command, Effect, Part, Utterance, Focus, FocusConfig, MeetingSpec, Output, PersonSpec, PersonView, Refusal, Reply,
+    Command, Effect, Focus, FocusConfig, MeetingSpec, Output, Part, PersonSpec, PersonView, Refusal, Reply,
+    Utterance,
 };
 use crate::live::settings::MeetingSettings;
 use crate::vocabulary::{CallState, Cause, MeetingKind, Role, UnixMillis};

@@ -38,7 +38,8 @@ fn i58_i75_a_hosts_muting_is_told_and_cannot_be_undone_by_key() {
     let mut stage = Stage::hosted(MeetingKind::Conference);
     let leg = caller(&mut stage, 1, "+12025550177");
     let person = stage.focus.leg_person(leg).unwrap().1.clone();
-    let set = |muted| Command::SetMuted { meeting: meeting_id(), person: person.clone(), by: MutedBy::Host, muted };
+    let set =
+        |muted| Command::SetMuted { meeting: meeting_id(), person: person.clone(), by: MutedBy::Host, muted };
     stage.ok(set(true));
     assert_eq!(stage.heard(leg), "muted_by_host");
     stage.keys(leg, "*6");
@@ -207,7 +208,8 @@ fn i42_i50_nine_at_the_gate_is_written_down_and_ends_the_call() {
     assert_eq!(stage.hung_up, [session]);
     let listed = stage.records.iter().any(|record| match record {
         Record::DoNotCall { tenant, e164, call, .. } => {
-            (tenant.as_str(), e164.as_str(), call.as_ref().map(|c| c.as_str())) == ("acme", "+12025550177", Some("c1"))
+            (tenant.as_str(), e164.as_str(), call.as_ref().map(|c| c.as_str()))
+                == ("acme", "+12025550177", Some("c1"))
         }
         _ => false,
     });

@@ -231,7 +231,14 @@ impl Services {
         let rule = plan.decision.rule;
         Ok(Placed {
             answer,
-            written: Some(Written { row, person, destination: plan.destination, extra, rule, press_one: plan.press_one }),
+            written: Some(Written {
+                row,
+                person,
+                destination: plan.destination,
+                extra,
+                rule,
+                press_one: plan.press_one,
+            }),
         })
     }
 

@@ -8,10 +8,10 @@ use crate::live::policy::dial::{Asking, Called, Confirmation, Decision, Verdict,
 use crate::live::policy::region::LocalTime;
 use crate::live::policy::rules::DialPolicy;
 use crate::live::policy::usage::{Usage, left};
-use crate::services::phones::PhoneSettings;
 use crate::services::actor::{Actor, UserActor};
 use crate::services::error::ServiceError;
 use crate::services::people::Invitee;
+use crate::services::phones::PhoneSettings;
 use crate::services::reach::Reach;
 use crate::services::resolve::{Directory, Meaning};
 use crate::services::trunk_order::in_order;
