@@ -45,7 +45,7 @@ async fn joined(room: &Room, number: &str) -> LabResult<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i12_d19_a_caller_hears_prompts_keys_in_id_and_pin_and_is_in() {
+async fn d69_i12_d19_a_caller_hears_prompts_keys_in_id_and_pin_and_is_in() {
     on_stage(async |stage| {
         let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
         let info = join_info(&room.api, &room.meeting.id).await?;

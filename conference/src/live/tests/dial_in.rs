@@ -228,14 +228,16 @@ fn i08_lock_and_lobby_bind_callers() {
 }
 
 #[test]
-fn i60_a_guests_name_is_the_number_and_the_language_is_what_was_chosen() {
+fn i22_i60_a_guests_name_is_the_number_and_the_language_is_what_was_chosen() {
     let mut stage = quiet();
     let (_, leg) = dial(&mut stage, 1, "+12025550177");
     stage.keys(leg, "*");
     assert_eq!(stage.utterances[&leg].language, Language::French);
     stage.keys(leg, &format!("900000001#{GUEST}#"));
     assert_eq!(stage.utterances[&leg].language, Language::French, "in the meeting too");
-    assert_eq!(stage.last_event("person.joined")["person"]["display_name"], "+1 202 555 0177");
+    let person = &stage.last_event("person.joined")["person"];
+    assert_eq!(person["display_name"], "+1 202 555 0177");
+    assert!(person["user"].is_null(), "a guest, whatever the number");
 }
 
 #[test]
