@@ -6,6 +6,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 /// The page loads its own files, talks to its own server, and is framed by nobody.
@@ -23,6 +24,8 @@ pub(crate) async fn frame(State(state): State<AppState>, request: Request, next:
     let route = request.extensions().get::<MatchedPath>().map_or("page", MatchedPath::as_str).to_owned();
     let api = request.uri().path().starts_with("/v1/");
     let span = tracing::info_span!("request", request.id = %request_id, http.route = %route, http.method = %request.method());
+    let method = request.method().clone();
+    let began = Instant::now();
     async {
         let mut response = next.run(request).await;
         if let Some(error) = response.extensions().get::<ApiError>() {
@@ -37,6 +40,7 @@ pub(crate) async fn frame(State(state): State<AppState>, request: Request, next:
                 response.headers_mut().insert(header::ALLOW, allow);
             }
         }
+        state.metrics.observe(&method, &route, response.status(), began.elapsed());
         tracing::debug!(http.status = response.status().as_u16(), "answered");
         add_headers(response.headers_mut(), &request_id, api);
         response

@@ -4,7 +4,7 @@ use crate::problem::ApiError;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
@@ -35,6 +35,27 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
+/// The largest CSV file taken.
+const CSV_MAX: usize = 2 * 1024 * 1024;
+
+/// A CSV file as request body.
+pub(crate) struct Csv(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Csv {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        if !is_type(&request, "text/csv") {
+            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not marked as CSV")
+                .mend("Send the header Content-Type: text/csv"));
+        }
+        axum::body::to_bytes(request.into_body(), CSV_MAX).await.map(Self).map_err(|_| {
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "The file is too large")
+                .mend(format!("Send at most {} MiB; split larger files", CSV_MAX / (1024 * 1024)))
+        })
+    }
+}
+
 /// A query string. Wrong or unknown fields are 422.
 pub(crate) struct Params<T>(pub(crate) T);
 
@@ -56,10 +77,26 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
+/// For fields that may be taken away: missing is `None`, null is `Some(None)`.
+pub(crate) fn nullable<'de, T: serde::Deserialize<'de>, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    serde::Deserialize::deserialize(deserializer).map(Some)
+}
+
+/// The key by which a request that comes twice is known. What is no text is no key either; the service says so.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Option<&str> {
+    headers.get("idempotency-key").map(|value| value.to_str().unwrap_or_default())
+}
+
 fn is_json(request: &Request) -> bool {
+    is_type(request, "application/json")
+}
+
+fn is_type(request: &Request, wanted: &str) -> bool {
     let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+    essence.eq_ignore_ascii_case(wanted)
 }
 
 fn refused(rejection: &BytesRejection) -> ApiError {

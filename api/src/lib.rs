@@ -12,6 +12,7 @@
 //! | `problem` | what does an error look like, and what does only the log get |
 //! | `frame` | what every answer carries: request id, security headers |
 //! | `guard` | how often may a password be tried |
+//! | `limits` | how often may anything be asked |
 //! | `presence` | which browser's page is still there |
 //! | `page` | the embedded meeting page |
 #![cfg_attr(
@@ -29,7 +30,9 @@
 mod auth;
 mod frame;
 mod guard;
+mod http_metrics;
 mod json;
+mod limits;
 mod openapi;
 mod page;
 mod presence;
@@ -40,6 +43,8 @@ pub use openapi::document;
 
 use conference::services::Services;
 use guard::LoginGuard;
+use http_metrics::HttpMetrics;
+use limits::Limits;
 use presence::Presence;
 use std::sync::Arc;
 
@@ -52,6 +57,8 @@ struct AppState {
     services: Arc<Services>,
     guard: Arc<LoginGuard>,
     presence: Presence,
+    metrics: Arc<HttpMetrics>,
+    limits: Arc<Limits>,
 }
 
 /// The whole HTTP side: `/v1`, health checks, and the page for everything else.
@@ -62,11 +69,14 @@ pub fn router(services: Arc<Services>) -> axum::Router {
     let state = AppState {
         presence: Presence::new(Arc::clone(&services)),
         guard: Arc::new(LoginGuard::default()),
+        metrics: Arc::default(),
+        limits: Arc::new(Limits::new(services.config.requests_per_second)),
         services,
     };
     routes::router()
         .fallback(page::serve)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_MAX))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), limits::limit))
         .layer(axum::middleware::from_fn_with_state(state.clone(), frame::frame))
         .with_state(state)
 }

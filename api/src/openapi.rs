@@ -1,8 +1,9 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
 use crate::routes::{
-    again, calls, devices, events, health, invitations, join, login, meetings, moderation, numbers, people,
-    planning, policy, profile, resolve, trunks, users, webhooks, webrtc,
+    again, api_keys, calls, devices, enrol, events, health, invitations, join, login, meetings, metrics,
+    moderation, multi_invites, numbers, oidc, people, planning, policy, profile, records, resolve, sessions,
+    trunks, user_requests, users, users_admin, webhooks, webrtc,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -19,6 +20,11 @@ use utoipa::{Modify, OpenApi};
     paths(
         login::login, login::logout, login::me,
         users::list, users::devices, resolve::resolve,
+        users_admin::create, users_admin::show, users_admin::change, users_admin::upload, users_admin::template,
+        users_admin::renew_enrolment, user_requests::create, user_requests::list, user_requests::decide,
+        enrol::preview, enrol::enrol, enrol::change_password, oidc::info, oidc::start, oidc::callback,
+        api_keys::list, api_keys::create, api_keys::revoke,
+        sessions::list, multi_invites::create, multi_invites::show,
         meetings::show, meetings::join_info, meetings::start, meetings::end,
         planning::create, planning::list, planning::change, planning::cancel, planning::publish,
         planning::occurrences, planning::hand_over,
@@ -31,6 +37,9 @@ use utoipa::{Modify, OpenApi};
         numbers::list, numbers::add, numbers::change, numbers::remove, numbers::own, numbers::set_caller_id,
         policy::show, policy::put, policy::check, policy::blocked, policy::block, policy::unblock, policy::dial_out,
         join::preview, join::join, webrtc::offer, events::events,
+        records::instances, records::attendance, records::attendance_table, records::attendees, records::cdrs,
+        records::cdr_table, records::audit, records::retention, records::set_retention, records::erase,
+        metrics::metrics,
         trunks::list, trunks::create, trunks::show, trunks::change, trunks::remove, trunks::status, trunks::probe,
         health::alive, health::ready, health::openapi,
         profile::show, profile::change, profile::set_address,
@@ -63,7 +72,7 @@ impl Modify for Names {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         for item in openapi.paths.paths.values_mut() {
             let operations =
-                [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
+                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 let tag = operation.tags.as_ref().and_then(|tags| tags.first());
                 if let (Some(tag), Some(name)) = (tag, &operation.operation_id) {

@@ -3,9 +3,11 @@
 pub mod https;
 pub mod listener;
 mod mail;
+mod oidc;
 mod read;
 
 pub use mail::{Mail, MailTls, Webhooks};
+pub use oidc::Oidc;
 
 use crate::speech::Speech;
 use conference::store::seed::Seed;
@@ -44,6 +46,8 @@ pub struct Config {
     /// Where webhooks may go.
     #[serde(default)]
     pub webhooks: Webhooks,
+    /// The identity provider users may log in at.
+    pub oidc: Option<Oidc>,
     /// How it stops.
     #[serde(default)]
     pub shutdown: Shutdown,
@@ -115,6 +119,39 @@ pub struct Media {
     pub webrtc_listen: Option<SocketAddr>,
     /// Address browsers are told to send to.
     pub webrtc_advertised: Option<IpAddr>,
+    /// A media thread that is busy for more than this share of the time takes no new legs.
+    pub busy_limit_percent: u8,
+    /// Codecs of phones and trunks that have no list of their own, the preferred first.
+    pub codecs: Vec<CodecName>,
+    /// Whether the sound of phones and trunks without a setting of their own is encrypted.
+    pub srtp: Encryption,
+}
+
+/// A codec's name in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CodecName {
+    /// G.711 mu-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+    /// G.722.
+    G722,
+    /// Opus.
+    Opus,
+}
+
+/// Whether sound is encrypted (SDES-SRTP).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encryption {
+    /// Never; a phone that insists is refused.
+    #[default]
+    Off,
+    /// Where the phone can.
+    Prefer,
+    /// Always; a phone that cannot is refused.
+    Require,
 }
 
 impl Default for Media {
@@ -127,6 +164,9 @@ impl Default for Media {
             rtp_ports: [20000, 29999],
             webrtc_listen: None,
             webrtc_advertised: None,
+            busy_limit_percent: 75,
+            codecs: vec![CodecName::Pcmu, CodecName::Pcma],
+            srtp: Encryption::Off,
         }
     }
 }
@@ -143,13 +183,16 @@ pub struct Api {
     pub tls: Option<https::Tls>,
     /// A certificate by ACME.
     pub acme: Option<https::Acme>,
+    /// Networks beside this machine from which `/metrics` may be read, as `address/prefix`.
+    #[serde(default)]
+    pub metrics_from: Vec<String>,
 }
 
 /// Section `[store]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Store {
-    /// `sqlite:FILE`, relative to the data folder.
+    /// `sqlite:FILE`, relative to the data folder, or `postgres://USER:PASSWORD@HOST/DATABASE`.
     pub url: String,
 }
 
@@ -163,14 +206,16 @@ impl Default for Store {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    /// A tracing filter.
+    /// A tracing filter; read again on SIGHUP.
     pub filter: String,
+    /// Whether phone numbers and e-mail addresses are masked in every line.
+    pub mask: bool,
 }
 
 impl Default for Log {
     fn default() -> Self {
         // The DTLS layer warns about every browser hello's extensions 43, 45 and 51.
-        Self { filter: "info,rtc_dtls=error,rtc=error,rtc_ice=error".to_owned() }
+        Self { filter: "info,rtc_dtls=error,rtc=error,rtc_ice=error".to_owned(), mask: true }
     }
 }
 
@@ -285,6 +330,7 @@ impl Config {
             self.wrong_https(),
             self.mail.as_ref().map(Mail::problems).unwrap_or_default(),
             self.webhooks.problems(),
+            self.oidc.as_ref().map(Oidc::problems).unwrap_or_default(),
         ]
         .concat()
     }
@@ -325,6 +371,15 @@ impl Config {
             let mend = "Leave it out for one less than the cores";
             problems.push(Problem::new("media.threads", "must be 1 to 256".to_owned(), mend));
         }
+        if self.media.codecs.is_empty() {
+            let mend = "Leave it out for [\"pcmu\", \"pcma\"]";
+            problems.push(Problem::new("media.codecs", "is empty".to_owned(), mend));
+        }
+        let limit = self.media.busy_limit_percent;
+        if !(1..=95).contains(&limit) {
+            let problem = format!("is {limit}, not 1 to 95");
+            problems.push(Problem::new("media.busy_limit_percent", problem, "Leave it out for 75"));
+        }
         problems
     }
 
@@ -334,10 +389,13 @@ impl Config {
             let mend = "Write host:port, for example \"sip.example.com:5060\"";
             problems.push(Problem::new("sip.advertised", format!("is {advertised:?}"), mend));
         }
-        for peer in self.sip.trusted_peers.iter().filter(|peer| peer.parse::<IpNetwork>().is_err()) {
-            let mend = "Write address/prefix, for example \"192.0.2.0/24\"";
-            let problem = format!("has {peer:?}, which is not a network");
-            problems.push(Problem::new("sip.trusted_peers", problem, mend));
+        let networks =
+            [("sip.trusted_peers", &self.sip.trusted_peers), ("api.metrics_from", &self.api.metrics_from)];
+        for (key, list) in networks {
+            for network in list.iter().filter(|network| network.parse::<IpNetwork>().is_err()) {
+                let mend = "Write address/prefix, for example \"192.0.2.0/24\"";
+                problems.push(Problem::new(key, format!("has {network:?}, which is not a network"), mend));
+            }
         }
         problems.extend(self.sip.listeners.iter().flat_map(listener::Listener::problems));
         if self.sip.connections_per_address == 0 || self.sip.connections == 0 {

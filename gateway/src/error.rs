@@ -64,6 +64,9 @@ pub enum StartError {
     /// A part that must not end has ended; the log says more.
     #[error("{0} has ended: the gateway cannot go on")]
     Broken(&'static str),
+    /// A command at the terminal was given something it cannot use.
+    #[error("{0}")]
+    Command(String),
     /// The log filter.
     #[error("log.filter cannot be read: {0}. Write for example \"info,conference=debug\"")]
     LogFilter(String),

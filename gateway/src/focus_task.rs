@@ -2,12 +2,14 @@
 
 use crate::edge;
 use crate::media_thread::{Input, MediaHandle};
+use crate::metrics::{Metrics, Now};
 use crate::ports::RtpPorts;
 use crate::signalling::{Arrival, Signalling};
 use crate::speech::{Ready, Speaker};
+use crate::story;
 use conference::ids::MeetingId;
 use conference::live::event::Record;
-use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, Reply, Utterance};
+use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, RefusalKind, Reply, Utterance};
 use conference::services::EventHub;
 use conference::services::trunks::{TrunkAnswer, TrunkHealth, TrunkState};
 use media::webrtc::AcceptedPeer;
@@ -16,6 +18,7 @@ use sip_core::ua::{
     self, AddressOfRecord, BindingInfo, FlowInput, Transport, TrunkId, TrunkStatus, UserAgent,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
@@ -41,6 +44,8 @@ pub(crate) enum Request {
     TrunkStatus(TrunkId, oneshot::Sender<Option<TrunkState>>),
     /// A device or trunk was added, changed or removed.
     UserAgent(ua::Command),
+    /// What is so at this moment, for the metrics.
+    Metrics(oneshot::Sender<Now>),
     /// Everything in the database is known: read SIP from now on.
     Listen,
     /// How many legs there are.
@@ -59,10 +64,14 @@ pub(crate) struct FocusTask {
     pub(crate) signalling: Signalling,
     /// Media threads, by index.
     pub(crate) media: Vec<MediaHandle>,
+    /// How busy a media thread may be, in percent, and still take legs.
+    pub(crate) busy_limit_percent: u8,
     /// Ports of phone legs.
     pub(crate) ports: RtpPorts,
     /// Public events go here.
     pub(crate) events: EventHub,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
     /// Records go here, in order.
     pub(crate) records: mpsc::Sender<Record>,
     /// Requests from API and start-up.
@@ -114,6 +123,8 @@ impl FocusTask {
                 () = until(linger) => break,
             }
         }
+        self.focus.close_records();
+        self.drain_focus();
         for thread in &self.media {
             // A thread that has ended already needs no telling.
             let _ = thread.send(Input::Stop);
@@ -174,6 +185,10 @@ impl FocusTask {
             }
             Request::Join(join, answer) => {
                 let (command, peer) = *join;
+                if let Err(refusal) = self.check_load(&command) {
+                    let _ = answer.send(Err(refusal));
+                    return;
+                }
                 let result = self.focus.handle_command(now, edge::wall(), command);
                 if let Ok(Reply::Leg(leg)) = &result {
                     self.peers.insert(*leg, peer);
@@ -197,11 +212,23 @@ impl FocusTask {
                 let _ = answer.send(status.map(|status| trunk_state(now, &status)));
             }
             Request::UserAgent(command) => self.user_agent.handle_command(now, command),
+            Request::Metrics(answer) => {
+                let _ = answer.send(self.now());
+            }
             Request::Listen => {
                 self.listening = true;
                 self.signalling.listen();
             }
             Request::Shutdown(_) => {}
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            meetings: self.focus.counts(),
+            signalling: self.user_agent.counts(),
+            records_waiting: self.records.max_capacity().saturating_sub(self.records.capacity()),
+            media_events_waiting: self.media_events.len(),
         }
     }
 
@@ -235,6 +262,7 @@ impl FocusTask {
                 ua::Output::Resolve(question) => self.signalling.resolve(question),
                 ua::Output::Event(event) => {
                     idle = false;
+                    self.metrics.signalling(&event);
                     self.focus.handle_sip(Instant::now(), edge::wall(), event);
                 }
                 ua::Output::Timeout(deadline) => return (deadline, idle),
@@ -259,7 +287,10 @@ impl FocusTask {
             Effect::AttachPeer { leg, room } => self.attach_peer(leg, room),
             Effect::Publish(event) => drop(self.events.publish(event)),
             Effect::Record(record) => {
+                self.metrics.record(&record);
+                story::tell(&record);
                 if self.records.try_send(record).is_err() {
+                    self.metrics.record_lost();
                     tracing::error!("the database is too far behind: a record is lost");
                 }
             }
@@ -294,6 +325,11 @@ impl FocusTask {
     }
 
     fn open_port(&mut self, leg: LegId, room: RoomId) {
+        if !self.takes_legs(room) {
+            tracing::warn!(room.id = room.0, "a leg is refused: its media thread is at its limit");
+            let refused = Err("the media thread is at its limit".to_owned());
+            return self.focus.handle_port(Instant::now(), edge::wall(), leg, refused);
+        }
         let result = self.ports.bind().and_then(|(socket, address)| {
             self.thread(room).map_or_else(
                 || Err(std::io::Error::other("no media thread")),
@@ -306,6 +342,22 @@ impl FocusTask {
         }
         let result = result.map_err(|error| error.to_string());
         self.focus.handle_port(Instant::now(), edge::wall(), leg, result);
+    }
+
+    /// Whether one more leg in this room leaves the ticks of its thread in time.
+    fn takes_legs(&self, room: RoomId) -> bool {
+        self.thread(room).is_none_or(|thread| thread.accepts(self.busy_limit_percent))
+    }
+
+    /// A browser is refused before anything is decided about it.
+    fn check_load(&self, command: &focus::Command) -> Result<(), Refusal> {
+        let focus::Command::JoinWebrtc { meeting, .. } = command else { return Ok(()) };
+        match self.focus.room(meeting) {
+            Some(room) if !self.takes_legs(room) => {
+                Err(Refusal::new(RefusalKind::Overload, "the server is at its limit").mend("Try again later"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn close_port(&mut self, leg: LegId) {

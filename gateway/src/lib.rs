@@ -3,17 +3,21 @@
 //! Everything that decides is pure and lives in `sip-core`, `media` and `conference`; the modules here are the thin
 //! drivers that read the world for it and carry out what it decided.
 
+pub mod commands;
 pub mod config;
 pub mod edge;
 mod error;
 mod focus_task;
+mod housekeeping;
 mod http_server;
 mod keeper;
 mod limits;
 mod live;
 pub mod logging;
 mod mail;
-mod media_thread;
+pub mod media_thread;
+pub mod metrics;
+mod oidc;
 mod outbox;
 mod ports;
 mod recorder;
@@ -21,6 +25,8 @@ mod signalling;
 mod sockets;
 pub mod speech;
 mod start;
+mod story;
+pub mod udp;
 mod webhook_sender;
 
 pub use error::StartError;

@@ -1,16 +1,22 @@
 //! How the services reach the running meetings: requests to the focus task, answered once.
 
 use crate::focus_task::Request;
+use crate::metrics::Metrics;
 use async_trait::async_trait;
 use conference::ids::MeetingId;
-use conference::live::focus::{Command, MeetingSnapshot, PersonSpec, Refusal, RefusalKind, Reply};
+use conference::live::focus::{
+    Command, MeetingSnapshot, PersonSpec, Refusal, RefusalKind, Reply, Wire, WirePeer,
+};
 use conference::services::provision::{ProvisionedDevice, ProvisionedTrunk};
 use conference::services::trunks::TrunkState;
 use conference::services::{Live, Provision, WebrtcAnswer};
 use conference::vocabulary::Cause;
+use conference::vocabulary::trunk::TrunkSrtp;
+use media::sdp::SrtpPolicy;
 use media::webrtc::{AcceptedPeer, PeerConfig, PeerError, accept_offer};
 use sip_core::ua::{self, AddressOfRecord, BindingInfo, TrunkId};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,13 +30,19 @@ pub(crate) struct LiveHandle {
     /// The browsers' port of each media thread, as browsers are told it.
     webrtc: Vec<SocketAddr>,
     digest_sha256: bool,
+    metrics: Arc<Metrics>,
 }
 
 impl LiveHandle {
     /// `webrtc` holds the browsers' port of each media thread; `digest_sha256` says whether devices may be challenged
     /// with it.
-    pub(crate) fn new(requests: mpsc::Sender<Request>, webrtc: Vec<SocketAddr>, digest_sha256: bool) -> Self {
-        Self { requests, webrtc, digest_sha256 }
+    pub(crate) fn new(
+        requests: mpsc::Sender<Request>,
+        webrtc: Vec<SocketAddr>,
+        digest_sha256: bool,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { requests, webrtc, digest_sha256, metrics }
     }
 
     /// Sends a request and waits for its answer; `None` when the focus task has ended.
@@ -119,6 +131,11 @@ impl Live for LiveHandle {
         self.ask(|answer| Request::Bindings(device, answer)).await.unwrap_or_default()
     }
 
+    async fn metrics(&self) -> String {
+        let now = self.ask(Request::Metrics).await.unwrap_or_default();
+        self.metrics.render(now)
+    }
+
     async fn trunk_state(&self, trunk: TrunkId) -> Option<TrunkState> {
         self.ask(|answer| Request::TrunkStatus(trunk, answer)).await.flatten()
     }
@@ -130,16 +147,28 @@ impl Live for LiveHandle {
                 let ProvisionedDevice { mut account, user, tenant, display_name } = *device;
                 // The user agent offers SHA-256 to a domain whose devices all have the hash.
                 account.ha1_sha256 = account.ha1_sha256.filter(|_| self.digest_sha256);
+                account.ha1_sha256_full = account.ha1_sha256_full.filter(|_| self.digest_sha256);
                 let aor = account.aor.clone();
                 self.user_agent(ua::Command::PutDevice(account)).await;
                 self.tell(Command::PutDevice { aor, user, tenant, display_name, role_hint: None }).await;
             }
+            Provision::DeviceGone(device) => {
+                self.user_agent(ua::Command::RemoveDevice(device.clone())).await;
+                self.tell(Command::DropDevice { aor: device }).await;
+            }
             Provision::Trunk(provisioned) => {
-                let ProvisionedTrunk { trunk, probe, tenant, .. } = *provisioned;
+                let ProvisionedTrunk { trunk, probe, tenant, srtp, codecs } = *provisioned;
                 let id = trunk.id;
                 self.user_agent(ua::Command::PutTrunk(Box::new(trunk))).await;
                 self.user_agent(ua::Command::ProbeTrunk { trunk: id, every: probe }).await;
                 self.tell(Command::PutTrunk { trunk: id, tenant }).await;
+                let srtp = match srtp {
+                    TrunkSrtp::Off => SrtpPolicy::Off,
+                    TrunkSrtp::Optional => SrtpPolicy::Prefer,
+                    TrunkSrtp::Required => SrtpPolicy::Require,
+                };
+                let wire = Wire::from_names(codecs.iter().map(String::as_str), srtp);
+                self.tell(Command::PutWire { peer: WirePeer::Trunk(id), wire: Some(wire) }).await;
             }
             Provision::DialIn { tenant, number } => {
                 self.tell(Command::PutDialIn { number, tenant, language: None }).await;

@@ -1,6 +1,7 @@
 //! `partyline`: reads its arguments and configuration, starts the gateway, ends it on SIGTERM or SIGINT.
 
 use clap::{Parser, Subcommand};
+use gateway::commands;
 use gateway::config::Config;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,12 +34,20 @@ enum Command {
         /// The configuration file.
         file: PathBuf,
     },
+    /// Tenants: organisations with users, numbers and a domain of their own.
+    #[command(subcommand)]
+    Tenant(commands::TenantCommand),
+    /// Users who can log in, such as the first administrator.
+    #[command(subcommand)]
+    User(commands::UserCommand),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::CheckConfig { file }) => check_config(&file),
+        Some(Command::Tenant(command)) => commands::tenant(command),
+        Some(Command::User(command)) => commands::user(command),
         None => serve(&arguments.config.unwrap_or_default(), &arguments.data),
     }
 }
@@ -69,7 +78,7 @@ fn serve(file: &Path, data: &Path) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match run(config, data) {
+    match run(config, file, data) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("partyline: {error}");
@@ -78,8 +87,8 @@ fn serve(file: &Path, data: &Path) -> ExitCode {
     }
 }
 
-fn run(config: Config, data: &Path) -> Result<(), gateway::StartError> {
-    gateway::logging::start(&config.log.filter)?;
+fn run(config: Config, file: &Path, data: &Path) -> Result<(), gateway::StartError> {
+    gateway::logging::start(&config.log, file)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(gateway::run(config, data))
 }

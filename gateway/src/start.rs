@@ -1,14 +1,17 @@
 //! Start and stop: puts the parts together in order, and takes them apart in the reverse order.
 
-use crate::config::Config;
+use crate::config::{CodecName, Config, Encryption};
 use crate::edge::{self, OsEntropy, WallClock};
 use crate::error::StartError;
 use crate::focus_task::{FocusTask, Request};
+use crate::housekeeping;
 use crate::http_server::{self, Reloader, Security};
 use crate::keeper;
 use crate::limits;
 use crate::live::LiveHandle;
 use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
+use crate::metrics::Metrics;
+use crate::oidc::Https;
 use crate::outbox::{self, Outbox};
 use crate::ports::RtpPorts;
 use crate::recorder;
@@ -19,10 +22,12 @@ use axum_server::Handle;
 use conference::live::emergency;
 use conference::live::focus::{Command, Focus, FocusConfig};
 use conference::live::number::{self, Home};
+use conference::services::oidc::{Oidc, OidcConfig};
 use conference::services::{EventHub, Parts, Services, ServicesConfig};
 use conference::store::records::RecordWriter;
 use conference::store::secrets::LinkKey;
 use conference::store::{Store, Vault};
+use media::sdp::{Codec, SrtpPolicy};
 use media::worker::WorkerConfig;
 use sd_notify::NotifyState;
 use sip_core::message::Limits;
@@ -91,6 +96,7 @@ async fn reread(certificate: Option<&Reloader>) {
     if let Ok(now) = NotifyState::monotonic_usec_now() {
         tell_system(&[NotifyState::Reloading, now]);
     }
+    crate::logging::reread();
     match certificate {
         None => tracing::info!("asked to reload: there is no certificate file to read again"),
         Some(certificate) => match certificate.reload().await {
@@ -151,13 +157,18 @@ struct Data {
     vault: Vault,
 }
 
-async fn open_store(config: &Config, data: &Path) -> Result<Data, StartError> {
+/// Makes the data folder if it is missing, and says where the database is.
+pub(crate) fn database_url(config: &Config, data: &Path) -> Result<String, StartError> {
     let unusable = |source| StartError::DataFolder { path: data.to_owned(), source };
     std::fs::create_dir_all(data).map_err(unusable)?;
-    let url = match config.store.url.strip_prefix("sqlite:") {
+    Ok(match config.store.url.strip_prefix("sqlite:") {
         Some(file) if file != ":memory:" => format!("sqlite:{}", data.join(file).display()),
         _ => config.store.url.clone(),
-    };
+    })
+}
+
+async fn open_store(config: &Config, data: &Path) -> Result<Data, StartError> {
+    let url = database_url(config, data)?;
     let store = Store::open(&url).await?;
     let links = LinkKey::load_or_create(&data.join("links.key"), &OsEntropy)?;
     config.seed.apply(&store, &OsEntropy, &links, edge::wall()).await?;
@@ -191,21 +202,24 @@ impl Gateway {
         let store = data.store.clone();
         let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS);
         let (ended, media_ended) = mpsc::unbounded_channel();
-        let (handles, media) = start_media(config, sockets.webrtc, &media_sender, &ended)?;
+        let metrics = Arc::<Metrics>::default();
+        let (handles, media) = start_media(config, sockets.webrtc, &media_sender, &ended, &metrics)?;
         let (request_sender, requests) = mpsc::channel(REQUESTS);
         let (records, record_queue) = mpsc::channel(RECORDS);
         let recorder = tokio::spawn(recorder::run(RecordWriter::new(store.clone()), record_queue));
         let told = |handle: &MediaHandle| SocketAddr::new(config.webrtc_advertised(), handle.webrtc.port());
         let webrtc = handles.iter().map(told).collect();
-        let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256);
+        let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256, Arc::clone(&metrics));
         let signalling = signalling(config, sockets.udp, sockets.streams)?;
         let task = FocusTask {
-            focus: Focus::new(FocusConfig::default(), edge::seed()?),
+            focus: Focus::new(focus_config(config), edge::seed()?),
             user_agent: UserAgent::new(user_agent_config(config), edge::seed()?),
             signalling,
             media: handles,
+            busy_limit_percent: config.media.busy_limit_percent,
             ports: RtpPorts::new(config.rtp_address(), config.rtp_advertised(), config.media.rtp_ports),
             events: events.clone(),
+            metrics,
             records,
             requests,
             media_events,
@@ -217,10 +231,12 @@ impl Gateway {
         let focus = tokio::spawn(task.run());
         let services = services(config, data, live.clone(), events).await?;
         live.listen().await;
+        services.resume_multi_invites().await.map_err(StartError::services)?;
         // It ends by itself when the services are gone.
         tokio::spawn(keeper::run(Arc::downgrade(&services)));
         let outbox = Outbox::start(config, &services)?;
         let stop_api = Handle::new();
+        tokio::spawn(housekeeping::run(Arc::clone(&services)));
         let app = api::router(services);
         let api = tokio::spawn(http_server::serve(sockets.api, app, security, stop_api.clone()));
         Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, outbox, store })
@@ -272,7 +288,9 @@ impl Gateway {
                 tracing::error!("a media thread had panicked");
             }
         }
-        join("the recorder", self.recorder, GOODBYE).await;
+        if !join("the recorder", self.recorder, GOODBYE).await {
+            tracing::error!("the database was away: the last records are lost");
+        }
         self.outbox.stop().await;
         self.store.close().await;
     }
@@ -296,6 +314,7 @@ fn start_media(
     sockets: Vec<UdpSocket>,
     events: &mpsc::Sender<media::worker::Event>,
     ended: &mpsc::UnboundedSender<usize>,
+    metrics: &Metrics,
 ) -> Result<(Vec<MediaHandle>, Vec<JoinHandle<()>>), StartError> {
     let (mut handles, mut threads) = (Vec::new(), Vec::new());
     for (index, webrtc) in sockets.into_iter().enumerate() {
@@ -305,12 +324,28 @@ fn start_media(
             core: config.media.cores.get(index).copied(),
             worker: WorkerConfig::default(),
             seed: edge::seed()?,
+            metrics: metrics.thread(),
         };
         let (handle, join) = media_thread::start(thread, events.clone(), ended.clone())?;
         handles.push(handle);
         threads.push(join);
     }
     Ok((handles, threads))
+}
+
+fn focus_config(config: &Config) -> FocusConfig {
+    let codecs = config.media.codecs.iter().map(|name| match name {
+        CodecName::Pcmu => Codec::Pcmu,
+        CodecName::Pcma => Codec::Pcma,
+        CodecName::G722 => Codec::G722,
+        CodecName::Opus => Codec::Opus,
+    });
+    let srtp = match config.media.srtp {
+        Encryption::Off => SrtpPolicy::Off,
+        Encryption::Prefer => SrtpPolicy::Prefer,
+        Encryption::Require => SrtpPolicy::Require,
+    };
+    FocusConfig { codecs: codecs.collect(), srtp, ..FocusConfig::default() }
 }
 
 fn user_agent_config(config: &Config) -> UserAgentConfig {
@@ -389,6 +424,7 @@ async fn services(
         config: ServicesConfig {
             base_url: config.base_url(),
             ring_timeout: config.ring_timeout(),
+            metrics_from: config.api.metrics_from.iter().filter_map(|network| network.parse().ok()).collect(),
             sip_server: config.sip.advertised.clone().unwrap_or_else(|| config.sip.listen.to_string()),
             outbox: outbox::config(config),
             webhooks: outbox::guard(config),
@@ -396,6 +432,16 @@ async fn services(
         },
     };
     let services = Services::new(parts).await.map_err(StartError::services)?;
+    if let Some(oidc) = &config.oidc {
+        let transport = Https::new().map_err(StartError::services)?;
+        let config = OidcConfig {
+            issuer: oidc.issuer.clone(),
+            client_id: oidc.client_id.clone(),
+            client_secret: oidc.client_secret.clone(),
+            tenant: oidc.tenant.clone(),
+        };
+        services.set_oidc(Oidc::new(config, Arc::new(transport)));
+    }
     services.provision_all().await.map_err(StartError::services)?;
     Ok(Arc::new(services))
 }

@@ -142,13 +142,13 @@ where
             Err(error) => broken(&error),
         }
     };
-    // The connection ends with this attempt, whatever the receiver would like.
+    tokio::pin!(answered);
+    // The connection ends with this attempt, whatever the receiver would like. It may end before its answer is looked at,
+    // which is an answer all the same.
     tokio::select! {
-        outcome = answered => outcome,
-        ended = connection => match ended {
-            Ok(()) => Outcome::Later { code: None, words: "The receiver hung up without an answer".to_owned() },
-            Err(error) => broken(&error),
-        },
+        biased;
+        outcome = &mut answered => outcome,
+        _ = connection => answered.await,
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use media::codec::Codec;
 use media::rtp::RtpPacket;
 use media::sample::{NARROW_FRAME, TICK};
-use media::sdp::{Direction, Negotiated, RtcpPort};
+use media::sdp::Negotiated;
 use media::tone::Oscillator;
 use media::worker::{Command, LegId, LegPlan, RoomId, Worker, WorkerConfig};
 
@@ -58,15 +58,8 @@ fn measure(rooms: u64, legs: u64, talkers: u64) -> (Duration, u64) {
 }
 
 fn add_phone(worker: &mut Worker, now: Instant, leg: LegId, room: RoomId) {
-    let negotiated = Negotiated {
-        remote: address(leg.0),
-        codec: Codec::Pcmu,
-        payload_type: 0,
-        telephone_event: Some(101),
-        ptime_ms: 20,
-        direction: Direction::SendRecv,
-        rtcp: RtcpPort::None,
-    };
+    let negotiated =
+        Negotiated { telephone_event: Some(101), ..Negotiated::new(address(leg.0), Codec::Pcmu) };
     let plan = LegPlan { send_audio: true, receive_audio: true, ..LegPlan::default() };
     worker.handle_command(now, Command::AddSipLeg { leg, room });
     worker.handle_command(now, Command::SetSipRemote { leg, negotiated, symmetric_from: None });

@@ -10,6 +10,8 @@ use crate::sample::limit;
 
 /// What is remembered of the signal: three of the longest pitch periods and a quarter (48.75 ms at 8 kHz).
 const HISTORY: usize = 390;
+/// Room for the history and a packet.
+const RING: usize = 640;
 /// Where the pitch is looked for: 200 Hz to 66 Hz at 8 kHz.
 const SEARCH: Search = Search { shortest: 40, longest: 120, window: 160, step: 2 };
 /// Samples after which another pitch period is taken into the repetition (10 ms).
@@ -21,7 +23,11 @@ const SILENT: usize = 11 * BLOCK;
 /// Covers gaps in one stream of 8 kHz.
 #[derive(Debug, Clone)]
 pub struct Concealer {
-    /// The newest samples that were really heard, the newest last.
+    /// The samples that were really heard last, in a ring.
+    ring: [i16; RING],
+    /// Where the next sample goes in the ring.
+    next: usize,
+    /// The newest of them in order, the newest last; made when a gap begins.
     history: [i16; HISTORY],
     /// What is repeated: the end of the history, its seam smoothed.
     template: [i16; HISTORY],
@@ -38,6 +44,8 @@ pub struct Concealer {
 impl Default for Concealer {
     fn default() -> Self {
         Self {
+            ring: [0; RING],
+            next: 0,
             history: [0; HISTORY],
             template: [0; HISTORY],
             lag: SEARCH.shortest,
@@ -57,9 +65,27 @@ impl Concealer {
             self.made = 0;
         }
         let newest = samples.get(samples.len().saturating_sub(HISTORY)..).unwrap_or_default();
-        self.history.rotate_left(newest.len());
-        for (to, &from) in self.history.iter_mut().rev().zip(newest.iter().rev()) {
-            *to = from;
+        let (until_end, from_start) = newest.split_at(newest.len().min(RING - self.next));
+        self.write(until_end);
+        self.write(from_start);
+    }
+
+    fn write(&mut self, samples: &[i16]) {
+        let end = self.next + samples.len();
+        if let Some(place) = self.ring.get_mut(self.next..end) {
+            place.copy_from_slice(samples);
+            self.next = end % RING;
+        }
+    }
+
+    /// Puts what is in the ring in order.
+    fn unroll(&mut self) {
+        let from = (self.next + RING - HISTORY) % RING;
+        let end = (from + HISTORY).min(RING);
+        let older = self.ring.get(from..end).unwrap_or_default();
+        let newer = self.ring.get(..HISTORY - older.len()).unwrap_or_default();
+        for (to, &sample) in self.history.iter_mut().zip(older.iter().chain(newer)) {
+            *to = sample;
         }
     }
 
@@ -95,6 +121,7 @@ impl Concealer {
     }
 
     fn begin(&mut self) {
+        self.unroll();
         self.lag = pitch::best_lag(&self.history, SEARCH).lag;
         self.periods = 1;
         self.position = 0;
@@ -211,6 +238,9 @@ mod tests {
         concealer.heard(&mut signal.clone());
         let mut again = Concealer::default();
         signal.chunks(7).for_each(|chunk| again.heard(&mut chunk.to_vec()));
+        concealer.unroll();
+        again.unroll();
         assert_eq!(concealer.history, again.history);
+        assert_eq!(concealer.history, signal[90..]);
     }
 }

@@ -8,7 +8,11 @@ pub const SILENCE_DBOV: u8 = 127;
 /// A full-scale square wave is 0, a full-scale sine is 3.
 #[must_use]
 pub fn measure(frame: &[i16]) -> u8 {
-    let energy: u64 = frame.iter().map(|&s| u64::from(s.unsigned_abs()).pow(2)).sum();
+    // Wrapping additions of what cannot overflow: the compiler may then add several at once.
+    let energy = frame.iter().fold(0_u64, |sum, &s| {
+        let square = i32::from(s).wrapping_mul(i32::from(s));
+        sum.wrapping_add(u64::from(square.unsigned_abs()))
+    });
     if energy == 0 || frame.is_empty() {
         return SILENCE_DBOV;
     }

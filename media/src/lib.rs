@@ -38,6 +38,7 @@ pub mod sample;
 pub mod sdp;
 pub mod shorten;
 pub mod speaker;
+pub mod srtp;
 pub mod tone;
 pub mod webrtc;
 pub mod worker;

@@ -34,6 +34,15 @@ impl ComfortNoise {
         self.peak = 0;
     }
 
+    /// Fills a piece of sound.
+    pub fn fill(&mut self, samples: &mut [i16]) {
+        if self.peak == 0 {
+            samples.fill(0);
+        } else {
+            samples.iter_mut().for_each(|sample| *sample = self.next_sample());
+        }
+    }
+
     /// The next sample.
     pub fn next_sample(&mut self) -> i16 {
         if self.peak == 0 {

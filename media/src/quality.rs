@@ -20,6 +20,8 @@ pub struct CodecImpairment {
 impl CodecImpairment {
     /// G.711 with concealment by pitch periods.
     pub const G711: Self = Self { impairment: 0, robustness: 251 };
+    /// G.722 with simple concealment; G.113 has no numbers for it on this scale.
+    pub const G722: Self = Self { impairment: 0, robustness: 150 };
     /// Opus; G.113 has no numbers for it, these are on the careful side.
     pub const OPUS: Self = Self { impairment: 0, robustness: 200 };
 }

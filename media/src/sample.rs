@@ -43,8 +43,9 @@ impl Rate {
 /// Limits a sum of samples to what 16 bits hold: the only place where a mix may clip.
 #[inline]
 #[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "clamped to what fits")]
 pub fn limit(sum: i32) -> i16 {
-    i16::try_from(sum).unwrap_or(if sum < 0 { i16::MIN } else { i16::MAX })
+    sum.clamp(-32_768, 32_767) as i16
 }
 
 /// Rounds a sample on the scale of full deflection = 1.0 to 16 bits, limited.

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use media::codec::{Codec, opus};
 use media::rtp::RtpPacket;
 use media::sample::{FULL_FRAME, NARROW_FRAME};
-use media::sdp::{Direction, Negotiated, RtcpPort};
+use media::sdp::{Negotiated, OpusSettings};
 use media::tone::{Oscillator, level_at};
 use media::webrtc::{PeerConfig, accept_offer};
 use media::worker::{Command, Event, LegId, LegPlan, Port, RoomId, Worker, WorkerConfig};
@@ -127,7 +127,7 @@ impl Meeting {
         while self.browser.poll_event().is_some() {}
         while let Some(message) = self.browser.poll_read() {
             if let RTCMessage::RtpPacket(_, packet) = message.message {
-                self.decoder.decode(&packet.payload, |sample| self.at_browser.push(sample)).unwrap();
+                self.at_browser.extend_from_slice(self.decoder.decode(&packet.payload).unwrap());
             }
         }
     }
@@ -147,15 +147,7 @@ fn address(text: &str) -> SocketAddr {
 }
 
 fn negotiated() -> Negotiated {
-    Negotiated {
-        remote: address(PHONE),
-        codec: Codec::Pcmu,
-        payload_type: 0,
-        telephone_event: None,
-        ptime_ms: 20,
-        direction: Direction::SendRecv,
-        rtcp: RtcpPort::None,
-    }
+    Negotiated::new(address(PHONE), Codec::Pcmu)
 }
 
 fn browser(now: Instant) -> RTCPeerConnection {
@@ -249,7 +241,7 @@ fn mouths() -> Mouths {
     Mouths {
         phone: Oscillator::new(500, 8_000),
         browser: Oscillator::new(1_300, 48_000),
-        encoder: opus::Encoder::new().unwrap(),
+        encoder: opus::Encoder::new(OpusSettings::default()).unwrap(),
         number: 0,
     }
 }

@@ -6,11 +6,12 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use media::codec::Codec;
+use media::codec::{Codec, opus};
 use media::prompt::{Language, PromptId, PromptSet};
 use media::rtcp::is_rtcp;
 use media::rtp::RtpPacket;
-use media::sdp::{Direction, Negotiated, RtcpPort};
+use media::sdp::{Negotiated, OpusSettings, RtcpPort};
+use media::srtp::{MasterKey, Sealer, SrtpKeys, Suite};
 use media::webrtc::{OutgoingRtp, PeerEvent, PeerTransmit, Slot, WebrtcPeer};
 use media::worker::{Command, LegId, LegPlan, RoomId, Source, Worker, WorkerConfig};
 
@@ -68,13 +69,9 @@ fn room(now: Instant) -> Worker {
         let leg = LegId(id);
         worker.handle_command(now, Command::AddSipLeg { leg, room: RoomId(id % 2) });
         let negotiated = Negotiated {
-            remote: address(id),
-            codec: codec(id),
-            payload_type: codec(id).payload_type(),
             telephone_event: (id != 3).then_some(101), // leg 3 is listened to for tones
-            ptime_ms: 20,
-            direction: Direction::SendRecv,
             rtcp: RtcpPort::Muxed,
+            ..Negotiated::new(address(id), codec(id))
         };
         worker.handle_command(now, Command::SetSipRemote { leg, negotiated, symmetric_from: None });
         worker.handle_command(now, Command::SetPlan { leg, plan: ALL });
@@ -210,6 +207,68 @@ fn d42_converting_and_encoding_for_browsers_allocates_nothing() {
     }
     assert_eq!(ALLOCATIONS.get() - before, 0);
     assert!(worker.load().conversions > 300, "voices were really converted");
+}
+
+/// Phones of every codec, plain and encrypted, in one room.
+#[test]
+fn d42_no_codec_and_no_cipher_allocates() {
+    let mut now = Instant::now();
+    let mut worker = Worker::new(WorkerConfig::default(), [5; 32]);
+    let mut phones = Vec::new();
+    for (id, (codec, suite)) in (0..).zip(
+        Codec::ALL
+            .into_iter()
+            .flat_map(|codec| [None, Some(0), Some(1), Some(2)].map(|suite| (codec, suite))),
+    ) {
+        let suite = suite.map(|at: usize| Suite::ALL[at]);
+        let key = |suite: Suite, byte| {
+            let (key, salt) = suite.lengths();
+            MasterKey::new(suite, &vec![byte; key + salt]).unwrap()
+        };
+        let keys = suite.map(|suite| SrtpKeys { suite, local: key(suite, 1), remote: key(suite, 2) });
+        let negotiated =
+            Negotiated { rtcp: RtcpPort::Muxed, srtp: keys, ..Negotiated::new(address(id), codec) };
+        let leg = LegId(id);
+        worker.handle_command(now, Command::AddSipLeg { leg, room: RoomId(0) });
+        worker.handle_command(now, Command::SetSipRemote { leg, negotiated, symmetric_from: None });
+        worker.handle_command(now, Command::SetPlan { leg, plan: ALL });
+        phones.push((codec, keys.map(|keys| Sealer::new(keys.suite, &keys.remote))));
+    }
+    let mut encoder = opus::Encoder::new(OpusSettings::default()).unwrap();
+    let mut before = 0;
+    for n in 0..400_u16 {
+        if n == 100 {
+            before = ALLOCATIONS.get();
+        }
+        now += Duration::from_millis(20);
+        for (id, (codec, sealer)) in (0..).zip(&mut phones) {
+            let mut payload = [0x23 ^ u8::try_from(n % 100).unwrap(); 160];
+            let mut length = 160;
+            if *codec == Codec::Opus {
+                let frame = [i16::try_from(n % 50).unwrap() * 100; 960];
+                length = encoder.encode(&frame, &mut payload).unwrap();
+            }
+            let packet = RtpPacket {
+                marker: false,
+                payload_type: codec.payload_type(),
+                sequence_number: n,
+                timestamp: u32::from(n) * codec.clock_hz() / 50,
+                ssrc: 1,
+                payload: &payload[..length],
+            };
+            let mut datagram = [0; 300];
+            let mut length = packet.write(&mut datagram).unwrap();
+            if let Some(sealer) = sealer {
+                length = sealer.seal_rtp(&mut datagram, length).unwrap();
+            }
+            worker.handle_sip_datagram(now, LegId(id), address(id), &datagram[..length]);
+        }
+        worker.handle_tick(now);
+        while worker.poll_transmit().is_some() {}
+        while worker.poll_event().is_some() {}
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert!(worker.load().encodes > 400 * 10, "something was really mixed: {:?}", worker.load());
 }
 
 #[test]

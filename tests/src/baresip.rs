@@ -35,6 +35,10 @@ pub struct BaresipConfig {
     pub registrar: SocketAddr,
     /// The tone it plays.
     pub tone: u32,
+    /// How it speaks SIP: `udp`, `tcp` or `tls`.
+    pub transport: String,
+    /// With `tls`: PEM file of the authority it believes.
+    pub authority: Option<PathBuf>,
 }
 
 /// A running baresip; killed when dropped.
@@ -55,7 +59,7 @@ impl Baresip {
             fs::write(folder.path().join(name), text)
                 .map_err(LabError::io(format!("writing baresip's {name}")))
         };
-        write("config", configuration(folder.path()))?;
+        write("config", configuration(folder.path(), config.authority.as_deref()))?;
         write("accounts", account(config))?;
         write("contacts", String::new())?;
         let tone = tone_file(config.tone);
@@ -133,7 +137,7 @@ impl Baresip {
     }
 }
 
-fn configuration(folder: &Path) -> String {
+fn configuration(folder: &Path, authority: Option<&Path>) -> String {
     let modules = module_folder();
     let names = ["g711.so", "aufile.so", "aubridge.so", "sndfile.so", "account.so", "menu.so"];
     let mut lines = vec![
@@ -151,6 +155,10 @@ fn configuration(folder: &Path) -> String {
         format!("snd_path {}", folder.display()),
         format!("module_path {}", modules.display()),
     ];
+    if let Some(authority) = authority {
+        lines.push(format!("sip_cafile {}", authority.display()));
+        lines.push("sip_verify_server yes".to_owned());
+    }
     lines.extend(names.iter().map(|name| {
         let kind = if ["account.so", "menu.so"].contains(name) { "module_app" } else { "module" };
         format!("{kind} {name}")
@@ -164,10 +172,10 @@ fn module_folder() -> PathBuf {
 }
 
 fn account(config: &BaresipConfig) -> String {
-    let BaresipConfig { user, password, domain, registrar, .. } = config;
+    let BaresipConfig { user, password, domain, registrar, transport, .. } = config;
     format!(
         "\"Desk phone {user}\" <sip:{user}@{domain}>;auth_user={user};auth_pass={password};\
-         outbound=\"sip:{registrar};transport=udp\";regint=60;answermode=auto;audio_codecs=PCMU/8000/1\n"
+         outbound=\"sip:{registrar};transport={transport}\";regint=60;answermode=auto;audio_codecs=PCMU/8000/1\n"
     )
 }
 
@@ -261,6 +269,8 @@ mod tests {
             domain: "acme.test".to_owned(),
             registrar: carrier.local(),
             tone: tone::UMA,
+            transport: "udp".to_owned(),
+            authority: None,
         })
         .await
         .unwrap();

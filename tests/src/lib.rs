@@ -17,6 +17,7 @@
 //! | [`mail_sink`], [`webhook_sink`] | a mail server and a webhook receiver that keep what they get and fail on demand |
 //! | [`gateway`] | starts and stops the program under test |
 //! | [`sipp`], [`baresip`], [`browser`] | foreign peers |
+//! | [`postgres`] | a private PostgreSQL |
 //! | [`report`] | tables |
 //! | [`stage`], [`delay`] | a whole house to test in, and mouth-to-ear measurement |
 //! | [`demo`] | the guided demonstration |
@@ -46,6 +47,7 @@ pub mod gateway;
 pub mod mail_sink;
 pub mod participant;
 pub mod phone;
+pub mod postgres;
 pub mod report;
 pub mod rtp_leg;
 pub mod shared;
@@ -55,3 +57,4 @@ pub mod stage;
 pub mod tone;
 pub mod voice;
 pub mod webhook_sink;
+pub mod ws_phone;

@@ -75,6 +75,8 @@ pub struct Counters {
     pub received: AtomicU64,
     /// Datagrams that are not RTP of an agreed type.
     pub odd: AtomicU64,
+    /// Keys heard as telephone events: the timestamp each began with, and its digit.
+    pub keys: Mutex<Vec<(u32, char)>>,
 }
 
 /// An RTP endpoint; stops when dropped.
@@ -153,6 +155,13 @@ impl RtpLeg {
             Some(remote) => self.socket.send_to(payload, remote.address).await.map(|_| ()),
             None => Ok(()),
         }
+    }
+}
+
+impl RtpLeg {
+    /// The keys heard so far as telephone events.
+    pub fn keys_heard(&self) -> String {
+        lock(&self.counters.keys).iter().map(|(_, digit)| *digit).collect()
     }
 }
 
@@ -283,8 +292,20 @@ async fn receive(socket: Arc<UdpSocket>, ear: Ear, counters: Arc<Counters>) {
             }
             None => {
                 counters.odd.fetch_add(1, Ordering::Relaxed);
+                note_key(&buffer[..length], &counters);
             }
         }
+    }
+}
+
+/// RFC 4733: four bytes, of which the first is the key; all packets of one key carry the same timestamp.
+fn note_key(datagram: &[u8], counters: &Counters) {
+    let Ok(packet) = Packet::unmarshal(&mut BytesMut::from(datagram)) else { return };
+    let digit = packet.payload.first().and_then(|event| "0123456789*#ABCD".chars().nth(usize::from(*event)));
+    let (Some(digit), 4) = (digit, packet.payload.len()) else { return };
+    let mut keys = lock(&counters.keys);
+    if keys.last().is_none_or(|(timestamp, _)| *timestamp != packet.header.timestamp) {
+        keys.push((packet.header.timestamp, digit));
     }
 }
 

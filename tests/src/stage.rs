@@ -110,7 +110,7 @@ impl Stage {
     }
 
     async fn start_gateway(&mut self) -> LabResult<()> {
-        let data = self.folder.path().join("data");
+        let data = self.data();
         fs::create_dir_all(&data).map_err(LabError::io("creating the data folder"))?;
         let path = self.folder.path().join("partyline.toml");
         let gateway = Gateway::start(&self.config.binary, &path, &data).await?;
@@ -135,6 +135,11 @@ impl Stage {
         Ok(self.gateway()?.ready.sip)
     }
 
+    /// The gateway's data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
     /// kill -9, then a new gateway on the same data.
     ///
     /// # Errors
@@ -143,6 +148,14 @@ impl Stage {
         if let Some(gateway) = self.gateway.take() {
             gateway.crash().await?;
         }
+        self.start_gateway().await
+    }
+
+    /// A new gateway on the same data, after [`Stage::stop`].
+    ///
+    /// # Errors
+    /// When it does not start; its last words are in the message.
+    pub async fn restart(&mut self) -> LabResult<()> {
         self.start_gateway().await
     }
 

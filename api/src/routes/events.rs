@@ -188,7 +188,9 @@ impl Reader {
             "type": "event", "id": event.id, "kind": event.kind, "at": event.at, "meeting": event.meeting,
             "data": self.viewer.data(event),
         });
-        send(socket, &frame).await?;
+        if self.viewer.sees(event) {
+            send(socket, &frame).await?;
+        }
         if self.viewer.is_concerned_by(event) { self.check_rights().await } else { Ok(()) }
     }
 

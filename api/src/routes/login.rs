@@ -1,7 +1,7 @@
 //! Login, logout, the own account.
 
 use crate::AppState;
-use crate::auth::{COOKIE, Caller, ClientAddress};
+use crate::auth::{Caller, ClientAddress, login_cookie};
 use crate::json::Body;
 use crate::problem::{ApiError, Problem};
 use axum::Json;
@@ -57,11 +57,9 @@ pub(crate) async fn login(
     Ok(([(header::SET_COOKIE, cookie)], body).into_response())
 }
 
-/// Scripts cannot read it and other sites cannot make the browser send it.
 fn cookie(token: &str, seconds: u64, secure: bool) -> HeaderValue {
-    let secure = if secure { "; Secure" } else { "" };
-    let text = format!("{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
-    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+    HeaderValue::from_str(&login_cookie(token, seconds, secure))
+        .unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// Ends the token.

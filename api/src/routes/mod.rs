@@ -1,23 +1,32 @@
 //! Which path does what.
 
 pub(crate) mod again;
+pub(crate) mod api_keys;
 pub(crate) mod calls;
 pub(crate) mod devices;
+pub(crate) mod enrol;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod invitations;
 pub(crate) mod join;
 pub(crate) mod login;
 pub(crate) mod meetings;
+pub(crate) mod metrics;
 pub(crate) mod moderation;
+pub(crate) mod multi_invites;
 pub(crate) mod numbers;
+pub(crate) mod oidc;
 pub(crate) mod people;
 pub(crate) mod planning;
 pub(crate) mod policy;
 pub(crate) mod profile;
+pub(crate) mod records;
 pub(crate) mod resolve;
+pub(crate) mod sessions;
 pub(crate) mod trunks;
+pub(crate) mod user_requests;
 pub(crate) mod users;
+pub(crate) mod users_admin;
 pub(crate) mod webhooks;
 pub(crate) mod webrtc;
 
@@ -30,11 +39,28 @@ pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/v1/openapi.json", get(health::openapi))
         .route("/v1/login", post(login::login))
         .route("/v1/logout", post(login::logout))
         .route("/v1/me", get(login::me))
-        .route("/v1/users", get(users::list))
+        .route("/v1/me/password", put(enrol::change_password))
+        .route("/v1/enrol/{token}", get(enrol::preview).post(enrol::enrol))
+        .route("/v1/oidc", get(oidc::info))
+        .route("/v1/oidc/start", get(oidc::start))
+        .route("/v1/oidc/callback", get(oidc::callback))
+        .route("/v1/users", get(users::list).post(users_admin::create))
+        .route("/v1/users/template.csv", get(users_admin::template))
+        .route("/v1/users/upload", post(users_admin::upload))
+        .route("/v1/users/{user}", get(users_admin::show).patch(users_admin::change))
+        .route("/v1/users/{user}/enrol-link", post(users_admin::renew_enrolment))
+        .route("/v1/user-requests", get(user_requests::list).post(user_requests::create))
+        .route("/v1/user-requests/{request}", patch(user_requests::decide))
+        .route("/v1/api-keys", get(api_keys::list).post(api_keys::create))
+        .route("/v1/api-keys/{key}", delete(api_keys::revoke))
+        .route("/v1/sessions", get(sessions::list))
+        .route("/v1/multi-invites", post(multi_invites::create))
+        .route("/v1/multi-invites/{order}", get(multi_invites::show))
         .route("/v1/users/{user}/devices", get(users::devices).post(devices::add))
         .route("/v1/users/{user}/caller-id", put(numbers::set_caller_id))
         .route("/v1/devices/{device}", get(devices::show).patch(devices::change).delete(devices::remove))
@@ -70,6 +96,15 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/meetings/{meeting}/people/{person}/unmute", post(people::unmute))
         .route("/v1/meetings/{meeting}/calls", get(calls::list).post(calls::place))
         .route("/v1/meetings/{meeting}/calls/check", post(calls::check))
+        .route("/v1/meetings/{meeting}/instances", get(records::instances))
+        .route("/v1/meetings/{meeting}/attendance", get(records::attendance))
+        .route("/v1/meetings/{meeting}/attendance.csv", get(records::attendance_table))
+        .route("/v1/meetings/{meeting}/attendees.csv", get(records::attendees))
+        .route("/v1/cdrs", get(records::cdrs))
+        .route("/v1/cdrs.csv", get(records::cdr_table))
+        .route("/v1/audit", get(records::audit))
+        .route("/v1/retention", get(records::retention).put(records::set_retention))
+        .route("/v1/erasures", post(records::erase))
         .route("/v1/calls/{call}", get(calls::show).delete(calls::end))
         .route("/v1/calls/{call}/retry", post(calls::retry))
         .route("/v1/calls/{call}/again", put(again::put).delete(again::cancel))

@@ -6,7 +6,8 @@ use crate::json::Body;
 use crate::problem::{ApiError, Problem};
 use axum::Json;
 use axum::extract::State;
-use conference::services::resolve::Purpose;
+use conference::ids::MeetingId;
+use conference::services::resolve::{Purpose, Question};
 use conference::services::views::Resolution;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,8 +18,13 @@ use utoipa::ToSchema;
 pub(crate) struct ResolveRequest {
     /// Where they were typed.
     purpose: PurposeWord,
-    /// The texts, at most 500.
+    /// The texts, at most 500; one result each, in the same order.
+    #[serde(default)]
     texts: Vec<String>,
+    /// A pasted list, parted by commas, semicolons or lines: one result for everybody it names, duplicates folded.
+    text: Option<String>,
+    /// The meeting whose people are marked as such.
+    meeting: Option<String>,
 }
 
 /// Where a text was typed.
@@ -31,9 +37,11 @@ pub(crate) enum PurposeWord {
     Invite,
     /// The CALL tab.
     Call,
+    /// `Invite Users` of many to many; for the tenant's admins.
+    Multi,
 }
 
-/// What the texts mean, in the same order.
+/// What the texts mean: those of `texts` in the same order, then those of `text`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Resolutions {
     /// One per text.
@@ -45,6 +53,7 @@ pub(crate) struct Resolutions {
     (status = 200, body = Resolutions),
     (status = 401, body = Problem),
     (status = 403, body = Problem),
+    (status = 404, description = "No such meeting", body = Problem),
     (status = 422, body = Problem),
 ))]
 pub(crate) async fn resolve(
@@ -56,7 +65,15 @@ pub(crate) async fn resolve(
         PurposeWord::People => Purpose::People,
         PurposeWord::Invite => Purpose::Invite,
         PurposeWord::Call => Purpose::Call,
+        PurposeWord::Multi => Purpose::Multi,
     };
-    let results = state.services.resolve(&caller.actor, purpose, &request.texts).await?;
+    let meeting = request.meeting.map(MeetingId::new);
+    let question = Question {
+        purpose,
+        texts: &request.texts,
+        pasted: request.text.as_deref(),
+        meeting: meeting.as_ref(),
+    };
+    let results = state.services.resolve(&caller.actor, &question).await?;
     Ok(Json(Resolutions { results }))
 }

@@ -239,3 +239,46 @@ async fn a_page_whose_person_joins_from_elsewhere_is_told() {
     let mut other = open(address, &format!("meeting={id}&leg={second}&token={token}")).await;
     assert_eq!(frame(&mut other).await["type"], "snapshot");
 }
+
+/// Nothing is kept for a reader but its place: what it has not taken when it is thousands of events behind, it is not sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f17_a_reader_that_does_not_read_is_closed_with_a_code_and_comes_back_to_a_snapshot() {
+    let app = App::new().await;
+    let address = serve(&app).await;
+    let hana = app.login("hana").await;
+    let id = hana.active_meeting().await;
+    let tenant = tenant(&app).await;
+    let query = format!("meeting={id}&token={}", hana.token.as_ref().unwrap());
+    let mut slow = open(address, &query).await;
+    let mut quick = open(address, &query).await;
+    assert_eq!(frame(&mut quick).await["type"], "snapshot");
+    let filler = "x".repeat(2_000);
+    let mut last = 0;
+    for n in 0..40_000 {
+        last = app.bench.services.events.publish(PublicEvent {
+            tenant: tenant.as_str().into(),
+            meeting: Some(id.as_str().into()),
+            kind: "person.speaking",
+            at: UnixMillis(n),
+            data: json!({ "filler": filler }),
+        });
+        if n % 1_000 == 0 {
+            // Whoever reads gets every one of them, whatever the other does.
+            while frame(&mut quick).await["id"] != last {}
+        }
+    }
+    let (mut taken, mut seen) = (0, 0);
+    let code = loop {
+        let read = frame(&mut slow).await;
+        taken += read.to_string().len();
+        match read.get("closed") {
+            Some(code) => break code.clone(),
+            None => seen = read["id"].as_u64().unwrap_or(seen),
+        }
+    };
+    assert_eq!(code, 4408);
+    assert!(taken < 40_000 * 2_000 / 2, "what was not taken is not kept: {taken} bytes");
+    let mut again = open(address, &format!("{query}&after={seen}")).await;
+    let snapshot = frame(&mut again).await;
+    assert_eq!((&snapshot["resumed"], &snapshot["id"]), (&json!(false), &json!(last)));
+}

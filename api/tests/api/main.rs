@@ -10,15 +10,26 @@
 )]
 
 mod calls;
+mod dialling;
 mod events;
 mod input;
 mod invitations;
 mod join;
+mod keys;
 mod login;
+mod matrix;
 mod meetings;
+mod multi;
+mod oidc;
 mod openapi;
 mod page;
 mod people;
+mod planning;
+mod records;
 mod resolve;
+mod robust;
 mod support;
+mod telephony;
+mod trunks;
 mod users;
+mod users_admin;

@@ -1,5 +1,6 @@
 //! What leaves the running meetings for the event stream and for the database.
 
+use super::leg_record::{InstanceRecord, LegRecord};
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::Evidence;
 use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingState, Role, UnixMillis};
@@ -107,6 +108,8 @@ pub enum Record {
     PersonJoined {
         /// Where.
         meeting: MeetingId,
+        /// Which time the meeting was held.
+        instance: Option<String>,
         /// Who.
         person: PersonId,
         /// The user, if the person is one.
@@ -126,11 +129,19 @@ pub enum Record {
     PersonLeft {
         /// Where.
         meeting: MeetingId,
+        /// Which time the meeting was held.
+        instance: Option<String>,
         /// Who.
         person: PersonId,
         /// When.
         at: UnixMillis,
     },
+    /// A meeting is held: begun, became active, has more people than before, or is over.
+    Instance(Box<InstanceRecord>),
+    /// A leg has begun, or has come into its meeting.
+    LegUp(Box<LegRecord>),
+    /// A leg is over: its one record.
+    LegOver(Box<LegRecord>),
     /// A device has registered or refreshed its registration.
     Binding {
         /// The binding as the registrar holds it.

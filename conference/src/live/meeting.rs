@@ -2,6 +2,7 @@
 
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::Call;
+use crate::live::leg_record::InstanceRecord;
 use crate::live::participant::{Participant, PersonSpec};
 use crate::live::pin::Pin;
 use crate::live::settings::MeetingSettings;
@@ -63,6 +64,8 @@ pub struct Meeting {
     order: VecDeque<CallId>,
     /// Who speaks, and how loud (negative dBov, 0 is the loudest).
     pub active_speaker: Option<LegId>,
+    /// This time that it is held, while it is.
+    pub instance: Option<InstanceRecord>,
     /// It is being ended: no waiting call starts meanwhile.
     pub ending: bool,
     /// Which leg each video slot of a listening leg carries.
@@ -80,6 +83,7 @@ impl Meeting {
             calls: BTreeMap::new(),
             order: VecDeque::new(),
             active_speaker: None,
+            instance: None,
             ending: false,
             slots: BTreeMap::new(),
         }

@@ -23,6 +23,7 @@ pub mod focus;
 pub mod guess;
 pub mod ivr;
 pub mod keypad;
+pub mod leg_record;
 pub mod meeting;
 pub mod number;
 pub mod participant;
@@ -36,6 +37,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod speech;
 pub mod timers;
+pub mod wire;
 
 #[cfg(test)]
 pub(crate) mod tests;

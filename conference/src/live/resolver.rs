@@ -26,6 +26,9 @@ pub enum Purpose {
     Invite,
     /// The CALL tab: users and numbers.
     Call,
+    /// Invitations of many to many: registered users only, everybody else is flagged. The directory given holds
+    /// registered users alone.
+    Multi,
 }
 
 /// One user of the tenant, as far as finding them goes.
@@ -76,6 +79,8 @@ pub enum MatchKind {
     Extension,
     /// A phone number.
     Number,
+    /// A phone number written as number@domain, with the tenant's domain of such addresses. Never mailed.
+    PhoneAddress,
     /// An e-mail address of nobody known.
     Email,
     /// Nobody and nothing.
@@ -127,6 +132,44 @@ impl Match {
 
 /// Everything a text could mean, the best first; never empty. The user who asks is not offered to themselves by name.
 pub fn resolve(
+    text: &str,
+    purpose: Purpose,
+    directory: &Directory<'_>,
+    asking: Option<&UserId>,
+) -> Vec<Match> {
+    let found = understand(text, purpose, directory, asking);
+    match purpose {
+        Purpose::People | Purpose::Invite => without_oneself(text, found, asking),
+        Purpose::Call => found,
+        Purpose::Multi => found.into_iter().map(flagged).collect(),
+    }
+}
+
+/// Nobody invites themselves, however they are written (A09).
+fn without_oneself(text: &str, mut found: Vec<Match>, asking: Option<&UserId>) -> Vec<Match> {
+    found.retain(|one| asking.is_none() || one.user.as_ref() != asking);
+    if found.is_empty() {
+        let refusal = Refusal::new(RefusalKind::Invalid, "this is you")
+            .field("text")
+            .mend("You are on the list already; name somebody else");
+        found.push(Match::no(MatchKind::Refused, text.trim(), refusal));
+    }
+    found
+}
+
+/// Whoever is not registered is flagged, in the same words whether anybody else knows them or not (B33).
+fn flagged(found: Match) -> Match {
+    let stranger = matches!(found.kind, MatchKind::Email | MatchKind::Number | MatchKind::PhoneAddress);
+    if !stranger || found.user.is_some() {
+        return found;
+    }
+    let refusal = Refusal::new(RefusalKind::NotFound, "not registered with your company")
+        .field("text")
+        .mend("Check the spelling, or ask your company's Tenant Admin to add the user");
+    Match { refusal: Some(refusal), ..found }
+}
+
+fn understand(
     text: &str,
     purpose: Purpose,
     directory: &Directory<'_>,
@@ -231,7 +274,9 @@ fn mail_address(text: &str, purpose: Purpose, directory: &Directory<'_>) -> Matc
     let Some((user, domain)) = text.rsplit_once('@') else { return nobody(text) };
     let same = |one: &str| domain.eq_ignore_ascii_case(one);
     if directory.phone_address_domain.is_some_and(same) {
-        return number_match(user, purpose, directory);
+        let found = number_match(user, purpose, directory);
+        let kind = if found.kind == MatchKind::Number { MatchKind::PhoneAddress } else { found.kind };
+        return Match { kind, ..found };
     }
     if same(directory.domain) && emergency::might_reach(user) {
         return emergency_match(text);

@@ -4,8 +4,8 @@ use super::actor::{Actor, ParticipantActor, UserActor};
 use super::error::{ErrorKind, ServiceError};
 use super::views::{CallerId, Me};
 use super::{Entropy, Services};
-use crate::store::SessionRow;
 use crate::store::secrets::{hash_password, random_token, token_hash, verify_password};
+use crate::store::{SessionRow, UserRow};
 use crate::vocabulary::UnixMillis;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 /// bound, a burst of logins would starve the calls.
 const PASSWORD_CHECKS: usize = 2;
 /// Longer passwords are not looked at.
-const PASSWORD_MAX: usize = 1024;
+pub(super) const PASSWORD_MAX: usize = 1024;
 
 /// Checks passwords, in equal time whether or not there is such a user (I88).
 pub(super) struct Passwords {
@@ -31,7 +31,7 @@ impl Passwords {
         Ok(Self { nobody: nobody.into(), turn: Arc::new(Semaphore::new(PASSWORD_CHECKS)) })
     }
 
-    async fn check(&self, password: String, hash: Option<String>) -> Result<bool, ServiceError> {
+    pub(super) async fn check(&self, password: String, hash: Option<String>) -> Result<bool, ServiceError> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobody.to_string());
         let turn = Arc::clone(&self.turn).acquire_owned().await;
@@ -43,6 +43,26 @@ impl Passwords {
         });
         let matches = matches.await.map_err(|error| ServiceError::internal(error.to_string()))?;
         Ok(matches && known)
+    }
+}
+
+impl Passwords {
+    /// Hashes a new password, in its turn.
+    pub(super) async fn hash(
+        &self,
+        entropy: &Arc<dyn Entropy>,
+        password: &str,
+    ) -> Result<String, ServiceError> {
+        let turn = Arc::clone(&self.turn).acquire_owned().await;
+        let turn = turn.map_err(|error| ServiceError::internal(error.to_string()))?;
+        let (entropy, password) = (Arc::clone(entropy), password.to_owned());
+        let hashed = tokio::task::spawn_blocking(move || {
+            let hashed = hash_password(entropy.as_ref(), &password);
+            drop(turn);
+            hashed
+        });
+        let hashed = hashed.await.map_err(|error| ServiceError::internal(error.to_string()))?;
+        hashed.map_err(|error| ServiceError::internal(error.to_string()))
     }
 }
 
@@ -76,10 +96,27 @@ impl Services {
         if login.len() > 200 || password.len() > PASSWORD_MAX {
             return Err(refused());
         }
-        let row = self.store.user_by_login(&login).await?.filter(|user| user.enabled);
-        let hash = row.as_ref().map(|user| user.password_hash.clone());
-        let matches = self.passwords.check(password.to_owned(), hash).await?;
-        let Some(user) = row.filter(|_| matches) else { return Err(refused()) };
+        let user = self.user_with_password(&login, password).await?.ok_or_else(refused)?;
+        self.login_as(user).await
+    }
+
+    /// Whoever has this login and this password. Two tenants may know the same address.
+    async fn user_with_password(&self, login: &str, password: &str) -> Result<Option<UserRow>, ServiceError> {
+        let mut users = self.store.users_by_typed_login(login).await?;
+        users.retain(|user| user.enabled && user.enrolled_at.is_some() && !user.password_hash.is_empty());
+        if users.is_empty() {
+            self.passwords.check(password.to_owned(), None).await?;
+        }
+        for user in users {
+            if self.passwords.check(password.to_owned(), Some(user.password_hash.clone())).await? {
+                return Ok(Some(user));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Opens a login for somebody who has shown who they are.
+    pub(super) async fn login_as(&self, user: UserRow) -> Result<Login, ServiceError> {
         let lifetime = self.config.login_lifetime;
         let session = SessionRow::User { tenant: user.tenant.clone(), user: user.id.clone() };
         let token = self.open_session(&session, lifetime).await?;
@@ -108,7 +145,7 @@ impl Services {
     ///
     /// # Errors
     /// Unauthorized if it is unknown, expired, or its user or person is gone.
-    pub async fn authenticate(&self, token: &str) -> Result<Actor, ServiceError> {
+    pub(super) async fn authenticate_session(&self, token: &str) -> Result<Actor, ServiceError> {
         let refused = || {
             ServiceError::new(ErrorKind::Unauthorized, "The token is unknown or has expired")
                 .mend("Log in again")

@@ -44,6 +44,13 @@ pub struct EventFilter {
     pub all_meetings: bool,
     /// Whether events that belong to no meeting (devices) are wanted and allowed.
     pub tenant_wide: bool,
+    /// Whether events of the tenant's administration are wanted and allowed.
+    pub administration: bool,
+}
+
+/// Kinds that only the tenant's admins are told.
+fn is_administration(kind: &str) -> bool {
+    ["user.", "user_request.", "multi_invite.", "api_key."].iter().any(|subject| kind.starts_with(subject))
 }
 
 impl EventFilter {
@@ -52,6 +59,7 @@ impl EventFilter {
             return false;
         }
         match &event.meeting {
+            None if is_administration(event.kind) => self.administration,
             None => self.tenant_wide,
             Some(meeting) => self.all_meetings || self.meeting.as_ref() == Some(meeting),
         }
@@ -207,6 +215,7 @@ mod tests {
             meeting: Some(meeting.into()),
             all_meetings: false,
             tenant_wide: true,
+            administration: false,
         }
     }
 

@@ -68,6 +68,12 @@ impl Services {
             return Err(ServiceError::forbidden("You were removed from this meeting")
                 .mend("Ask a Host of the meeting to invite you again"));
         }
+        // A disabled user comes in by no way, their own links included (I82).
+        if let Some(user) = person.user()
+            && self.store.user(&person.tenant, user).await?.is_none()
+        {
+            return Err(none());
+        }
         let meeting = self.store.meeting(&person.tenant, &person.meeting).await?.ok_or_else(none)?;
         let meeting =
             Some(meeting).filter(|meeting| meeting.state != MeetingState::Draft).ok_or_else(none)?;

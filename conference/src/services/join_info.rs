@@ -33,7 +33,7 @@ impl JoinFacts {
             let _ = writeln!(text, "{}", schedule.words());
         }
         let _ = writeln!(text, "\nJoin by browser: {link}");
-        let _ = writeln!(text, "Meeting ID: {}", in_groups_of_three(&meeting.number));
+        let _ = writeln!(text, "Meeting number: {}", in_groups_of_three(&meeting.number));
         if let Some(pin) = &self.guest_pin {
             let _ = writeln!(text, "PIN: {}", pin.as_str());
         }

@@ -28,6 +28,11 @@ pub trait Live: Send + Sync + 'static {
     /// The bindings of a device; empty when it is not registered.
     async fn bindings(&self, aor: AddressOfRecord) -> Vec<BindingInfo>;
 
+    /// What it counts, in the Prometheus text format.
+    async fn metrics(&self) -> String {
+        String::new()
+    }
+
     /// How a trunk is; `None` if the user agent has none of that name.
     async fn trunk_state(&self, _trunk: TrunkId) -> Option<TrunkState> {
         None

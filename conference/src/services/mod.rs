@@ -4,6 +4,10 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`accounts`] | who is asking |
+//! | [`oidc`] | who somebody is, by the word of an identity provider |
+//! | [`keys`] | which machine is asking, and what its key allows |
+//! | [`users_admin`] | administering users: adding, changing, disabling, enrolling, requests |
+//! | [`dashboard`], [`multi`] | every session of the tenant; inviting many users to many of them |
 //! | [`users`] | which colleagues and devices are there |
 //! | [`resolve`] | who is meant by a typed text |
 //! | [`meetings`], [`people`] | which meetings, and who is on their lists with which role |
@@ -13,26 +17,38 @@
 //! | [`outbox`], [`webhooks`] | what is sent out, and how it went |
 //! | [`events`], [`watch`] | what happens, in order, for everybody who may know |
 //! | [`trunks`] | which ways to the telephone network there are, and how they are |
+//! | [`records`], [`attendees`], [`retention`] | what is written down, as lists and tables, and for how long |
 //! | [`provision`] | what the running part is told at start |
 
 pub mod accounts;
 pub mod actor;
+mod attendance;
+pub mod attendees;
 pub mod calls;
 mod changes;
+pub mod csv;
+pub mod cursor;
+pub mod dashboard;
 pub mod devices;
+mod earlier;
 mod error;
 pub mod events;
+mod idempotency;
 mod input;
 pub mod invitations;
 pub mod join;
 pub(crate) mod join_info;
+pub mod keys;
 pub mod lists;
 mod live;
 mod locks;
 pub mod meetings;
 pub mod moderation;
+pub mod multi;
 pub mod numbers;
+pub mod oidc;
 pub mod outbox;
+pub mod page;
 mod passcodes;
 pub mod people;
 pub mod phones;
@@ -42,7 +58,10 @@ pub mod policy;
 pub mod profile;
 pub mod provision;
 mod reach;
+pub mod record_views;
+pub mod records;
 pub mod resolve;
+pub mod retention;
 pub mod schedule;
 pub mod settings;
 #[cfg(any(test, feature = "testing"))]
@@ -50,6 +69,7 @@ pub mod testing;
 mod trunk_order;
 pub mod trunks;
 pub mod users;
+pub mod users_admin;
 pub mod views;
 pub mod watch;
 pub mod webhooks;
@@ -69,7 +89,9 @@ use crate::store::seed::TrunkPasswords;
 use crate::store::{Store, Vault};
 use crate::vocabulary::UnixMillis;
 use locks::MeetingLocks;
-use std::sync::Arc;
+use sip_core::ua::IpNetwork;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What an installation may set.
@@ -85,6 +107,10 @@ pub struct ServicesConfig {
     pub participant_lifetime: Duration,
     /// How many calls one Host may place within a minute.
     pub calls_per_minute: u32,
+    /// Networks beside this machine itself from which `/metrics` may be read.
+    pub metrics_from: Vec<IpNetwork>,
+    /// How many requests a second the API takes of one token; five times that from one address.
+    pub requests_per_second: u32,
     /// `host:port` that phones are told to register with.
     pub sip_server: String,
     /// Countries beyond the tenant's own that may be called, as ISO 3166 codes.
@@ -103,6 +129,8 @@ impl Default for ServicesConfig {
             login_lifetime: Duration::from_secs(12 * 3600),
             participant_lifetime: Duration::from_secs(12 * 3600),
             calls_per_minute: 200,
+            metrics_from: Vec::new(),
+            requests_per_second: 500,
             sip_server: "127.0.0.1:5060".to_owned(),
             dial_countries: Vec::new(),
             outbox: outbox::OutboxConfig::default(),
@@ -150,6 +178,7 @@ pub struct Services {
     pub vault: Vault,
     trunk_passwords: TrunkPasswords,
     passwords: accounts::Passwords,
+    oidc: OnceLock<oidc::Oidc>,
     locks: MeetingLocks,
     passcodes: passcodes::Passcodes,
 }
@@ -173,6 +202,7 @@ impl Services {
             vault,
             trunk_passwords,
             passwords,
+            oidc: OnceLock::new(),
             locks: MeetingLocks::default(),
             passcodes: passcodes::Passcodes::default(),
         };
@@ -189,6 +219,11 @@ impl Services {
     /// A random request or row identifier.
     pub fn random_id(&self, prefix: char) -> String {
         random_id(self.entropy.as_ref(), prefix)
+    }
+
+    /// Whether the numbers of this process may be read from this address.
+    pub fn may_read_metrics(&self, address: IpAddr) -> bool {
+        address.is_loopback() || self.config.metrics_from.iter().any(|network| network.contains(address))
     }
 
     fn publish(&self, event: PublicEvent) {

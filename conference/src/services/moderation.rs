@@ -34,7 +34,7 @@ impl Services {
         let action = if locked { "meeting.locked" } else { "meeting.unlocked" };
         let mut transaction = self.store.begin().await?;
         Store::update_meeting(&mut transaction, &meeting, self.now()).await?;
-        self.audit(&mut transaction, actor, action, id.as_str(), None, None).await?;
+        self.audit_meeting(&mut transaction, actor, action, id.as_str(), None, None).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.live.provision(Provision::Meeting(Box::new(meeting.spec(&self.vault)))).await;
         self.meeting(actor, id).await
@@ -92,13 +92,13 @@ impl Services {
         }
         self.live.command(command).await?;
         let mut transaction = self.store.begin().await?;
-        self.audit(&mut transaction, actor, action, id.as_str(), None, Some(what)).await?;
+        self.audit_meeting(&mut transaction, actor, action, id.as_str(), None, Some(what)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(())
     }
 
     /// One line of the audit log, written with the act itself (I86).
-    pub(super) async fn audit(
+    pub(super) async fn audit_meeting(
         &self,
         connection: &mut Connection,
         actor: &Actor,

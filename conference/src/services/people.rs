@@ -19,7 +19,7 @@ use crate::vocabulary::{Access, MeetingState, Role};
 use std::collections::BTreeSet;
 
 /// The most people on one meeting's list.
-const LIST_MAX: usize = 5_000;
+pub(super) const LIST_MAX: usize = 5_000;
 
 /// Somebody to be put on the list: exactly one of user, email and number.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +105,7 @@ impl Services {
         let names: Vec<_> =
             rows.iter().map(|row| (&row.id, &row.display_name, row.role, row.access)).collect();
         let names = Some(serde_json::json!(names));
-        self.audit(&mut transaction, actor, "people.invited", meeting.as_str(), None, names).await?;
+        self.audit_meeting(&mut transaction, actor, "people.invited", meeting.as_str(), None, names).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         for row in rows.iter().filter(|_| !draft) {
             self.put_live_person(row).await;
@@ -134,8 +134,10 @@ impl Services {
             row.pin = Some(self.new_person_pin(&reach.people, &reach.taken_pins));
             let hash = token_hash(&self.links.token(row.id.as_str()));
             Store::insert_person(connection, &row, &hash).await?;
+            self.audit_invitation(connection, inviter, (None, &row), source).await?;
             return Ok(row);
         };
+        let before = row.clone();
         if source == "call" && row.removed_at.is_some() {
             return Err(conflict(format!("{} was removed from this meeting", row.display_name))
                 .mend("Invite them again first"));
@@ -151,7 +153,60 @@ impl Services {
             row.invited_role = Some(invitee.role);
         }
         Store::update_person(connection, &row, self.now()).await?;
+        self.audit_invitation(connection, inviter, (Some(&before), &row), source).await?;
         Ok(row)
+    }
+
+    /// Who invited whom where, as what, by which path (I86).
+    async fn audit_invitation(
+        &self,
+        connection: &mut Connection,
+        inviter: &UserActor,
+        (before, after): (Option<&PersonRow>, &PersonRow),
+        source: &str,
+    ) -> Result<(), ServiceError> {
+        let facts = |row: &PersonRow| {
+            serde_json::json!({
+                "meeting": row.meeting, "user": row.user(), "role": row.role, "access": row.access,
+                "removed": row.removed_at.is_some(),
+            })
+        };
+        let entry = AuditEntry {
+            tenant: &after.tenant,
+            actor: Some(&inviter.user),
+            action: "person.added",
+            object: after.id.as_str(),
+            before: before.map(facts),
+            after: Some(facts(after)),
+            source,
+            at: self.now(),
+        };
+        Ok(Store::insert_audit(connection, &entry).await?)
+    }
+
+    /// Who gave which role, who reversed VIEW ONLY (I86).
+    async fn audit_change(
+        &self,
+        connection: &mut Connection,
+        actor: &Actor,
+        (before, after): (&PersonRow, &PersonRow),
+    ) -> Result<(), ServiceError> {
+        let facts = |row: &PersonRow| serde_json::json!({ "role": row.role, "access": row.access });
+        let entry = AuditEntry {
+            tenant: &after.tenant,
+            actor: actor.user().ok().map(|user| &user.user),
+            action: if before.access == after.access {
+                "person.role_changed"
+            } else {
+                "person.access_changed"
+            },
+            object: after.id.as_str(),
+            before: Some(facts(before)),
+            after: Some(facts(after)),
+            source: "api",
+            at: self.now(),
+        };
+        Ok(Store::insert_audit(connection, &entry).await?)
     }
 
     /// Checks who is meant; of somebody named twice the last entry counts (A15, A40).
@@ -272,15 +327,14 @@ impl Services {
         if role == Role::Host && row.role != Role::Host && row.user().is_none() {
             rights::check_outside_host(reach.meeting.settings.outside_host, change.confirm)?;
         }
-        let before = standing(&row);
+        let before = row.clone();
         row.role = role;
         row.access = change.access.unwrap_or(row.access);
         row.may_speak = change.may_speak.unwrap_or(row.may_speak);
         policy::check_standing(row.role, row.access)?;
         let mut transaction = self.store.begin().await?;
         Store::update_person(&mut transaction, &row, self.now()).await?;
-        let facts = (Some(before), Some(standing(&row)));
-        self.audit(&mut transaction, actor, "person.changed", row.id.as_str(), facts.0, facts.1).await?;
+        self.audit_change(&mut transaction, actor, (&before, &row)).await?;
         // The running part may refuse, such as to lose the last Host; then nothing is written either.
         if reach.meeting.state != MeetingState::Draft {
             for command in commands((&row.meeting, &row.id), change) {
@@ -434,11 +488,6 @@ fn commands(
     // To Host: access first, so that at no moment there is a Host with VIEW ONLY; from Host: role first.
     let commands = if change.role == Some(Role::Host) { [access, role] } else { [role, access] };
     commands.into_iter().chain([speaking]).flatten()
-}
-
-/// What the audit log keeps of a person.
-fn standing(row: &PersonRow) -> serde_json::Value {
-    serde_json::json!({ "role": row.role, "access": row.access, "may_speak": row.may_speak })
 }
 
 fn listed(reach: &Reach, person: &PersonId) -> Result<PersonRow, ServiceError> {

@@ -37,6 +37,8 @@ pub enum Provision {
     Meeting(Box<MeetingSpec>),
     /// A device: its account for the user agent, its user for the focus.
     Device(Box<ProvisionedDevice>),
+    /// A device that may no longer register: its registration ends.
+    DeviceGone(AddressOfRecord),
     /// A trunk: its peer for the user agent, its tenant for the focus.
     Trunk(Box<ProvisionedTrunk>),
     /// A number of a tenant that callers may dial: for the focus.
@@ -307,6 +309,16 @@ impl Services {
     }
 }
 
+/// A device with its user.
+pub(super) fn device(device: &DeviceRow, user: &UserRow) -> Result<ProvisionedDevice, ServiceError> {
+    Ok(ProvisionedDevice {
+        account: account(device)?,
+        user: user.id.clone(),
+        tenant: user.tenant.clone(),
+        display_name: user.display_name.clone(),
+    })
+}
+
 fn transport_of(transport: TrunkTransport) -> Option<Transport> {
     match transport {
         TrunkTransport::Udp => Some(Transport::Udp),
@@ -343,14 +355,27 @@ fn numbers_of(format: TrunkNumberFormat, country: &str) -> NumberFormat {
 
 fn account(device: &DeviceRow) -> Result<DeviceAccount, ServiceError> {
     let wrong = |_| ServiceError::internal(format!("device {}: unreadable HA1", device.name));
+    // The second hash, if there is one, is that of the whole address; see `secrets::ha1`.
+    let halves = |text: &str| match text.split_once(' ') {
+        Some((plain, full)) => (plain.to_owned(), Some(full.to_owned())),
+        None => (text.to_owned(), None),
+    };
+    let ((md5, md5_full), (sha256, sha256_full)) = (halves(&device.ha1_md5), halves(&device.ha1_sha256));
     let (mut ha1_md5, mut ha1_sha256) = ([0; 16], [0; 32]);
-    hex::decode_to_slice(&device.ha1_md5, &mut ha1_md5).map_err(wrong)?;
-    hex::decode_to_slice(&device.ha1_sha256, &mut ha1_sha256).map_err(wrong)?;
+    hex::decode_to_slice(&md5, &mut ha1_md5).map_err(wrong)?;
+    hex::decode_to_slice(&sha256, &mut ha1_sha256).map_err(wrong)?;
+    let (mut full_md5, mut full_sha256) = ([0; 16], [0; 32]);
+    let ha1_md5_full =
+        md5_full.filter(|text| hex::decode_to_slice(text, &mut full_md5).is_ok()).map(|_| full_md5);
+    let ha1_sha256_full =
+        sha256_full.filter(|text| hex::decode_to_slice(text, &mut full_sha256).is_ok()).map(|_| full_sha256);
     Ok(DeviceAccount {
         aor: device.aor(),
         realm: device.realm.clone(),
         ha1_md5,
         ha1_sha256: Some(ha1_sha256),
+        ha1_md5_full,
+        ha1_sha256_full,
         agent_filter: device.ua_filter.clone(),
     })
 }

@@ -2,16 +2,19 @@
 
 use super::actor::{Actor, UserActor};
 use super::error::ServiceError;
-use super::views::{Match, MatchKind, Resolution};
+use super::views::{Flag, InMeeting, Match, MatchKind, Resolution};
 use super::{Services, input};
-use crate::ids::{DeviceName, UserId};
+use crate::ids::{DeviceName, MeetingId, UserId};
 use crate::live::focus::{Refusal, RefusalKind};
 use crate::live::number::{Home, PhoneNumber};
 use crate::live::policy;
 use crate::live::resolver::{self, DirectoryUser};
 use crate::store::{DeviceRow, Identity, TenantRow, UserRow};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::live::resolver::Purpose;
+
+mod pasted;
 
 /// How many texts one request may hold: B42 pastes 200.
 const TEXTS_MAX: usize = 500;
@@ -28,6 +31,31 @@ pub(super) struct Directory {
     entries: Vec<DirectoryUser>,
 }
 
+/// Texts to be understood.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// Where they were typed.
+    pub purpose: Purpose,
+    /// One text each.
+    pub texts: &'a [String],
+    /// Many in one, as pasted: parted by commas, semicolons or lines.
+    pub pasted: Option<&'a str>,
+    /// The meeting whose people are marked as such.
+    pub meeting: Option<&'a MeetingId>,
+}
+
+/// Who a text names, to find the same one again.
+fn identity_of(text: &str, found: &[resolver::Match]) -> String {
+    match found {
+        [one] => {
+            let number = one.number.as_ref().map(|number| number.e164.clone());
+            let user = one.user.as_ref().map(|user| user.as_str().to_owned());
+            user.or(number).unwrap_or_else(|| text.to_lowercase())
+        }
+        _ => text.to_lowercase(),
+    }
+}
+
 /// What a text typed into CALL leads to.
 pub(super) enum Meaning<'a> {
     /// A colleague: one of their registered devices, or this one.
@@ -38,9 +66,55 @@ pub(super) enum Meaning<'a> {
     Nothing(Refusal),
 }
 
+/// Whom one entry of a list for many to many names.
+pub(super) enum Named<'a> {
+    /// A registered user.
+    User(&'a UserRow),
+    /// An address or number that is not registered.
+    Stranger,
+    /// Nothing that could be anybody.
+    Nobody,
+}
+
 impl Directory {
     pub(super) fn user(&self, id: &UserId) -> Option<&UserRow> {
         self.users.iter().find(|user| user.id == *id)
+    }
+
+    /// Only those who have enrolled count as registered (I83).
+    pub(super) fn keep_registered(&mut self) {
+        let registered: BTreeSet<&UserId> =
+            self.users.iter().filter(|user| user.enrolled_at.is_some()).map(|user| &user.id).collect();
+        self.entries.retain(|entry| registered.contains(&entry.user));
+    }
+
+    /// The one registered user whom an identifier, address, number or extension names; half a name names nobody.
+    pub(super) fn named(&self, text: &str) -> Named<'_> {
+        let text = text.trim();
+        let id = UserId::new(text);
+        if let Some(user) = self.user(&id).filter(|_| self.entries.iter().any(|entry| entry.user == id)) {
+            return Named::User(user);
+        }
+        let found = self.resolve(text, Purpose::Multi, None).into_iter().next();
+        let name = !text.contains('@') && text.chars().any(char::is_alphabetic);
+        match found {
+            Some(found) if !name && found.user.is_some() => {
+                let partly =
+                    found.kind == resolver::MatchKind::User && found.number.is_none() && !text.contains('@');
+                let user = found.user.as_ref().and_then(|user| self.user(user)).filter(|_| !partly);
+                user.map_or(Named::Nobody, Named::User)
+            }
+            Some(found) if found.kind == resolver::MatchKind::Device => {
+                found.user.as_ref().and_then(|user| self.user(user)).map_or(Named::Nobody, Named::User)
+            }
+            Some(found)
+                if matches!(found.kind, resolver::MatchKind::Unknown | resolver::MatchKind::Refused)
+                    || name =>
+            {
+                Named::Nobody
+            }
+            _ => Named::Stranger,
+        }
     }
 
     pub(super) fn devices_of(&self, id: &UserId) -> impl Iterator<Item = &DeviceRow> {
@@ -63,7 +137,9 @@ impl Directory {
         let Some(best) = matches.into_iter().next() else { return Meaning::Nothing(nobody(text)) };
         let user = best.user.as_ref().and_then(|user| self.user(user));
         match (best.kind, best.number, user) {
-            (resolver::MatchKind::Number, Some(number), user) => Meaning::Number(number, user),
+            (resolver::MatchKind::Number | resolver::MatchKind::PhoneAddress, Some(number), user) => {
+                Meaning::Number(number, user)
+            }
             (resolver::MatchKind::Extension | resolver::MatchKind::Device, _, Some(user))
             | (resolver::MatchKind::User, Some(_), Some(user)) => Meaning::User(user, best.device),
             _ => Meaning::Nothing(best.refusal.unwrap_or_else(|| nobody(text))),
@@ -108,25 +184,73 @@ impl Services {
     /// What each text could mean, the best first.
     ///
     /// # Errors
-    /// Invalid for too many texts; forbidden for guests and for those who came by a link.
+    /// Invalid for too many texts; not found for a meeting out of reach; forbidden for guests and for those who came by
+    /// a link, and for many to many for all but the tenant's admins.
     pub async fn resolve(
         &self,
         actor: &Actor,
-        purpose: Purpose,
-        texts: &[String],
+        question: &Question<'_>,
     ) -> Result<Vec<Resolution>, ServiceError> {
         let member = actor.member()?;
-        input::length("texts", texts.len(), TEXTS_MAX)?;
-        let directory = self.own_directory(member).await?;
-        let mut results = Vec::with_capacity(texts.len());
-        for text in texts {
-            let mut matches = Vec::new();
-            for found in directory.resolve(text, purpose, Some(&member.user)).into_iter().take(MATCHES_MAX) {
-                matches.push(self.match_view(&directory, found).await);
+        let pasted = question.pasted.map(pasted::split).transpose()?.unwrap_or_default();
+        input::length("texts", question.texts.len() + pasted.len(), TEXTS_MAX)?;
+        let mut directory = self.own_directory(member).await?;
+        let multi = question.purpose == Purpose::Multi;
+        if multi {
+            member.session_admin()?;
+            directory.keep_registered();
+        }
+        let asking = (!multi).then_some(&member.user);
+        let listed = self.listed_in(actor, question.meeting).await?;
+        let mut results = Vec::with_capacity(question.texts.len() + pasted.len());
+        for text in question.texts {
+            let found = directory.resolve(text, question.purpose, asking);
+            results.push(self.resolution(&directory, text, found, &listed).await);
+        }
+        // What was pasted holds everybody once (B41), also when written in two ways.
+        let mut seen = BTreeSet::new();
+        for text in &pasted {
+            let found = directory.resolve(text, question.purpose, asking);
+            if seen.insert(identity_of(text, &found)) {
+                results.push(self.resolution(&directory, text, found, &listed).await);
             }
-            results.push(Resolution { text: text.clone(), matches });
         }
         Ok(results)
+    }
+
+    /// Who of the users is on the list of a meeting, and who is in it.
+    async fn listed_in(
+        &self,
+        actor: &Actor,
+        meeting: Option<&MeetingId>,
+    ) -> Result<BTreeMap<UserId, InMeeting>, ServiceError> {
+        let Some(meeting) = meeting else { return Ok(BTreeMap::new()) };
+        let reach = self.reach(actor, meeting).await?;
+        let snapshot = self.live.snapshot(meeting.clone()).await;
+        let present = |id| {
+            let people = snapshot.as_ref().map(|snapshot| snapshot.people.as_slice()).unwrap_or_default();
+            people.iter().any(|person| person.id == id && person.present)
+        };
+        let listed = reach.listed().filter_map(|row| {
+            let state = if present(row.id.clone()) { InMeeting::Present } else { InMeeting::Invited };
+            Some((row.user()?.clone(), state))
+        });
+        Ok(listed.collect())
+    }
+
+    async fn resolution(
+        &self,
+        directory: &Directory,
+        text: &str,
+        found: Vec<resolver::Match>,
+        listed: &BTreeMap<UserId, InMeeting>,
+    ) -> Resolution {
+        let mut matches = Vec::new();
+        for one in found.into_iter().take(MATCHES_MAX) {
+            let in_meeting = one.user.as_ref().and_then(|user| listed.get(user)).copied();
+            matches.push(Match { in_meeting, ..self.match_view(directory, one).await });
+        }
+        Resolution { text: text.to_owned(), matches }
     }
 
     async fn match_view(&self, directory: &Directory, found: resolver::Match) -> Match {
@@ -142,20 +266,25 @@ impl Services {
             resolver::MatchKind::Device => MatchKind::Device,
             resolver::MatchKind::Extension => MatchKind::Extension,
             resolver::MatchKind::Number => MatchKind::Number,
+            resolver::MatchKind::PhoneAddress => MatchKind::PhoneAddress,
             resolver::MatchKind::Email => MatchKind::Email,
             resolver::MatchKind::Unknown => MatchKind::Unknown,
             resolver::MatchKind::Refused => MatchKind::Refused,
         };
         let refusal = found.refusal;
+        let stranger = matches!(kind, MatchKind::Email | MatchKind::Number | MatchKind::PhoneAddress);
         Match {
             kind,
+            registered: user.is_some(),
+            flag: (stranger && user.is_none() && refusal.is_some()).then_some(Flag::NotRegistered),
+            in_meeting: None,
             user,
             device: found.device,
             number: found.number.as_ref().map(|number| number.e164.clone()),
             email: found.mail,
             // A user's own number is shown as such, so that the host sees what would be dialled.
             display: match (&found.number, kind) {
-                (Some(number), MatchKind::Number) => number.display.clone(),
+                (Some(number), MatchKind::Number | MatchKind::PhoneAddress) => number.display.clone(),
                 _ => found.display,
             },
             reason: refusal.as_ref().and_then(|refusal| refusal.cause),

@@ -82,7 +82,7 @@ impl Schedule {
         let zone = zone(plan.time_zone.as_deref().unwrap_or("UTC")).ok()?;
         let start = zone.timestamp_millis_opt(millis).single()?;
         let rule = plan.rrule.as_deref().and_then(|text| rule(text, start).ok());
-        let minutes = plan.duration_minutes.unwrap_or(DURATION.into());
+        let minutes = plan.duration_minutes.unwrap_or_else(|| DURATION.into());
         Some(Self { start, duration: Duration::try_minutes(minutes)?, rule })
     }
 

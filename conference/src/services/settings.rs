@@ -1,6 +1,7 @@
 //! What a tenant has set, kept as JSON in its row: each subject has one section, every field has a default.
 
 use super::phones::PhoneSettings;
+use super::retention::RecordSettings;
 use super::{ServiceError, Services};
 use crate::ids::TenantId;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct TenantSettings {
     /// What callers and people called hear.
     pub phones: PhoneSettings,
+    /// How long records are kept.
+    pub records: RecordSettings,
     /// Meetings.
     pub meetings: MeetingDefaults,
 }

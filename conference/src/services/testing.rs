@@ -176,6 +176,7 @@ impl FakeState {
             Command::PutPerson { meeting, person } => self.put_person(meeting, person),
             Command::SetRole { meeting, person, role } => self.person(meeting, person)?.role = *role,
             Command::SetAccess { meeting, person, access } => self.person(meeting, person)?.access = *access,
+            Command::Leave { meeting, person } => self.person(meeting, person)?.present = false,
             Command::Remove { meeting, person } => self.person(meeting, person)?.present = false,
             Command::SetMuted { meeting, person, muted, .. } => {
                 self.person(meeting, person)?.muted_by_host = *muted;
@@ -297,6 +298,9 @@ impl Live for FakeLive {
                 slots: BTreeMap::new(),
                 active_speaker: None,
             });
+        }
+        if let Provision::DeviceGone(device) = &change {
+            state.registered.remove(device);
         }
         state.provisions.push(change);
     }

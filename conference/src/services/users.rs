@@ -3,30 +3,43 @@
 use super::Services;
 use super::actor::Actor;
 use super::error::ServiceError;
+use super::page::{Page, PageRequest};
 use super::views::{Device, User};
 use crate::ids::UserId;
-use crate::store::{DeviceRow, UserRow};
+use crate::live::resolver;
+use crate::store::{DeviceRow, UserRow, UserSlice};
 use sip_core::ua::AddressOfRecord;
 
-/// How many users one answer holds.
-pub(super) const USERS_MAX: usize = 500;
-
 impl Services {
-    /// The tenant's users but the asker, whose names, extension or address contain `query` (A09, A10).
+    /// The tenant's users but the asker, whose names, extension or address contain `query` (A09, A10), by extension and
+    /// name.
     ///
     /// # Errors
     /// Forbidden for guests and for those who came by a link.
-    pub async fn users(&self, actor: &Actor, query: Option<&str>) -> Result<Vec<User>, ServiceError> {
+    pub async fn users(
+        &self,
+        actor: &Actor,
+        query: Option<&str>,
+        page: PageRequest,
+    ) -> Result<Page<User>, ServiceError> {
         let member = actor.member()?;
-        let rows = self.store.users(&member.tenant).await?;
-        let devices = self.store.devices(&member.tenant).await?;
-        let wanted = query.map(fold).unwrap_or_default();
-        let mut users = Vec::new();
-        for row in rows.iter().filter(|row| row.id != member.user && matches(row, &wanted)).take(USERS_MAX) {
-            let own: Vec<&DeviceRow> = devices.iter().filter(|device| device.user == row.id).collect();
-            users.push(self.user_view(row, &own).await);
+        let query = resolver::fold(query.unwrap_or_default().trim());
+        let (limit, offset) = page.slice();
+        let slice = UserSlice {
+            tenant: &member.tenant,
+            without: Some(&member.user),
+            disabled: false,
+            query: &query,
+            limit,
+            offset,
+        };
+        let (rows, total) = self.store.users_slice(&slice, resolver::fold).await?;
+        let mut users = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let devices = self.store.devices_of(&row.tenant, &row.id).await?;
+            users.push(self.user_view(row, &devices.iter().collect::<Vec<_>>()).await);
         }
-        Ok(users)
+        Ok(page.of(users, total))
     }
 
     /// One user's devices; only those registered at this moment if asked (A46).
@@ -82,13 +95,4 @@ impl DeviceRow {
     pub(crate) fn aor(&self) -> AddressOfRecord {
         AddressOfRecord { user: self.name.as_str().to_owned(), domain: self.realm.clone() }
     }
-}
-
-fn matches(row: &UserRow, wanted: &str) -> bool {
-    let texts = [Some(&row.display_name), row.extension.as_ref(), row.mail.as_ref()];
-    wanted.is_empty() || texts.into_iter().flatten().any(|text| fold(text).contains(wanted))
-}
-
-fn fold(text: &str) -> String {
-    text.trim().to_lowercase()
 }

@@ -6,7 +6,6 @@ use crate::live::call::story::NextStep;
 use crate::live::number::NumberClass;
 use crate::live::policy::dial::{Confirmation, Verdict};
 use crate::live::settings::MeetingSettings;
-use crate::live::snapshot::CallView;
 use crate::vocabulary::{
     Access, CallPurpose, CallState, Cause, LegKind, MeetingForm, MeetingKind, MeetingState, Role, TenantRole,
     UnixMillis,
@@ -379,12 +378,38 @@ pub struct Match {
     pub email: Option<String>,
     /// What a host reads: a name, or the number as +1 202 555 0177.
     pub display: String,
+    /// Whether this is a user of the tenant.
+    pub registered: bool,
+    /// What to warn of: shown as (!) beside the text.
+    pub flag: Option<Flag>,
+    /// Whether the user is on the list of the meeting asked about, or in it.
+    pub in_meeting: Option<InMeeting>,
     /// Why it cannot be used, from the closed list.
     pub reason: Option<Cause>,
     /// The same in a sentence.
     pub detail: Option<String>,
     /// What would help.
     pub mend: Option<String>,
+}
+
+/// A warning beside a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Flag {
+    /// Not registered with the asker's company. It says nothing of others.
+    NotRegistered,
+}
+
+/// Where a user stands with a meeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum InMeeting {
+    /// On its list.
+    Invited,
+    /// In it at this moment.
+    Present,
 }
 
 /// The kinds of [`Match`].
@@ -398,6 +423,8 @@ pub enum MatchKind {
     Device,
     /// A number nobody here owns.
     Number,
+    /// The same, written as number@domain.
+    PhoneAddress,
     /// An address nobody here owns.
     Email,
     /// A user, by extension.
@@ -649,8 +676,8 @@ pub struct Snapshot {
     pub meeting: Meeting,
     /// Its people.
     pub people: Vec<Person>,
-    /// Running calls and the latest finished ones, oldest first.
-    pub calls: Vec<CallView>,
+    /// Running calls and the latest finished ones, oldest first, as in the events; those from before a restart too.
+    pub calls: Vec<serde_json::Value>,
     /// Whom each video slot of a listener carries.
     pub slots: BTreeMap<PersonId, Vec<Option<PersonId>>>,
     /// Who speaks.

@@ -19,21 +19,43 @@ pub struct Viewer {
     /// Who they are in the meeting, if it is one meeting they watch and they are on its list.
     pub person: Option<PersonId>,
     /// Whether they see numbers in full (I60).
+    numbers: bool,
+    /// Whether they are a Host, who sees who waits in the lobby.
     host: bool,
+    /// Whether they see who is in (I06).
+    everybody: bool,
 }
 
 impl Viewer {
     /// The data of an event as this reader may see it: outside numbers are masked for those who are no Host.
     pub fn data(&self, event: &Event) -> Value {
         let mut data = event.data.clone();
-        if !self.host && event.meeting.is_some() {
+        if !self.numbers && event.meeting.is_some() {
             mask(&mut data);
         }
         data
     }
 
+    /// Whether this reader may see the event at all: where the list is hidden, no other Attendees and no calls; the lobby
+    /// is for Hosts and for whoever waits.
+    pub fn sees(&self, event: &Event) -> bool {
+        let person = event.data.get("person");
+        let text = |name: &str| person.and_then(|person| person.get(name)).and_then(Value::as_str);
+        let oneself = self.person.as_ref().is_some_and(|own| text("id") == Some(own.as_str()));
+        if event.meeting.is_none() || oneself {
+            return true;
+        }
+        let lobby = matches!(event.kind, "person.waiting" | "person.unmute_requested");
+        let hidden = event.kind.starts_with("call.")
+            || (event.kind.starts_with("person.") && text("role") == Some("attendee"));
+        (self.host || !lobby) && (self.everybody || !hidden)
+    }
+
     /// Whether this event changes what the reader may see, so that [`Services::viewer`] must be asked again.
     pub fn is_concerned_by(&self, event: &Event) -> bool {
+        if event.kind == "meeting.updated" {
+            return true;
+        }
         let person = event.data.get("person").map(|person| person.get("id").unwrap_or(person));
         matches!(event.kind, "person.role_changed" | "person.access_changed" | "person.removed")
             && self.person.as_ref().is_some_and(|own| person.and_then(Value::as_str) == Some(own.as_str()))
@@ -64,9 +86,12 @@ impl Services {
                 meeting: meeting.cloned(),
                 all_meetings: meeting.is_none() && admin,
                 tenant_wide,
+                administration: admin,
             },
             person: reach.as_ref().and_then(|reach| reach.me.as_ref()).map(|me| me.id.clone()),
+            numbers: reach.as_ref().map_or(admin, |reach| reach.sight().numbers),
             host: reach.as_ref().map_or(admin, super::reach::Reach::is_host),
+            everybody: reach.as_ref().is_none_or(super::reach::Reach::sees_everybody),
         })
     }
 
@@ -80,7 +105,10 @@ impl Services {
         let view = self.meeting_view(&reach, live.as_ref());
         let (mut calls, slots, active_speaker) =
             live.map(|live| (live.calls, live.slots, live.active_speaker)).unwrap_or_default();
-        if !reach.is_host() {
+        if !reach.sees_everybody() {
+            calls.clear();
+        }
+        if !reach.sight().numbers {
             for call in &mut calls {
                 if let Some(number) = call.number.take() {
                     call.target = masked_within(&call.target, &number);
@@ -89,7 +117,9 @@ impl Services {
                 }
             }
         }
-        Ok(Snapshot { people: view.people.clone(), meeting: view, calls, slots, active_speaker })
+        let mut all = self.earlier_calls(&reach, &calls).await?;
+        all.extend(calls.iter().map(|call| serde_json::json!(call)));
+        Ok(Snapshot { people: view.people.clone(), meeting: view, calls: all, slots, active_speaker })
     }
 
     /// A browser's page is gone: its leg leaves.
@@ -123,6 +153,40 @@ fn mask(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn i06_a_hidden_list_is_hidden_in_the_stream_too() {
+        let viewer = |host, everybody| Viewer {
+            filter: EventFilter {
+                tenant: "acme".into(),
+                meeting: Some("m1".into()),
+                all_meetings: false,
+                tenant_wide: true,
+                administration: false,
+            },
+            person: Some("p-ari".into()),
+            numbers: false,
+            host,
+            everybody,
+        };
+        let event = |kind, id: &str, role: &str| Event {
+            id: 1,
+            kind,
+            at: crate::vocabulary::UnixMillis(1),
+            meeting: Some("m1".into()),
+            data: serde_json::json!({ "person": { "id": id, "role": role } }),
+            tenant: "acme".into(),
+        };
+        let (attendee, open, host) = (viewer(false, false), viewer(false, true), viewer(true, true));
+        let uma = event("person.joined", "p-uma", "attendee");
+        assert!(!attendee.sees(&uma) && open.sees(&uma) && host.sees(&uma));
+        assert!(attendee.sees(&event("person.joined", "p-ari", "attendee")), "oneself");
+        assert!(attendee.sees(&event("person.joined", "p-hana", "host")), "the stage");
+        assert!(!attendee.sees(&event("call.ringing", "p-uma", "attendee")));
+        let waiting = event("person.waiting", "p-uma", "attendee");
+        assert!(!open.sees(&waiting) && host.sees(&waiting));
+        assert!(open.sees(&event("person.waiting", "p-ari", "attendee")), "whoever waits knows it");
+    }
 
     #[test]
     fn i60_numbers_in_events_are_masked_at_every_depth() {

@@ -1,7 +1,7 @@
 //! Addresses that get no answer from SIP for a while, kept so that a restart does not forgive them (S4).
 
 use super::columns::{Columns, millis};
-use super::{Row, Store, StoreError};
+use super::{Connection, Row, Store, StoreError};
 use crate::vocabulary::UnixMillis;
 
 /// How many are kept; those that end first give way.
@@ -22,14 +22,18 @@ impl BanRow {
 }
 
 impl Store {
-    pub(crate) async fn put_ban(&self, ban: &BanRow, now: UnixMillis) -> Result<(), StoreError> {
+    pub(crate) async fn put_ban(
+        connection: &mut Connection,
+        ban: &BanRow,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO bans (address, until) VALUES ($1, $2) \
              ON CONFLICT (address) DO UPDATE SET until = excluded.until",
         )
         .bind(&ban.address)
         .bind(millis(ban.until))
-        .execute(&self.pool)
+        .execute(&mut *connection)
         .await?;
         sqlx::query(
             "DELETE FROM bans WHERE until <= $1 OR address NOT IN \
@@ -37,7 +41,7 @@ impl Store {
         )
         .bind(millis(now))
         .bind(BANS_MAX)
-        .execute(&self.pool)
+        .execute(connection)
         .await?;
         Ok(())
     }

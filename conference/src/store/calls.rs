@@ -260,7 +260,23 @@ impl Store {
     /// Appends a step and brings the call up to it. A call that has ended stays as it ended.
     pub(crate) async fn record_call_step(&self, step: &CallStep<'_>) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        Self::insert_call_event(&mut transaction, step).await?;
+        self.write_call_step(&mut transaction, step).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// The same within a transaction.
+    pub(super) async fn write_call_step(
+        &self,
+        connection: &mut Connection,
+        step: &CallStep<'_>,
+    ) -> Result<(), StoreError> {
+        Self::insert_call_event(&mut *connection, step).await?;
+        // The running meeting reports what was written when the call was placed, too: that is no news.
+        let news = sqlx::query("SELECT 1 FROM calls WHERE id = $1 AND state <> $2")
+            .bind(step.call.as_str())
+            .bind(word(&step.state))
+            .fetch_optional(&mut *connection)
+            .await?;
         let changed = sqlx::query(
             "UPDATE calls SET state = $1, cause = $2, sip_code = coalesce($3, sip_code), detail = $4, \
              updated_at = $5, \
@@ -282,12 +298,11 @@ impl Store {
         .bind(i64::from(step.story.early_media))
         .bind(step.story.carrier_words.as_deref())
         .bind(step.story.trunk.map(|trunk| millis(UnixMillis(trunk.0))))
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await?;
-        if changed.rows_affected() > 0 {
-            self.queue_call_event(&mut transaction, step).await?;
+        if news.is_some() && changed.rows_affected() > 0 {
+            self.queue_call_event(connection, step).await?;
         }
-        transaction.commit().await?;
         Ok(())
     }
 

@@ -107,6 +107,10 @@ fn sqlite_code(error: &sqlx::Error) -> Option<u32> {
     code.parse::<u32>().ok().map(|code| code & 0xff)
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "sqlx adds kinds of errors; all others are faults of ours"
+)]
 fn is_gone(error: &sqlx::Error) -> bool {
     if let Some(code) = sqlite_code(error) {
         // BUSY, LOCKED, IOERR, FULL, CANTOPEN, PROTOCOL.

@@ -4,7 +4,7 @@ use super::audit::AuditEntry;
 use super::columns::millis;
 use super::policy::BlockedRow;
 use super::secrets::token_hash;
-use super::{Store, StoreError};
+use super::{Connection, Store, StoreError};
 use crate::ids::{CallId, TenantId};
 use crate::live::call::Evidence;
 use crate::vocabulary::UnixMillis;
@@ -12,7 +12,7 @@ use crate::vocabulary::UnixMillis;
 impl Store {
     /// Writes down who picked up a call (I50).
     pub(crate) async fn set_call_evidence(
-        &self,
+        connection: &mut Connection,
         call: &CallId,
         evidence: &Evidence,
         at: UnixMillis,
@@ -22,14 +22,14 @@ impl Store {
             .bind(text)
             .bind(millis(at))
             .bind(call.as_str())
-            .execute(&self.pool)
+            .execute(connection)
             .await?;
         Ok(())
     }
 
     /// Somebody called pressed the key that asks not to be called again: the number goes on the tenant's list (I42).
     pub(crate) async fn block_by_key(
-        &self,
+        connection: &mut Connection,
         tenant: &TenantId,
         e164: &str,
         call: Option<&CallId>,
@@ -45,8 +45,7 @@ impl Store {
             added_by: None,
             created_at: at,
         };
-        let mut transaction = self.begin().await?;
-        if Self::block_number(&mut transaction, tenant, &row).await? {
+        if Self::block_number(connection, tenant, &row).await? {
             let entry = AuditEntry {
                 tenant,
                 actor: None,
@@ -57,9 +56,8 @@ impl Store {
                 source: "key",
                 at,
             };
-            Self::insert_audit(&mut transaction, &entry).await?;
+            Self::insert_audit(connection, &entry).await?;
         }
-        transaction.commit().await?;
         Ok(())
     }
 }

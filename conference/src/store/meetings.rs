@@ -6,7 +6,7 @@ use crate::ids::{MeetingId, TenantId, UserId};
 use crate::live::resolver::fold;
 use crate::live::settings::MeetingSettings;
 use crate::store::Row;
-use crate::vocabulary::{LegKind, MeetingForm, MeetingKind, MeetingState, Role, UnixMillis};
+use crate::vocabulary::{MeetingForm, MeetingKind, MeetingState, Role, UnixMillis};
 use sqlx::Row as _;
 
 /// One row of `meetings`.
@@ -257,12 +257,24 @@ impl Store {
         state: MeetingState,
         at: UnixMillis,
     ) -> Result<(), StoreError> {
-        let word = word(&state);
         let mut transaction = self.begin().await?;
+        self.write_meeting_state(&mut transaction, meeting, state, at).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// The same within a transaction.
+    pub(super) async fn write_meeting_state(
+        &self,
+        connection: &mut Connection,
+        meeting: &MeetingId,
+        state: MeetingState,
+        at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let word = word(&state);
         let changed = sqlx::query("SELECT 1 FROM meetings WHERE id = $1 AND state <> $2")
             .bind(meeting.as_str())
             .bind(&word)
-            .fetch_optional(&mut *transaction)
+            .fetch_optional(&mut *connection)
             .await?;
         sqlx::query(
             "UPDATE meetings SET state = $1, updated_at = $2, \
@@ -272,26 +284,24 @@ impl Store {
         .bind(word)
         .bind(millis(at))
         .bind(meeting.as_str())
-        .execute(&mut *transaction)
+        .execute(&mut *connection)
         .await?;
         if changed.is_some() {
-            self.queue_meeting_event(&mut transaction, meeting, state, at).await?;
+            self.queue_meeting_event(connection, meeting, state, at).await?;
         }
-        transaction.commit().await?;
         Ok(())
     }
 
     /// Writes the lock into the meeting's settings.
-    pub(crate) async fn set_meeting_locked(
-        &self,
+    pub(super) async fn set_meeting_locked(
+        connection: &mut Connection,
         meeting: &MeetingId,
         locked: bool,
         at: UnixMillis,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
         let row = sqlx::query("SELECT settings FROM meetings WHERE id = $1")
             .bind(meeting.as_str())
-            .fetch_optional(&mut *transaction)
+            .fetch_optional(&mut *connection)
             .await?;
         let Some(row) = row else { return Ok(()) };
         let mut settings: MeetingSettings =
@@ -301,34 +311,8 @@ impl Store {
             .bind(serde_json::to_string(&settings).unwrap_or_default())
             .bind(millis(at))
             .bind(meeting.as_str())
-            .execute(&mut *transaction)
+            .execute(connection)
             .await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    /// Somebody came or went: one line of the attendance record.
-    pub(crate) async fn insert_attendance(
-        &self,
-        meeting: &MeetingId,
-        person: &str,
-        what: &'static str,
-        leg_kind: Option<LegKind>,
-        at: UnixMillis,
-    ) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        sqlx::query(
-            "INSERT INTO attendance (meeting_id, person_id, at, what, leg_kind) VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(meeting.as_str())
-        .bind(person)
-        .bind(millis(at))
-        .bind(what)
-        .bind(leg_kind.map(|kind| word(&kind)))
-        .execute(&mut *transaction)
-        .await?;
-        self.queue_attendance_event(&mut transaction, meeting, (person, what, leg_kind), at).await?;
-        transaction.commit().await?;
         Ok(())
     }
 

@@ -8,13 +8,21 @@
 //! values as parameters. Nothing here decides who may do what; that is the services' work. Neither the SIP nor the
 //! media path waits for this module: what the running meetings report arrives through [`records::RecordWriter`].
 
+mod accounts;
 mod addresses;
 mod again;
+mod api_keys;
+mod attendance;
 mod audit;
 mod bans;
+mod bulk;
 mod calls;
+mod cdrs;
 mod columns;
+pub mod command;
+mod dashboard;
 mod devices;
+mod erase;
 mod error;
 mod evidence;
 mod happenings;
@@ -24,6 +32,7 @@ mod meeting_list;
 mod meetings;
 mod migrations;
 mod numbers;
+mod oidc;
 mod open;
 pub(crate) mod outbox;
 mod people;
@@ -40,6 +49,7 @@ mod settings;
 mod tenants;
 mod trunks;
 mod usage;
+mod user_requests;
 mod users;
 pub mod vault;
 mod webhooks;
@@ -50,18 +60,27 @@ pub use error::StoreError;
 pub use scratch::Scratch;
 pub use vault::Vault;
 
+pub(crate) use accounts::UserSlice;
 pub(crate) use again::AgainRow;
-pub(crate) use audit::AuditEntry;
+pub(crate) use api_keys::ApiKeyRow;
+pub(crate) use attendance::{AttendanceRow, InstanceRow};
+pub(crate) use audit::{AuditEntry, AuditFilter};
 pub(crate) use bans::BanRow;
+pub(crate) use bulk::{BulkResultRow, BulkRow};
 pub(crate) use calls::{CallRow, CallStep, NewCall, NewStory};
+pub(crate) use cdrs::CdrFilter;
+pub(crate) use columns::word as word_of;
 pub(crate) use columns::{from_word, word};
+pub(crate) use dashboard::SessionSlice;
 pub(crate) use devices::DeviceRow;
+pub(crate) use erase::Whom;
 pub(crate) use idempotency::StoredAnswer;
 pub(crate) use invitations::InvitationRow;
 pub(crate) use meeting_list::{ListQuery, ListedMeeting};
 pub(crate) use meetings::{MeetingRow, PlanColumns};
 pub use numbers::NumberPurpose;
 pub(crate) use numbers::{CallerIdRow, NumberRow};
+pub(crate) use oidc::OidcLoginRow;
 pub(crate) use outbox::{NewParcel, OutboxRow};
 pub(crate) use people::{Identity, PersonRow};
 pub(crate) use policy::BlockedRow;
@@ -73,6 +92,7 @@ pub(crate) use sessions::SessionRow;
 pub(crate) use tenants::TenantRow;
 pub(crate) use trunks::TrunkRow;
 pub(crate) use usage::UsageOf;
+pub(crate) use user_requests::UserRequestRow;
 pub(crate) use users::UserRow;
 pub(crate) use webhooks::{OutgoingEvent, WebhookRow};
 
@@ -133,5 +153,7 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+mod record_tests;
 #[cfg(test)]
 mod tests;

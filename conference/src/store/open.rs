@@ -1,13 +1,11 @@
 //! Opening the database and bringing its schema up to date.
 
-use super::columns::Columns;
 use super::migrations;
 use super::pool::{Pool, STATEMENT_LIMIT};
 use super::{Dialect, Store, StoreError};
-use crate::ids::CallId;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{AnyConnection, Executor as _, Row as _};
+use sqlx::{AnyConnection, Connection as _, Executor as _, Row as _};
 use std::time::Duration;
 
 /// A write-ahead log lets readers go on while a call event is written; with it, NORMAL loses at most the last commits on
@@ -36,9 +34,21 @@ impl Store {
     /// [`StoreError::Damaged`] when the file is none or broken, [`StoreError::Unreachable`] when no server answers; other
     /// variants when it cannot be opened or a migration fails.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
+        probe(url).await?;
         let store = Self::connect(url).await?;
         store.prepare().await?;
-        store.close_calls_in_flight().await?;
+        store.close_what_a_crash_left().await?;
+        Ok(store)
+    }
+
+    /// Opens the database as [`Self::open`] does, but leaves calls in flight alone: they may be those of a program that is
+    /// running beside.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub async fn open_beside(url: &str) -> Result<Self, StoreError> {
+        let store = Self::connect(url).await?;
+        store.prepare().await?;
         Ok(store)
     }
 
@@ -84,7 +94,7 @@ impl Store {
     async fn prepare(&self) -> Result<(), StoreError> {
         let mut connection = self.pool.patient().await.map_err(StoreError::opening)?;
         match self.dialect {
-            Dialect::Sqlite => check_file(&mut connection).await?,
+            Dialect::Sqlite => {}
             Dialect::Postgres => {
                 connection.execute(sqlx::raw_sql(POSTGRES_PATIENCE)).await?;
             }
@@ -108,31 +118,29 @@ impl Store {
             Err(error) => Err(StoreError::Migration(error)),
         }
     }
-
-    /// A call is made at most once: after a crash it is neither dialled again nor left open for ever. Whatever
-    /// was in flight when the process ended lost its media and its dialog with it, so one statement says so. The
-    /// trail in `call_events` ends where the process did; the call row carries the verdict.
-    async fn close_calls_in_flight(&self) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        let lost = sqlx::query(
-            "UPDATE calls SET state = 'ended', cause = 'lost', detail = 'the gateway was restarted', \
-             ended_at = updated_at WHERE state NOT IN ('ended', 'failed', 'refused', 'cancelled') \
-             RETURNING id, updated_at",
-        )
-        .fetch_all(&mut *transaction)
-        .await?;
-        let call = |row| Ok((CallId::new(Columns(row).text("id")?), Columns(row).time("updated_at")?));
-        let lost = lost.iter().map(call).collect::<Result<Vec<_>, StoreError>>()?;
-        self.queue_lost_calls(&mut transaction, &lost).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
 }
 
-/// Reads every page once: a broken file is found now, not in the middle of a meeting.
-async fn check_file(connection: &mut AnyConnection) -> Result<(), StoreError> {
-    let found = connection.fetch_one("PRAGMA quick_check(1)").await.map_err(StoreError::opening)?;
-    let words: String = found.try_get(0)?;
+/// Asks the database once, before there is a pool, which would go on trying: whether it can be reached, and whether every
+/// page of a file is sound, so that a broken one is found now, not in the middle of a meeting.
+async fn probe(url: &str) -> Result<(), StoreError> {
+    sqlx::any::install_default_drivers();
+    if url.contains(":memory:") {
+        return Ok(());
+    }
+    let sqlite = url.starts_with("sqlite");
+    let address = if sqlite && !url.contains('?') { format!("{url}?mode=rwc") } else { url.to_owned() };
+    let asked = async {
+        let mut connection = AnyConnection::connect(&address).await?;
+        let question = if sqlite { "PRAGMA quick_check(1)" } else { "SELECT 'ok'" };
+        let row = connection.fetch_one(question).await?;
+        let words = row.try_get::<String, _>(0)?;
+        connection.close().await?;
+        Ok(words)
+    };
+    let words = match tokio::time::timeout(OPENING, asked).await {
+        Ok(answer) => answer.map_err(StoreError::opening)?,
+        Err(_) => return Err(StoreError::opening(sqlx::Error::PoolTimedOut)),
+    };
     if words == "ok" { Ok(()) } else { Err(StoreError::Damaged { what: words.replace('\n', " ") }) }
 }
 

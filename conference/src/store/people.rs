@@ -47,7 +47,7 @@ pub(crate) struct PersonRow {
 }
 
 impl PersonRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         let identity =
             match (row.optional_text("user_id")?, row.optional_text("mail")?, row.optional_text("e164")?) {
@@ -154,7 +154,7 @@ impl Store {
 
     /// Writes a role that the running meeting has given.
     pub(crate) async fn set_role(
-        &self,
+        connection: &mut Connection,
         meeting: &MeetingId,
         person: &PersonId,
         role: Role,
@@ -165,7 +165,7 @@ impl Store {
             .bind(millis(at))
             .bind(meeting.as_str())
             .bind(person.as_str())
-            .execute(&self.pool)
+            .execute(connection)
             .await?;
         Ok(())
     }

@@ -12,7 +12,7 @@ use sqlx::any::{AnyArguments, AnyQueryResult, AnyRow, AnyStatement, AnyTypeInfo}
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Either, Error, Execute, Executor, SqlStr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long one statement may take, the wait for a connection and for its turn included. A request that fails for it
@@ -142,7 +142,7 @@ impl Connection {
         run: impl for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, Error>> + Send,
     ) -> Result<T, Error> {
         let inner = self.inner.as_mut().ok_or(Error::PoolClosed)?;
-        let began = Instant::now();
+        let began = tokio::time::Instant::now();
         let result = tokio::time::timeout_at(deadline, run(inner)).await;
         self.times.observe(began.elapsed());
         result.unwrap_or_else(|_| {

@@ -1,7 +1,7 @@
 //! Bindings, kept so that a restart does not lose the registered phones.
 
 use super::columns::{Columns, millis};
-use super::{Store, StoreError};
+use super::{Connection, Store, StoreError};
 use crate::store::Row;
 use crate::vocabulary::UnixMillis;
 
@@ -58,7 +58,7 @@ impl Store {
     }
 
     pub(crate) async fn put_registration(
-        &self,
+        connection: &mut Connection,
         binding: &RegistrationRow,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
@@ -83,21 +83,21 @@ impl Store {
         .bind(binding.instance.as_deref())
         .bind(binding.reg_id.map(i64::from))
         .bind(&binding.path)
-        .execute(&self.pool)
+        .execute(connection)
         .await?;
         Ok(())
     }
 
     /// Removes one binding, or every binding of the address of record.
     pub(crate) async fn delete_registration(
-        &self,
+        connection: &mut Connection,
         aor: &str,
         contact: Option<&str>,
     ) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM registrations WHERE aor = $1 AND ($2 IS NULL OR contact = $2)")
             .bind(aor)
             .bind(contact)
-            .execute(&self.pool)
+            .execute(connection)
             .await?;
         Ok(())
     }

@@ -130,8 +130,10 @@ pub(crate) fn verify_password(password: &str, hash: &str) -> bool {
         .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
-/// HA1 of RFC 7616 section 3.4.2 for a device, with MD5 and with SHA-256, in hex.
+/// HA1 of RFC 7616 section 3.4.2 for a device, with MD5 and with SHA-256, in hex: each twice, parted by a space, for the
+/// name of the device and for its whole address, which some phones give as digest user.
 pub(crate) fn ha1(user: &str, realm: &str, password: &str) -> (String, String) {
-    let text = format!("{user}:{realm}:{password}");
-    (hex::encode(md5::Md5::digest(text.as_bytes())), hex::encode(Sha256::digest(text.as_bytes())))
+    let texts = [format!("{user}:{realm}:{password}"), format!("{user}@{realm}:{realm}:{password}")];
+    let hashes = |hash: fn(&[u8]) -> String| texts.each_ref().map(|text| hash(text.as_bytes())).join(" ");
+    (hashes(|text| hex::encode(md5::Md5::digest(text))), hashes(|text| hex::encode(Sha256::digest(text))))
 }

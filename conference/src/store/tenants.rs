@@ -62,6 +62,28 @@ impl Store {
         Ok(row.map(|row| Columns(&row).text("settings")).transpose()?.unwrap_or_default())
     }
 
+    /// Writes one section of what the tenant has set; the others stay as they are.
+    pub(crate) async fn set_tenant_section(
+        connection: &mut Connection,
+        id: &TenantId,
+        section: &str,
+        value: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let row = sqlx::query("SELECT settings FROM tenants WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_one(&mut *connection)
+            .await?;
+        let mut settings: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&Columns(&row).text("settings")?).unwrap_or_default();
+        settings.insert(section.to_owned(), value.clone());
+        sqlx::query("UPDATE tenants SET settings = $1 WHERE id = $2")
+            .bind(serde_json::Value::Object(settings).to_string())
+            .bind(id.as_str())
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
     /// Every tenant: for provisioning at start.
     pub(crate) async fn tenants(&self) -> Result<Vec<TenantRow>, StoreError> {
         let rows = sqlx::query("SELECT * FROM tenants ORDER BY id").fetch_all(&self.pool).await?;

@@ -37,22 +37,44 @@ impl Drop for Folder {
 
 /// Everything the database holds, as bytes.
 async fn dump(store: &Store, scratch: &Scratch) -> Vec<u8> {
+    let Some(folder) = scratch.folder() else { return dump_rows(store).await.into_bytes() };
     let mut dump = Vec::new();
-    let Some(folder) = scratch.folder() else {
-        let tables =
-            "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = 'public'";
-        for table in sqlx::query(tables).fetch_all(&store.pool).await.unwrap() {
-            let table: String = table.try_get(0).unwrap();
-            let rows = sqlx::AssertSqlSafe(format!("SELECT CAST(t AS TEXT) FROM {table} t"));
-            for row in sqlx::query(rows).fetch_all(&store.pool).await.unwrap() {
-                dump.extend(row.try_get::<String, _>(0).unwrap().into_bytes());
-            }
-        }
-        return dump;
-    };
     store.close().await;
     for file in std::fs::read_dir(folder).unwrap() {
         dump.extend(std::fs::read(file.unwrap().path()).unwrap());
+    }
+    dump
+}
+
+/// Every row of every table, as text.
+pub(super) async fn dump_rows(store: &Store) -> String {
+    let tables = match store.dialect {
+        Dialect::Sqlite => "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+        Dialect::Postgres => {
+            "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = 'public'"
+        }
+    };
+    let mut dump = String::new();
+    for table in sqlx::query(tables).fetch_all(&store.pool).await.unwrap() {
+        let table: String = table.try_get(0).unwrap();
+        if table == "_sqlx_migrations" {
+            continue;
+        }
+        let rows = match store.dialect {
+            Dialect::Sqlite => {
+                let columns = sqlx::AssertSqlSafe(format!("SELECT name FROM pragma_table_info('{table}')"));
+                let columns = sqlx::query(columns).fetch_all(&store.pool).await.unwrap();
+                let columns: Vec<String> = columns.iter().map(|row| row.try_get(0).unwrap()).collect();
+                let cells =
+                    columns.iter().map(|column| format!("coalesce({column}, '')")).collect::<Vec<_>>();
+                format!("SELECT '' || {} FROM {table}", cells.join(" || ' ' || "))
+            }
+            Dialect::Postgres => format!("SELECT CAST(t AS TEXT) FROM {table} t"),
+        };
+        for row in sqlx::query(sqlx::AssertSqlSafe(rows)).fetch_all(&store.pool).await.unwrap() {
+            dump.push_str(&row.try_get::<String, _>(0).unwrap());
+            dump.push('\n');
+        }
     }
     dump
 }
@@ -167,6 +189,7 @@ async fn d35_records_become_the_trail_and_the_state_of_a_call() {
     );
     let joined = Record::PersonJoined {
         meeting: meeting.clone(),
+        instance: None,
         person: "p1".into(),
         user: None,
         display_name: "Kim".to_owned(),
@@ -176,7 +199,8 @@ async fn d35_records_become_the_trail_and_the_state_of_a_call() {
         at: UnixMillis(1),
     };
     writer.write(&joined).await.unwrap();
-    writer.write(&Record::PersonLeft { meeting, person: "p1".into(), at: UnixMillis(2) }).await.unwrap();
+    let left = Record::PersonLeft { meeting, instance: None, person: "p1".into(), at: UnixMillis(2) };
+    writer.write(&left).await.unwrap();
     let error =
         sqlx::query("UPDATE call_events SET state = 'joined'").execute(&bench.store.pool).await.unwrap_err();
     assert!(error.to_string().contains("append only"), "{error}");

@@ -4,7 +4,7 @@ use super::columns::Columns;
 use super::{Store, StoreError};
 use crate::ids::{TenantId, UserId};
 use crate::store::Row;
-use crate::vocabulary::TenantRole;
+use crate::vocabulary::{TenantRole, UnixMillis};
 
 /// One row of `users` with the addresses a resolver needs.
 #[derive(Clone, Debug)]
@@ -20,6 +20,12 @@ pub(crate) struct UserRow {
     pub(crate) area_code: Option<String>,
     pub(crate) tenant_role: TenantRole,
     pub(crate) enabled: bool,
+    /// When the user chose a password; until then nobody can log in as them (I83).
+    pub(crate) enrolled_at: Option<UnixMillis>,
+    /// The tenant's own identifier of the user, such as a staff number.
+    pub(crate) generic_id: Option<String>,
+    /// What is typed at login, where it is not `login`.
+    pub(crate) login_name: Option<String>,
     /// Where an invitation goes (A23).
     pub(crate) mail: Option<String>,
     /// E.164 numbers of the user, apart by spaces: their own mobile, not the tenant's.
@@ -45,8 +51,10 @@ macro_rules! select_users {
     };
 }
 
+pub(super) use select_users;
+
 impl UserRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         let list = |column| -> Result<Vec<String>, StoreError> {
             let joined = row.optional_text(column)?.unwrap_or_default();
@@ -64,6 +72,9 @@ impl UserRow {
             area_code: row.optional_text("area_code")?,
             tenant_role: row.word("tenant_role")?,
             enabled: row.flag("enabled")?,
+            enrolled_at: row.optional_time("enrolled_at")?,
+            generic_id: row.optional_text("generic_id")?,
+            login_name: row.optional_text("login_name")?,
             mail: row.optional_text("mail")?,
             phones: list("phones")?,
             direct_numbers: list("direct_numbers")?,
@@ -82,14 +93,18 @@ impl Store {
             .transpose()
     }
 
-    /// The user behind a login. Logins are unique over all tenants: the login form asks for no tenant.
-    pub(crate) async fn user_by_login(&self, login: &str) -> Result<Option<UserRow>, StoreError> {
-        sqlx::query(select_users!("u.login = $1"))
-            .bind(login)
+    /// The name of a user, also of a disabled one.
+    pub(crate) async fn user_name(
+        &self,
+        tenant: &TenantId,
+        id: &UserId,
+    ) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT display_name FROM users WHERE tenant_id = $1 AND id = $2")
+            .bind(tenant.as_str())
+            .bind(id.as_str())
             .fetch_optional(&self.pool)
-            .await?
-            .map(|row| UserRow::read(&row))
-            .transpose()
+            .await?;
+        row.map(|row| Columns(&row).text("display_name")).transpose()
     }
 
     /// The enabled users of a tenant, by extension and name.

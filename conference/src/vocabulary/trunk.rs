@@ -74,7 +74,7 @@ pub enum TrunkSrtp {
 
 /// Everything else. Each field has a default, so that old rows read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct TrunkSettings {
     /// See [`TrunkTransport`].
     pub transport: TrunkTransport,

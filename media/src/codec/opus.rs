@@ -1,8 +1,9 @@
 //! Opus (RFC 6716) at 48 kHz mono, the only form of it on our WebRTC legs (RFC 7587).
 
-use opusic_c::{Application, Bitrate, Channels, InbandFec, SampleRate, Signal};
+use opusic_c::{Application, Bandwidth, Bitrate, Channels, InbandFec, SampleRate, Signal};
 
 use crate::sample::FULL_FRAME;
+use crate::sdp::OpusSettings;
 
 /// The longest packet an Opus encoder can make for one frame, and so the longest one worth buffering.
 pub const MAX_PACKET: usize = 1275;
@@ -24,28 +25,36 @@ impl From<opusic_c::ErrorCode> for OpusError {
     }
 }
 
-/// An encoder for one stream: VOIP, 32 kbit/s, no in-band FEC, no DTX. Allocates at construction only.
+/// An encoder for one stream. Allocates at construction only.
 pub struct Encoder {
     inner: opusic_c::Encoder,
     input: Box<[u16; FULL_FRAME]>,
 }
 
 impl Encoder {
-    const BITRATE: u32 = 32_000;
     const COMPLEXITY: u8 = 5;
+    /// Loss for which error correction is made, in percent.
+    const EXPECTED_LOSS: u8 = 10;
 
     /// A fresh encoder.
     ///
     /// # Errors
     /// When libopus cannot allocate or refuses a setting.
-    pub fn new() -> Result<Self, OpusError> {
+    pub fn new(settings: OpusSettings) -> Result<Self, OpusError> {
         let mut inner = opusic_c::Encoder::new(Channels::Mono, SampleRate::Hz48000, Application::Voip)?;
-        inner.set_bitrate(Bitrate::Value(Self::BITRATE))?;
+        inner.set_bitrate(Bitrate::Value(settings.bitrate))?;
         inner.set_complexity(Self::COMPLEXITY)?;
-        // A mix of voices is no single voice: the MDCT modes carry it at its true level and for half the time.
-        inner.set_signal(Signal::Music)?;
-        inner.set_inband_fec(InbandFec::Off)?;
-        inner.set_dtx(false)?;
+        inner.set_max_bandwidth(bandwidth(settings.max_playback_hz))?;
+        // A mix of voices is no single voice: the MDCT modes carry it at its true level and for half the time. They
+        // know no error correction.
+        inner.set_signal(if settings.voice { Signal::Voice } else { Signal::Music })?;
+        if settings.voice && settings.fec {
+            inner.set_inband_fec(InbandFec::Mode1)?;
+            inner.set_packet_loss(Self::EXPECTED_LOSS)?;
+        } else {
+            inner.set_inband_fec(InbandFec::Off)?;
+        }
+        inner.set_dtx(false)?; // silence is not encoded at all
         Ok(Self { inner, input: Box::new([0; FULL_FRAME]) })
     }
 
@@ -67,10 +76,22 @@ impl Encoder {
     }
 }
 
+/// What a receiver with this sample rate can hear (RFC 7587 section 6.1).
+const fn bandwidth(max_playback_hz: u32) -> Bandwidth {
+    match max_playback_hz {
+        0..=8_000 => Bandwidth::Narrow,
+        8_001..=12_000 => Bandwidth::Medium,
+        12_001..=16_000 => Bandwidth::Wide,
+        16_001..=24_000 => Bandwidth::Superwide,
+        _ => Bandwidth::Full,
+    }
+}
+
 /// A decoder for one stream. Allocates at construction only.
 pub struct Decoder {
     inner: opusic_c::Decoder,
     output: Box<[u16; MAX_PACKET_SAMPLES]>,
+    samples: Box<[i16; MAX_PACKET_SAMPLES]>,
 }
 
 impl Decoder {
@@ -83,34 +104,37 @@ impl Decoder {
     /// When libopus cannot allocate.
     pub fn new() -> Result<Self, OpusError> {
         let inner = opusic_c::Decoder::new(Channels::Mono, SampleRate::Hz48000)?;
-        Ok(Self { inner, output: Box::new([0; MAX_PACKET_SAMPLES]) })
+        Ok(Self {
+            inner,
+            output: Box::new([0; MAX_PACKET_SAMPLES]),
+            samples: Box::new([0; MAX_PACKET_SAMPLES]),
+        })
     }
 
-    /// Decodes one packet and hands the samples to `sink` one by one.
+    /// Decodes one packet.
     ///
     /// # Errors
     /// When the packet is not Opus (RFC 6716 section 3.4); the decoder stays usable.
-    pub fn decode(&mut self, packet: &[u8], sink: impl FnMut(i16)) -> Result<(), OpusError> {
+    pub fn decode(&mut self, packet: &[u8]) -> Result<&[i16], OpusError> {
         if packet.is_empty() {
             return Err(OpusError("empty packet"));
         }
         let samples = self.inner.decode_to_slice(packet, self.output.as_mut_slice(), false)?;
-        self.deliver(samples, sink);
-        Ok(())
+        Ok(self.deliver(samples))
     }
 
     /// Makes up `count` lost samples, at most one tick: from the redundancy in the packet after the gap if it has
     /// any (in-band FEC, RFC 6716 section 2.1.7), else libopus continues the signal and fades it out.
-    pub fn conceal(&mut self, count: usize, next: Option<&[u8]>, sink: impl FnMut(i16)) {
+    pub fn conceal(&mut self, count: usize, next: Option<&[u8]>) -> &[i16] {
         // libopus makes up whole pieces of 2.5 ms.
         let whole = count.next_multiple_of(Self::PIECE).clamp(Self::PIECE, FULL_FRAME);
-        let Some(frame) = self.output.get_mut(..whole) else { return };
+        let Some(frame) = self.output.get_mut(..whole) else { return &[] };
         let packet = next.unwrap_or_default();
         let made = self.inner.decode_to_slice(packet, frame, !packet.is_empty());
         if made.is_err() {
             frame.fill(0);
         }
-        self.deliver(count.min(whole), sink);
+        self.deliver(count.min(whole))
     }
 
     /// Forgets everything heard so far: the next packet starts a new stream.
@@ -118,8 +142,23 @@ impl Decoder {
         let _ = self.inner.reset();
     }
 
-    fn deliver(&self, samples: usize, sink: impl FnMut(i16)) {
-        self.output.iter().take(samples).map(|s| s.cast_signed()).for_each(sink);
+    /// libopus's interface counts samples as unsigned numbers.
+    fn deliver(&mut self, count: usize) -> &[i16] {
+        for (to, from) in self.samples.iter_mut().zip(self.output.iter()).take(count) {
+            *to = from.cast_signed();
+        }
+        self.samples.get(..count).unwrap_or_default()
+    }
+}
+
+/// Whether a packet holds nothing but silence: what encoders send instead of it, without a reason to decode.
+#[must_use]
+pub fn is_silence(packet: &[u8]) -> bool {
+    match packet {
+        // Frames of no bytes (RFC 6716 section 3.2.1): discontinuous transmission.
+        [] | [_] => true,
+        // One MDCT frame whose silence flag is set.
+        [toc, rest @ ..] => toc & 0x83 == 0x80 && matches!(rest, [0xFF, 0xFE]),
     }
 }
 
@@ -158,14 +197,15 @@ mod tests {
 
     #[test]
     fn a_tone_survives_encoding_at_its_level() {
-        let (mut encoder, mut decoder) = (Encoder::new().unwrap(), Decoder::new().unwrap());
+        let (mut encoder, mut decoder) =
+            (Encoder::new(OpusSettings::default()).unwrap(), Decoder::new().unwrap());
         let mut tone = Oscillator::new(440, 48_000);
         let mut heard = Vec::new();
         let mut packet = [0; MAX_PACKET];
         for _ in 0..50 {
             let length = encoder.encode(&frame_of(&mut tone), &mut packet).unwrap();
             assert_eq!(packet_samples(&packet[..length]), Some(960));
-            decoder.decode(&packet[..length], |s| heard.push(s)).unwrap();
+            heard.extend_from_slice(decoder.decode(&packet[..length]).unwrap());
         }
         assert_eq!(heard.len(), 50 * FULL_FRAME);
         let spoken = crate::level::measure(&frame_of(&mut tone));
@@ -176,32 +216,55 @@ mod tests {
     fn the_silence_packet_decodes_to_digital_silence() {
         let mut decoder = Decoder::new().unwrap();
         for _ in 0..3 {
-            let mut samples = 0;
-            decoder
-                .decode(&SILENCE, |s| {
-                    assert_eq!(s, 0);
-                    samples += 1;
-                })
-                .unwrap();
-            assert_eq!(samples, FULL_FRAME);
+            assert_eq!(decoder.decode(&SILENCE).unwrap(), [0; FULL_FRAME]);
         }
     }
 
     #[test]
+    fn what_is_taken_for_silence_is_silence() {
+        let mut encoder = Encoder::new(OpusSettings::default()).unwrap();
+        let mut packet = [0; MAX_PACKET];
+        let mut length = 0;
+        for _ in 0..5 {
+            length = encoder.encode(&[0; FULL_FRAME], &mut packet).unwrap();
+        }
+        assert!(is_silence(&packet[..length]), "{:x?}", &packet[..length]);
+        assert!(is_silence(&SILENCE) && is_silence(&[0xF8]));
+        let mut tone = Oscillator::new(440, 48_000);
+        let length = encoder.encode(&frame_of(&mut tone), &mut packet).unwrap();
+        assert!(!is_silence(&packet[..length]));
+    }
+
+    #[test]
+    fn what_a_receiver_cannot_hear_is_not_sent() {
+        let settings = OpusSettings { max_playback_hz: 16_000, bitrate: 16_000, ..OpusSettings::default() };
+        let mut encoder = Encoder::new(settings).unwrap();
+        let mut tone = Oscillator::new(440, 48_000);
+        let mut packet = [0; MAX_PACKET];
+        let mut total = 0;
+        for _ in 0..50 {
+            let length = encoder.encode(&frame_of(&mut tone), &mut packet).unwrap();
+            total += length;
+            assert!(packet[0] >> 3 < 24, "no more than wide band: configuration {}", packet[0] >> 3);
+        }
+        assert!(total < 2_400, "{total} bytes in a second at 16 kbit/s");
+    }
+
+    #[test]
     fn concealment_continues_and_then_fades() {
-        let (mut encoder, mut decoder) = (Encoder::new().unwrap(), Decoder::new().unwrap());
+        let (mut encoder, mut decoder) =
+            (Encoder::new(OpusSettings::default()).unwrap(), Decoder::new().unwrap());
         let mut tone = Oscillator::new(300, 48_000);
         let mut packet = [0; MAX_PACKET];
         for _ in 0..20 {
             let length = encoder.encode(&frame_of(&mut tone), &mut packet).unwrap();
-            decoder.decode(&packet[..length], |_| ()).unwrap();
+            decoder.decode(&packet[..length]).unwrap();
         }
         let mut levels = Vec::new();
         for _ in 0..20 {
-            let mut frame = Vec::new();
-            decoder.conceal(FULL_FRAME, None, |s| frame.push(s));
+            let frame = decoder.conceal(FULL_FRAME, None);
             assert_eq!(frame.len(), FULL_FRAME);
-            levels.push(crate::level::measure(&frame));
+            levels.push(crate::level::measure(frame));
         }
         assert!(levels[0] < 25, "the first lost frame is covered");
         assert!(levels[9] > levels[0] + 10, "a long gap becomes soft: {levels:?}");
@@ -211,10 +274,8 @@ mod tests {
         #[test]
         fn any_bytes_decode_or_fail_but_never_panic(packet in prop::collection::vec(any::<u8>(), 0..300)) {
             let mut decoder = Decoder::new().unwrap();
-            let mut samples = 0_u32;
-            let decoded = decoder.decode(&packet, |_| samples += 1);
-            if decoded.is_ok() {
-                prop_assert_eq!(packet_samples(&packet), Some(samples));
+            if let Ok(decoded) = decoder.decode(&packet) {
+                prop_assert_eq!(packet_samples(&packet), u32::try_from(decoded.len()).ok());
             }
         }
     }

@@ -59,9 +59,6 @@ impl DigitSender {
     const GAP_TICKS: u32 = 3;
     /// -10 dBm0.
     const VOLUME: u8 = 10;
-    /// Units of the 8 kHz clock in a tick.
-    const TICK_UNITS: u32 = 160;
-
     /// Appends keys: `0` to `9`, `*`, `#`, `A` to `D`; `w` waits half a second and `,` two seconds. Other
     /// characters, such as blanks and hyphens, are passed over, and so is what exceeds [`Self::MAX_STEPS`].
     pub fn send(&mut self, digits: &str) {
@@ -80,8 +77,9 @@ impl DigitSender {
         }
     }
 
-    /// Begins a tick of a stream whose time is `timestamp`: the packet to send instead of audio, if a key is down.
-    pub fn tick(&mut self, timestamp: u32) -> Option<EventPacket> {
+    /// Begins a tick of a stream whose time is `timestamp`, `units` of its clock long: the packet to send instead of
+    /// audio, if a key is down.
+    pub fn tick(&mut self, timestamp: u32, units: u32) -> Option<EventPacket> {
         if self.current.is_none() {
             let step = self.waiting.pop_front()?;
             self.current = Some(Current { step, ticks: 0, timestamp, tones: tones(step) });
@@ -91,7 +89,9 @@ impl DigitSender {
         let ticks = current.ticks;
         let (packet, length) = match current.step {
             Step::Pause(length) => (None, length),
-            Step::Key(code) => (current.packet(code), Self::DOWN_TICKS + Self::ENDS - 1 + Self::GAP_TICKS),
+            Step::Key(code) => {
+                (current.packet(code, units), Self::DOWN_TICKS + Self::ENDS - 1 + Self::GAP_TICKS)
+            }
         };
         if ticks >= length {
             self.current = None;
@@ -109,13 +109,13 @@ impl DigitSender {
 }
 
 impl Current {
-    fn packet(&self, code: u8) -> Option<EventPacket> {
+    fn packet(&self, code: u8, units: u32) -> Option<EventPacket> {
         let down = DigitSender::DOWN_TICKS;
         if self.ticks >= down + DigitSender::ENDS {
             return None;
         }
         let is_end = self.ticks >= down;
-        let duration = self.ticks.min(down) * DigitSender::TICK_UNITS;
+        let duration = self.ticks.min(down) * units;
         let [_, _, d0, d1] = duration.to_be_bytes();
         let flags = if is_end { 0x80 } else { 0 } | DigitSender::VOLUME;
         Some(EventPacket {
@@ -153,7 +153,7 @@ mod tests {
         let mut heard = String::new();
         let mut packets = 0;
         for n in 0..600_u32 {
-            let Some(event) = sender.tick(n * 160) else { continue };
+            let Some(event) = sender.tick(n * 160, 160) else { continue };
             packets += 1;
             let packet = RtpPacket {
                 marker: event.marker,
@@ -173,7 +173,7 @@ mod tests {
     fn i34_one_press_packet_by_packet() {
         let mut sender = DigitSender::default();
         sender.send("5");
-        let packets: Vec<EventPacket> = (0..20).filter_map(|n| sender.tick(1_000 + n * 160)).collect();
+        let packets: Vec<EventPacket> = (0..20).filter_map(|n| sender.tick(1_000 + n * 160, 160)).collect();
         assert!(packets.iter().all(|packet| packet.timestamp == 1_000));
         let rows: Vec<(bool, bool, u16)> = packets
             .iter()
@@ -198,7 +198,7 @@ mod tests {
         let mut heard = String::new();
         for n in 0..300_u32 {
             let mut frame = [0; 160];
-            if sender.tick(n * 160).is_some_and(|packet| packet.is_down) {
+            if sender.tick(n * 160, 160).is_some_and(|packet| packet.is_down) {
                 sender.tone(&mut frame);
             }
             heard.extend(detector.hear(&frame));

@@ -111,6 +111,8 @@ pub struct JitterBuffer {
     config: JitterConfig,
     slots: [Slot; Self::SLOTS],
     storage: Box<[u8]>,
+    /// The pieces of `storage` that are free, the one used last on top: what is in the cache is used again.
+    free: FreeList,
     stored: usize,
     /// How long the stored packets last together, in units of the clock.
     stored_units: u32,
@@ -133,6 +135,10 @@ pub struct JitterBuffer {
     /// The least slack seen in this window, in units of the clock, and how many ticks the window is old.
     least_slack: i64,
     window_ticks: u32,
+    /// By how much the slack lay above the target in the last window, if anything was played in it.
+    spare: Option<i64>,
+    /// Ticks since playing began.
+    playing_ticks: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -142,9 +148,45 @@ struct Slot {
     timestamp: u32,
     duration: u32,
     tag: u8,
+    /// Which piece of the storage holds the payload.
+    piece: u8,
     length: usize,
     /// When it would have arrived without lateness, in units since the stream began.
     nominal: i64,
+}
+
+/// A stack of the numbers below [`JitterBuffer::SLOTS`].
+#[derive(Debug, Clone, Copy)]
+struct FreeList {
+    numbers: [u8; JitterBuffer::SLOTS],
+    count: usize,
+}
+
+impl FreeList {
+    const ALL: Self = {
+        let mut numbers = [0; JitterBuffer::SLOTS];
+        let mut number = 0_u8;
+        while (number as usize) < JitterBuffer::SLOTS {
+            #[expect(clippy::indexing_slicing, reason = "constant evaluation, within bounds")]
+            {
+                numbers[number as usize] = number;
+            }
+            number += 1;
+        }
+        Self { numbers, count: JitterBuffer::SLOTS }
+    };
+
+    fn take(&mut self) -> Option<u8> {
+        self.count = self.count.checked_sub(1)?;
+        self.numbers.get(self.count).copied()
+    }
+
+    fn give_back(&mut self, number: u8) {
+        if let Some(top) = self.numbers.get_mut(self.count) {
+            *top = number;
+            self.count += 1;
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,7 +219,7 @@ impl JitterBuffer {
     /// Ticks of one observation window for excess delay (500 ms).
     const WINDOW_TICKS: u32 = 25;
     /// How far the slack must lie above the target and one tick before a tick is left out.
-    const HYSTERESIS: Duration = Duration::from_millis(3);
+    const HYSTERESIS: Duration = Duration::from_millis(2);
     /// How far the slack may lie above the target before packets are thrown away, heard or not.
     const FAR_TOO_MUCH: Duration = Duration::from_millis(120);
 
@@ -188,6 +230,7 @@ impl JitterBuffer {
             config,
             slots: [Slot::default(); Self::SLOTS],
             storage: vec![0; config.max_payload * Self::SLOTS].into(),
+            free: FreeList::ALL,
             stored: 0,
             stored_units: 0,
             state: State::Idle,
@@ -203,6 +246,8 @@ impl JitterBuffer {
             numbers_only: false,
             least_slack: i64::MAX,
             window_ticks: 0,
+            spare: None,
+            playing_ticks: 0,
         }
     }
 
@@ -242,18 +287,20 @@ impl JitterBuffer {
         self.has_grown = false;
         let (State::Playing, Some(mut stream)) = (self.state, self.stream) else { return false };
         let target = i64::from(self.delay.target());
-        if let Some(oldest) = self.oldest(stream.sequence_number)
+        if self.stored > 1
+            && let Some(oldest) = self.oldest(stream.sequence_number)
             && self.slack_of(&oldest, now) > target + i64::from(self.units(Self::FAR_TOO_MUCH))
-            && self.stored > 1
         {
             self.discard(&mut stream, &oldest);
         }
+        self.playing_ticks = self.playing_ticks.saturating_add(1);
         self.window_ticks += 1;
         if self.window_ticks < Self::WINDOW_TICKS {
             return false;
         }
         let least = std::mem::replace(&mut self.least_slack, i64::MAX);
         self.window_ticks = 0;
+        self.spare = (least != i64::MAX).then_some(least - target);
         let spare = self.tick_units() + self.units(Self::HYSTERESIS);
         // Timestamps that stood still look like delay; then nothing waits.
         self.stored > 1 && least != i64::MAX && least > target + i64::from(spare)
@@ -305,6 +352,14 @@ impl JitterBuffer {
         (duration(i64::from(self.delay.target())), duration(self.slack))
     }
 
+    /// By how many milliseconds the delay lay above the target in the last half second, and for how many ticks the
+    /// stream has been playing without a pause. `None` while nothing is known.
+    #[must_use]
+    pub fn waiting(&self) -> Option<(i64, u32)> {
+        let spare = self.spare.filter(|_| self.state == State::Playing)?;
+        Some((spare.div_euclid(i64::from(self.config.clock_hz / 1_000).max(1)), self.playing_ticks))
+    }
+
     /// What became of the packets so far.
     #[must_use]
     pub const fn counts(&self) -> JitterCounts {
@@ -333,6 +388,7 @@ impl JitterBuffer {
 
     fn clear(&mut self) {
         self.slots = [Slot::default(); Self::SLOTS];
+        self.free = FreeList::ALL;
         self.stored = 0;
         self.stored_units = 0;
         self.state = State::Idle;
@@ -341,6 +397,8 @@ impl JitterBuffer {
         self.is_concealing = false;
         self.least_slack = i64::MAX;
         self.window_ticks = 0;
+        self.spare = None;
+        self.playing_ticks = 0;
     }
 
     fn begin(&mut self, packet: &Arrival<'_>) {
@@ -360,18 +418,17 @@ impl JitterBuffer {
 
     fn store(&mut self, now: Instant, packet: &Arrival<'_>, outcome: Pushed) -> Pushed {
         let index = Self::index(packet.sequence_number);
-        let start = index * self.config.max_payload;
         let length = packet.payload.len();
-        let (Some(slot), Some(memory)) =
-            (self.slots.get_mut(index), self.storage.get_mut(start..start + length))
-        else {
-            return Pushed::TooLong;
-        };
+        let Some(slot) = self.slots.get_mut(index) else { return Pushed::TooLong };
         if slot.occupied {
             self.counts.duplicates += 1;
             return Pushed::Duplicate;
         }
-        memory.copy_from_slice(packet.payload);
+        let Some(piece) = self.free.take() else { return Pushed::TooLong };
+        let start = usize::from(piece) * self.config.max_payload;
+        if let Some(memory) = self.storage.get_mut(start..start + length) {
+            memory.copy_from_slice(packet.payload);
+        }
         self.seen.insert(packet.sequence_number);
         let nominal = if packet.duration == 0 {
             self.delay.elapsed(now)
@@ -385,6 +442,7 @@ impl JitterBuffer {
             timestamp: packet.timestamp,
             duration: packet.duration,
             tag: packet.tag,
+            piece,
             length,
             nominal,
         };
@@ -467,10 +525,8 @@ impl JitterBuffer {
         stream.timestamp = slot.timestamp.wrapping_add(slot.duration);
         self.stream = Some(stream);
         let index = Self::index(slot.sequence_number);
-        self.free(index);
-        let start = index * self.config.max_payload;
-        let payload = self.storage.get(start..start + slot.length).unwrap_or_default();
-        Playout::Packet { tag: slot.tag, duration: slot.duration, payload }
+        self.release(index);
+        Playout::Packet { tag: slot.tag, duration: slot.duration, payload: self.payload(slot) }
     }
 
     /// Part of the time before the next packet: made up if something was lost there, else silence.
@@ -484,17 +540,13 @@ impl JitterBuffer {
     fn made_up(&mut self, units: u32, next: Option<usize>) -> Playout<'_> {
         self.is_concealing = true;
         self.counts.made_up_units += u64::from(units);
-        let next = next.and_then(|index| {
-            let length = self.slots.get(index)?.length;
-            let start = index * self.config.max_payload;
-            self.storage.get(start..start + length)
-        });
+        let next = next.and_then(|index| self.slots.get(index)).map(|slot| self.payload(slot));
         Playout::Lost { units, next }
     }
 
     /// Throws a packet away; what comes after it is next.
     fn discard(&mut self, stream: &mut Stream, slot: &Slot) {
-        self.free(Self::index(slot.sequence_number));
+        self.release(Self::index(slot.sequence_number));
         self.counts.discarded += 1;
         stream.sequence_number = slot.sequence_number.wrapping_add(1);
         let end = slot.timestamp.wrapping_add(slot.duration);
@@ -512,7 +564,7 @@ impl JitterBuffer {
             if !skippable {
                 return;
             }
-            self.free(index);
+            self.release(index);
             self.numbers_only = true;
             stream.sequence_number = stream.sequence_number.wrapping_add(1);
         }
@@ -554,14 +606,25 @@ impl JitterBuffer {
         self.made_up(units, is_next.then(|| Self::index(oldest.sequence_number)))
     }
 
+    /// The first packet from this number on. Whatever is stored lies less than [`Self::SLOTS`] ahead.
     fn oldest(&self, from: u16) -> Option<Slot> {
-        let occupied = self.slots.iter().filter(|slot| slot.occupied);
-        occupied.min_by_key(|slot| slot.sequence_number.wrapping_sub(from)).copied()
+        if self.stored == 0 {
+            return None;
+        }
+        let numbers = (0..).map(|ahead| from.wrapping_add(ahead)).take(Self::SLOTS);
+        let mut slots = numbers.filter_map(|number| self.slots.get(Self::index(number)));
+        slots.find(|slot| slot.occupied).copied()
     }
 
-    fn free(&mut self, index: usize) {
+    fn payload(&self, slot: &Slot) -> &[u8] {
+        let start = usize::from(slot.piece) * self.config.max_payload;
+        self.storage.get(start..start + slot.length).unwrap_or_default()
+    }
+
+    fn release(&mut self, index: usize) {
         if let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.occupied) {
             slot.occupied = false;
+            self.free.give_back(slot.piece);
             self.stored -= 1;
             self.stored_units = self.stored_units.saturating_sub(slot.duration);
         }

@@ -128,21 +128,25 @@ impl Mixer {
 /// Adds a voice to a sum; 65,536 voices at full deflection still fit.
 fn add(total: &mut [i32], voice: &[i16]) {
     for (sum, &sample) in total.iter_mut().zip(voice) {
-        *sum += i32::from(sample);
+        // Wrapping, so that the compiler may add several at once; see above why it never wraps.
+        *sum = sum.wrapping_add(i32::from(sample));
     }
 }
 
-/// Sum minus own plus over, limited once. Empty slices count as silence.
+/// Sum minus own plus over, limited once. `own` is empty or whole; `over` may end early.
 fn mix_minus(total: &[i32], own: &[i16], over: &[i16], mix: &mut [i16]) {
+    // The frequent forms are plain loops, which the compiler makes wide.
     if own.is_empty() && over.is_empty() {
-        for (out, &sum) in mix.iter_mut().zip(total) {
-            *out = limit(sum);
+        mix.iter_mut().zip(total).for_each(|(out, &sum)| *out = limit(sum));
+    } else if over.is_empty() {
+        for ((out, &sum), &own) in mix.iter_mut().zip(total).zip(own) {
+            *out = limit(sum.wrapping_sub(i32::from(own)));
         }
-        return;
-    }
-    let own = own.iter().copied().chain(std::iter::repeat(0));
-    let over = over.iter().copied().chain(std::iter::repeat(0));
-    for (((out, &sum), own), over) in mix.iter_mut().zip(total).zip(own).zip(over) {
-        *out = limit(sum - i32::from(own) + i32::from(over));
+    } else {
+        let own = own.iter().copied().chain(std::iter::repeat(0));
+        let over = over.iter().copied().chain(std::iter::repeat(0));
+        for (((out, &sum), own), over) in mix.iter_mut().zip(total).zip(own).zip(over) {
+            *out = limit(sum - i32::from(own) + i32::from(over));
+        }
     }
 }

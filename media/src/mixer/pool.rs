@@ -42,6 +42,9 @@ impl ConverterPool {
 
     /// A voice is about to be mixed: lends it a converter unless it has one or none is free.
     pub fn lend(&mut self, voice: &mut Voice) {
+        if voice.has_wrong_converter() {
+            self.take_back(voice);
+        }
         if !voice.has_converter()
             && let Some(converter) = self.shelf(voice.rate()).free.pop()
         {
@@ -51,8 +54,8 @@ impl ConverterPool {
 
     /// A voice is mixed no longer: takes its converter back, so that nothing of what is left in it is heard later.
     pub fn take_back(&mut self, voice: &mut Voice) {
-        if let Some(converter) = voice.take_back() {
-            self.shelf(voice.rate()).free.push(converter);
+        if let Some((from, converter)) = voice.take_back() {
+            self.shelf(from).free.push(converter);
         }
     }
 

@@ -10,7 +10,8 @@ pub struct Voice {
     rate: Rate,
     narrow: [i16; NARROW_FRAME],
     full: [i16; FULL_FRAME],
-    converter: Option<Resampler>,
+    /// With the rate it converts from.
+    converter: Option<(Rate, Resampler)>,
     converted: bool,
 }
 
@@ -36,19 +37,35 @@ impl Voice {
 
     /// Lends the voice a fresh converter from its own rate to the other one.
     pub fn lend(&mut self, converter: Resampler) {
-        self.converter = Some(converter);
+        self.converter = Some((self.rate, converter));
     }
 
-    /// Takes the converter back, fresh; the voice's frame at the other rate is silent from now on.
-    pub fn take_back(&mut self) -> Option<Resampler> {
-        let mut converter = self.converter.take()?;
+    /// The voice goes on at this rate.
+    pub fn set_rate(&mut self, rate: Rate) {
+        if rate != self.rate {
+            self.rate = rate;
+            self.converted = false;
+            self.narrow.fill(0);
+            self.full.fill(0);
+        }
+    }
+
+    /// Whether the converter is one from another rate than the voice's own.
+    #[must_use]
+    pub fn has_wrong_converter(&self) -> bool {
+        self.converter.as_ref().is_some_and(|(from, _)| *from != self.rate)
+    }
+
+    /// Takes the converter back, fresh, with the rate it converts from; the voice's frame at the other rate is silent from now on.
+    pub fn take_back(&mut self) -> Option<(Rate, Resampler)> {
+        let (from, mut converter) = self.converter.take()?;
         converter.reset();
         self.converted = false;
         match self.rate {
             Rate::Narrow => self.full.fill(0),
             Rate::Full => self.narrow.fill(0),
         }
-        Some(converter)
+        Some((from, converter))
     }
 
     /// The voice's own rate.
@@ -91,7 +108,7 @@ impl Voice {
             return false;
         }
         self.converted = true;
-        let Some(converter) = &mut self.converter else { return false };
+        let Some((_, converter)) = &mut self.converter else { return false };
         match self.rate {
             Rate::Narrow => converter.process(&self.narrow, &mut self.full),
             Rate::Full => converter.process(&self.full, &mut self.narrow),

@@ -43,6 +43,14 @@ impl RtcpSession {
     /// Longest round trip that is believed.
     const LONGEST_ROUND_TRIP: u32 = 10 * 65_536;
 
+    /// The stream goes on with another codec; what was counted on another clock is forgotten.
+    pub fn set_clock(&mut self, clock_hz: u32) {
+        if clock_hz != self.clock_hz {
+            self.clock_hz = clock_hz;
+            self.reception = Reception::new(clock_hz);
+        }
+    }
+
     /// A session on a clock of `clock_hz`; its canonical name and its timing are drawn from `random`.
     pub fn new(clock_hz: u32, random: &mut impl Rng) -> Self {
         let mut seed = [0; 32];

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SdpError {
     /// No codec in common: 488 with a Warning.
-    #[error("no codec in common: m=audio must list PCMU (0) or PCMA (8)")]
+    #[error("no codec in common: m=audio must list one of ours, such as PCMU (0) or PCMA (8)")]
     NoCommonCodec,
     /// No audio stream at all, or all with port 0: 488 with a Warning.
     #[error("no audio stream: one m=audio line with a port other than 0 is needed")]
@@ -12,6 +12,9 @@ pub enum SdpError {
     /// The audio stream is neither RTP/AVP nor RTP/AVPF: 488 with a Warning.
     #[error("transport {0} is not supported: m=audio must say RTP/AVP")]
     UnsupportedTransport(String),
+    /// Media must be encrypted and would not be: 488 with a Warning.
+    #[error("media must be encrypted: m=audio must carry a=crypto with a suite we know")]
+    SrtpRequired,
     /// The connection address is no unicast IP address: 488 with a Warning.
     #[error("connection address {0:?} is not supported: c= must carry a unicast IPv4 or IPv6 address")]
     UnsupportedAddress(String),
@@ -53,6 +56,7 @@ impl SdpError {
             Self::NoCommonCodec
             | Self::NoAudio
             | Self::UnsupportedTransport(_)
+            | Self::SrtpRequired
             | Self::UnsupportedAddress(_) => 488,
             Self::TooLarge { .. } => 413,
             Self::Malformed { .. } | Self::NoConnection => 400,
@@ -66,6 +70,7 @@ impl SdpError {
             Self::NoCommonCodec => (305, "Incompatible media format: offer PCMU or PCMA"),
             Self::NoAudio => (304, "Media type not available: offer audio"),
             Self::UnsupportedTransport(_) => (302, "Incompatible transport protocol: offer RTP/AVP"),
+            Self::SrtpRequired => (302, "Incompatible transport protocol: offer RTP/SAVP with a=crypto"),
             Self::UnsupportedAddress(_) => {
                 (301, "Incompatible network address formats: offer unicast IP4 or IP6")
             }

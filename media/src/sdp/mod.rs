@@ -1,9 +1,11 @@
-//! SDP (RFC 8866) for SIP legs: offer and answer (RFC 3264) of one audio stream, G.711 with telephone events.
+//! SDP (RFC 8866) for SIP legs: offer and answer (RFC 3264) of one audio stream with telephone events.
 //!
 //! [`offer`] and [`accept_answer`] are for calls we make, [`answer`] for calls we get. Descriptions are read with
 //! limits; unknown lines and attributes are ignored; further media are refused by port 0.
 
+mod crypto;
 mod error;
+mod formats;
 mod negotiate;
 mod parse;
 mod write;
@@ -13,14 +15,21 @@ mod tests;
 
 use std::net::SocketAddr;
 
+use crate::srtp::SrtpKeys;
+
 pub use crate::codec::Codec;
+pub use crypto::{KeySeed, SrtpPolicy};
 pub use error::{MediaWarning, SdpError};
+pub use formats::{Format, OpusSettings, PayloadTypes};
 pub use negotiate::{accept_answer, answer, answer_with_version, offer, offer_with_version};
 
 /// The payload type we offer for telephone events (RFC 4733).
 pub const TELEPHONE_EVENT: u8 = 101;
 
-/// Our packet time in milliseconds: one mix tick. Other times of the remote are received, never sent.
+/// The payload type we offer for telephone events in the clock of Opus (RFC 7587 section 4.1).
+pub const TELEPHONE_EVENT_FULL: u8 = 102;
+
+/// Our packet time in milliseconds: one mix tick.
 pub const PTIME_MS: u16 = 20;
 
 /// What we say about ourselves.
@@ -32,6 +41,18 @@ pub struct LocalDescription {
     pub session_id: u64,
     /// Codecs we take, the preferred first.
     pub codecs: Vec<Codec>,
+    /// Whether media is encrypted.
+    pub srtp: SrtpPolicy,
+    /// What our keys are drawn from; must be random unless `srtp` is [`SrtpPolicy::Off`].
+    pub key_seed: KeySeed,
+}
+
+impl LocalDescription {
+    /// A description without encryption.
+    #[must_use]
+    pub const fn new(address: SocketAddr, session_id: u64, codecs: Vec<Codec>) -> Self {
+        Self { address, session_id, codecs, srtp: SrtpPolicy::Off, key_seed: KeySeed([0; 32]) }
+    }
 }
 
 /// What an offer and its answer agreed on.
@@ -43,14 +64,48 @@ pub struct Negotiated {
     pub codec: Codec,
     /// The codec's payload type.
     pub payload_type: u8,
-    /// The payload type of telephone events at 8 kHz, if the remote takes part in them.
+    /// The payload type of telephone events towards the remote, if it takes part in them.
     pub telephone_event: Option<u8>,
+    /// The clock of these telephone events.
+    pub telephone_event_hz: u32,
+    /// What arrives under which payload type.
+    pub received: PayloadTypes,
+    /// What the remote asks of our Opus encoder.
+    pub opus: OpusSettings,
     /// The packet time the remote asked for, in milliseconds.
     pub ptime_ms: u16,
     /// Our direction: [`Direction::RecvOnly`] means the remote holds us.
     pub direction: Direction,
     /// Where our RTCP goes.
     pub rtcp: RtcpPort,
+    /// The keys, if media is encrypted.
+    pub srtp: Option<SrtpKeys>,
+}
+
+impl Negotiated {
+    /// A plain session both ways: one codec under its own number, no telephone events, no RTCP, packets of 20 ms.
+    #[must_use]
+    pub fn new(remote: SocketAddr, codec: Codec) -> Self {
+        let mut received = PayloadTypes::static_numbers();
+        received.insert(codec.payload_type(), Format::Audio(codec));
+        for codec in [Codec::Pcmu, Codec::Pcma] {
+            received.insert(codec.payload_type(), Format::Audio(codec));
+        }
+        received.insert(TELEPHONE_EVENT, Format::TelephoneEvent);
+        Self {
+            remote,
+            codec,
+            payload_type: codec.payload_type(),
+            telephone_event: None,
+            telephone_event_hz: 8_000,
+            received,
+            opus: OpusSettings::default(),
+            ptime_ms: PTIME_MS,
+            direction: Direction::SendRecv,
+            rtcp: RtcpPort::None,
+            srtp: None,
+        }
+    }
 }
 
 /// Where a remote wants RTCP. It is only sent where it says so: to the port next to RTP, which an old phone would

@@ -2,9 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::srtp::SrtpKeys;
+
+use super::crypto::Crypto;
 use super::parse::{self, Connection, MediaDescription, SessionDescription};
 use super::{
-    Codec, Direction, LocalDescription, Negotiated, PTIME_MS, RtcpPort, SdpError, TELEPHONE_EVENT, write,
+    Codec, Direction, Format, LocalDescription, Negotiated, OpusSettings, PTIME_MS, PayloadTypes, RtcpPort,
+    SdpError, SrtpPolicy, formats, write,
 };
 
 /// An offer: our codecs, telephone events, 20 ms, both directions.
@@ -16,10 +20,13 @@ pub fn offer(local: &LocalDescription) -> Vec<u8> {
 /// [`offer`] with its own `o=` version, which must grow by one with each changed description of a session.
 #[must_use]
 pub fn offer_with_version(local: &LocalDescription, version: u64) -> Vec<u8> {
-    let codecs: Vec<(u8, Codec)> = local.codecs.iter().map(|&codec| (codec.payload_type(), codec)).collect();
     let mut text = write::session(local, version);
     let port = local.address.port();
-    write::audio(&mut text, "RTP/AVP", port, &codecs, Some(TELEPHONE_EVENT), Direction::SendRecv);
+    let transport = if local.srtp == SrtpPolicy::Require { "RTP/SAVP" } else { "RTP/AVP" };
+    write::audio(&mut text, transport, port, &formats::offered(local), Direction::SendRecv);
+    if local.srtp != SrtpPolicy::Off {
+        Crypto::offered(&local.key_seed).for_each(|crypto| text.push_str(&crypto.line()));
+    }
     write::rtcp_mux(&mut text);
     text.into_bytes()
 }
@@ -31,7 +38,26 @@ pub fn offer_with_version(local: &LocalDescription, version: u64) -> Vec<u8> {
 pub fn accept_answer(local: &LocalDescription, answer: &[u8]) -> Result<Negotiated, SdpError> {
     let session = parse::parse(answer)?;
     let audio = session.media.iter().find(|media| is_audio(media)).ok_or(SdpError::NoAudio)?;
-    negotiate(local, &session, audio)
+    let mut negotiated = negotiate(local, &session, audio)?;
+    let chosen = usable(local, audio);
+    let offered = |chosen: &Crypto| {
+        Crypto::offered(&local.key_seed).any(|ours| (ours.tag, ours.suite) == (chosen.tag, chosen.suite))
+    };
+    if chosen.is_some_and(|chosen| !offered(&chosen)) {
+        return Err(SdpError::SrtpRequired);
+    }
+    // What we listed may come under the numbers we gave it (RFC 3264 section 5.1).
+    let mut received = PayloadTypes::static_numbers();
+    for codec in &local.codecs {
+        received.insert(codec.payload_type(), Format::Audio(*codec));
+    }
+    for (payload_type, name, ..) in formats::offered(local) {
+        if name == "telephone-event" {
+            received.insert(payload_type, Format::TelephoneEvent);
+        }
+    }
+    negotiated.received = negotiated.received.after(received);
+    Ok(negotiated)
 }
 
 /// Answers an offer: what was agreed, and the answer to send.
@@ -52,16 +78,22 @@ pub fn answer_with_version(
     version: u64,
 ) -> Result<(Negotiated, Vec<u8>), SdpError> {
     let session = parse::parse(offer)?;
-    let chosen = choose_audio(&session).ok_or(SdpError::NoAudio)?;
+    let chosen = choose_audio(local, &session).ok_or(SdpError::NoAudio)?;
     let audio = session.media.get(chosen).ok_or(SdpError::NoAudio)?;
     let negotiated = negotiate(local, &session, audio)?;
     let mut text = write::session(local, version);
     for (index, media) in session.media.iter().enumerate() {
         if index == chosen {
-            let codec = [(negotiated.payload_type, negotiated.codec)];
+            let codec = negotiated.codec;
+            let mut formats =
+                vec![(negotiated.payload_type, codec.name(), codec.clock_hz(), codec.channels())];
+            let event = negotiated.telephone_event;
+            formats.extend(event.map(|event| (event, "telephone-event", negotiated.telephone_event_hz, 1)));
             let port = local.address.port();
-            let (event, direction) = (negotiated.telephone_event, negotiated.direction);
-            write::audio(&mut text, media.protocol, port, &codec, event, direction);
+            write::audio(&mut text, media.protocol, port, &formats, negotiated.direction);
+            if let (Some(chosen), Some(keys)) = (usable(local, media), negotiated.srtp) {
+                text.push_str(&Crypto { key: keys.local, ..chosen }.line());
+            }
             if media.rtcp_mux {
                 write::rtcp_mux(&mut text);
             }
@@ -72,15 +104,48 @@ pub fn answer_with_version(
     Ok((negotiated, text.into_bytes()))
 }
 
-/// The audio line to answer: the first over plain RTP, which may come after an encrypted one (RFC 3264 section 6
-/// lets us refuse that one alone), else the first of any transport.
-fn choose_audio(session: &SessionDescription<'_>) -> Option<usize> {
-    let is_usable = |media: &MediaDescription<'_>| is_audio(media) && is_plain_rtp(media);
-    session.media.iter().position(is_usable).or_else(|| session.media.iter().position(is_audio))
+/// The audio line to answer: the first one that fits the policy, encrypted ones before plain ones. The others are
+/// refused alone (RFC 3264 section 6). Without any the first one is, with a reason.
+fn choose_audio(local: &LocalDescription, session: &SessionDescription<'_>) -> Option<usize> {
+    let find = |fits: &dyn Fn(&MediaDescription<'_>) -> bool| {
+        session.media.iter().position(|media| is_audio(media) && fits(media))
+    };
+    find(&|media| is_secure(media) && usable(local, media).is_some())
+        .or_else(|| find(&|media| is_plain_rtp(media) && usable(local, media).is_some()))
+        .or_else(|| find(&is_plain_rtp).filter(|_| local.srtp != SrtpPolicy::Require))
+        .or_else(|| find(&|_| true))
+}
+
+/// The first key of the remote that we can and may use.
+fn usable(local: &LocalDescription, audio: &MediaDescription<'_>) -> Option<Crypto> {
+    let mut lines = audio.crypto.iter().filter(|_| local.srtp != SrtpPolicy::Off);
+    lines.find_map(|line| Crypto::parse(line))
+}
+
+/// The keys of both sides, as far as the policy and the transport want them.
+fn keys(local: &LocalDescription, audio: &MediaDescription<'_>) -> Result<Option<SrtpKeys>, SdpError> {
+    let unsupported = || SdpError::UnsupportedTransport(audio.protocol.to_owned());
+    if !is_plain_rtp(audio) && !is_secure(audio) {
+        return Err(unsupported());
+    }
+    let keys = usable(local, audio).and_then(|crypto| {
+        let local = local.key_seed.key(crypto.suite)?;
+        Some(SrtpKeys { suite: crypto.suite, local, remote: crypto.key })
+    });
+    match local.srtp {
+        _ if keys.is_some() => Ok(keys),
+        SrtpPolicy::Require => Err(SdpError::SrtpRequired),
+        SrtpPolicy::Off | SrtpPolicy::Prefer if is_secure(audio) => Err(unsupported()),
+        SrtpPolicy::Off | SrtpPolicy::Prefer => Ok(None),
+    }
 }
 
 fn is_plain_rtp(media: &MediaDescription<'_>) -> bool {
     matches!(media.protocol, "RTP/AVP" | "RTP/AVPF")
+}
+
+fn is_secure(media: &MediaDescription<'_>) -> bool {
+    matches!(media.protocol, "RTP/SAVP" | "RTP/SAVPF")
 }
 
 fn is_audio(media: &MediaDescription<'_>) -> bool {
@@ -92,15 +157,15 @@ fn negotiate(
     session: &SessionDescription<'_>,
     audio: &MediaDescription<'_>,
 ) -> Result<Negotiated, SdpError> {
-    if !is_plain_rtp(audio) {
-        return Err(SdpError::UnsupportedTransport(audio.protocol.to_owned()));
-    }
+    let srtp = keys(local, audio)?;
     let address = address(session, audio)?;
     let payload_types = audio.formats.iter().filter_map(|f| f.parse().ok().filter(|&p: &u8| p < 128));
-    let mut codecs = payload_types.clone().filter_map(|p| Some((p, codec(audio, p)?)));
+    let mut codecs = payload_types.clone().filter_map(|p| Some((p, formats::codec(audio, p)?)));
     let (payload_type, codec) =
         codecs.find(|(_, codec)| local.codecs.contains(codec)).ok_or(SdpError::NoCommonCodec)?;
-    let telephone_event = payload_types.clone().find(|&p| is_telephone_event(audio, p));
+    // Events in the clock of the codec, else in any.
+    let events = payload_types.clone().filter_map(|p| Some((p, formats::telephone_event_hz(audio, p)?)));
+    let event = events.min_by_key(|&(_, hz)| hz != codec.clock_hz());
     let theirs = audio.direction.or(session.direction).unwrap_or(Direction::SendRecv).reversed();
     // The hold of RFC 2543: an unspecified address takes no media (RFC 3264 section 8.4).
     let direction = Direction::new(theirs.sends() && !address.is_unspecified(), theirs.receives());
@@ -108,14 +173,18 @@ fn negotiate(
         remote: SocketAddr::new(address, audio.port),
         codec,
         payload_type,
-        telephone_event,
-        ptime_ms: audio.ptime_ms.filter(|ms| (1..=200).contains(ms)).unwrap_or(PTIME_MS),
+        telephone_event: event.map(|(payload_type, _)| payload_type),
+        telephone_event_hz: event.map_or(8_000, |(_, hz)| hz),
+        received: received(local, audio, payload_types),
+        opus: opus(audio, payload_type),
+        ptime_ms: ptime(audio),
         direction,
         rtcp: match audio.rtcp_port {
             _ if audio.rtcp_mux => RtcpPort::Muxed,
             Some(port) => RtcpPort::Apart(port),
             None => RtcpPort::None,
         },
+        srtp,
     })
 }
 
@@ -129,22 +198,37 @@ fn address(session: &SessionDescription<'_>, audio: &MediaDescription<'_>) -> Re
     }
 }
 
-/// The codec behind a payload type: by `a=rtpmap`, else by the static numbers of RFC 3551.
-fn codec(audio: &MediaDescription<'_>, payload_type: u8) -> Option<Codec> {
-    let known = [Codec::Pcmu, Codec::Pcma];
-    match audio.rtpmaps.iter().find(|map| map.payload_type == payload_type) {
-        Some(map) if map.clock_hz == 8_000 && map.channels == 1 => {
-            known.into_iter().find(|codec| map.name.eq_ignore_ascii_case(codec.name()))
+/// What may come under the numbers of the remote's description.
+fn received(
+    local: &LocalDescription,
+    audio: &MediaDescription<'_>,
+    payload_types: impl Iterator<Item = u8>,
+) -> PayloadTypes {
+    let mut received = PayloadTypes::static_numbers();
+    for payload_type in payload_types {
+        if let Some(codec) = formats::codec(audio, payload_type) {
+            if local.codecs.contains(&codec) {
+                received.insert(payload_type, Format::Audio(codec));
+            }
+        } else if formats::telephone_event_hz(audio, payload_type).is_some() {
+            received.insert(payload_type, Format::TelephoneEvent);
         }
-        Some(_) => None,
-        None => known.into_iter().find(|codec| codec.payload_type() == payload_type),
     }
+    // Phones switch between the forms of G.711 without a word.
+    for codec in [Codec::Pcmu, Codec::Pcma].into_iter().filter(|codec| local.codecs.contains(codec)) {
+        received.insert(codec.payload_type(), Format::Audio(codec));
+    }
+    received
 }
 
-fn is_telephone_event(audio: &MediaDescription<'_>, payload_type: u8) -> bool {
-    audio.rtpmaps.iter().any(|map| {
-        map.payload_type == payload_type
-            && map.clock_hz == 8_000
-            && map.name.eq_ignore_ascii_case("telephone-event")
-    })
+fn opus(audio: &MediaDescription<'_>, payload_type: u8) -> OpusSettings {
+    let parameters = audio.fmtps.iter().find(|(of, _)| *of == payload_type);
+    parameters.map_or_else(OpusSettings::default, |(_, parameters)| OpusSettings::parse(parameters))
+}
+
+/// What was asked for, no longer than allowed.
+fn ptime(audio: &MediaDescription<'_>) -> u16 {
+    let plausible = |ms: &u16| (1..=200).contains(ms);
+    let asked = audio.ptime_ms.filter(plausible).unwrap_or(PTIME_MS);
+    audio.maxptime_ms.filter(plausible).map_or(asked, |most| asked.min(most))
 }

@@ -9,6 +9,7 @@ const MAX_LINES: usize = 512;
 const MAX_MEDIA: usize = 16;
 const MAX_FORMATS: usize = 64;
 const MAX_TOKEN: usize = 64;
+const MAX_CRYPTO: usize = 16;
 
 /// A description as far as it matters here.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -36,7 +37,12 @@ pub(super) struct MediaDescription<'a> {
     pub(super) connection: Option<Connection<'a>>,
     pub(super) direction: Option<Direction>,
     pub(super) rtpmaps: Vec<RtpMap<'a>>,
+    /// `a=fmtp`: payload type and parameters.
+    pub(super) fmtps: Vec<(u8, &'a str)>,
+    /// `a=crypto`, unread.
+    pub(super) crypto: Vec<&'a str>,
     pub(super) ptime_ms: Option<u16>,
+    pub(super) maxptime_ms: Option<u16>,
     pub(super) rtcp_mux: bool,
     /// The port in `a=rtcp`; its address is passed over, RTCP only goes where RTP goes.
     pub(super) rtcp_port: Option<u16>,
@@ -137,7 +143,10 @@ fn media(line: usize, value: &str) -> Result<MediaDescription<'_>, SdpError> {
         connection: None,
         direction: None,
         rtpmaps: Vec::new(),
+        fmtps: Vec::new(),
+        crypto: Vec::new(),
         ptime_ms: None,
+        maxptime_ms: None,
         rtcp_mux: false,
         rtcp_port: None,
     })
@@ -178,11 +187,17 @@ fn attribute<'a>(session: &mut SessionDescription<'a>, line: usize, value: &'a s
                 .ok_or(SdpError::Malformed { line, what: "a=rtpmap must be `type name/clock`" })?;
             media.rtpmaps.push(map);
         }
+        "crypto" if media.crypto.len() < MAX_CRYPTO => media.crypto.push(argument),
         "rtcp-mux" => media.rtcp_mux = true,
         "rtcp" => {
             let port = argument.split_ascii_whitespace().next().and_then(|port| port.parse().ok());
             media.rtcp_port = port.filter(|&port| port != 0).or(media.rtcp_port);
         }
+        "fmtp" if media.fmtps.len() < MAX_FORMATS => {
+            let (payload_type, parameters) = argument.trim().split_once(' ').unwrap_or((argument, ""));
+            media.fmtps.extend(payload_type.parse().ok().map(|payload_type| (payload_type, parameters)));
+        }
+        "maxptime" => media.maxptime_ms = whole_ms(argument).or(media.maxptime_ms),
         "ptime" => media.ptime_ms = whole_ms(argument).or(media.ptime_ms),
         _ => {}
     }

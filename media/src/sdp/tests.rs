@@ -2,11 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn local() -> LocalDescription {
-    LocalDescription {
-        address: "192.0.2.1:20000".parse().unwrap(),
-        session_id: 77,
-        codecs: vec![Codec::Pcmu, Codec::Pcma],
-    }
+    LocalDescription::new("192.0.2.1:20000".parse().unwrap(), 77, vec![Codec::Pcmu, Codec::Pcma])
 }
 
 const HEAD: &str = "v=0\r\no=x 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n";
@@ -62,12 +58,10 @@ fn d20_offers_and_what_they_agree_on() {
     ];
     for (media, codec, payload_type, telephone_event, ptime_ms, direction) in table {
         let found = negotiated(media).unwrap();
-        let (remote, rtcp) = (found.remote, RtcpPort::None);
-        assert_eq!(
-            found,
-            Negotiated { remote, codec, payload_type, telephone_event, ptime_ms, direction, rtcp },
-            "{media}"
-        );
+        let agreed =
+            (found.codec, found.payload_type, found.telephone_event, found.ptime_ms, found.direction);
+        assert_eq!(agreed, (codec, payload_type, telephone_event, ptime_ms, direction), "{media}");
+        assert_eq!(found.rtcp, RtcpPort::None, "{media}");
     }
 }
 
@@ -211,4 +205,132 @@ proptest! {
             prop_assert!(accept_answer(&local(), &answer).is_ok());
         }
     }
+}
+
+#[test]
+fn d20_codecs_of_wide_band_are_offered_in_the_order_of_the_leg() {
+    let codecs = vec![Codec::Opus, Codec::G722, Codec::Pcma];
+    let local = LocalDescription { codecs, ..local() };
+    let text = String::from_utf8(offer(&local)).unwrap();
+    for line in [
+        "m=audio 20000 RTP/AVP 96 9 8 101 102",
+        "a=rtpmap:96 opus/48000/2",
+        "a=rtpmap:9 G722/8000",
+        "a=rtpmap:101 telephone-event/8000",
+        "a=rtpmap:102 telephone-event/48000",
+    ] {
+        assert!(text.contains(&format!("{line}\r\n")), "{line}: {text}");
+    }
+    // The answer gives Opus another number; what comes may have either (RFC 3264 section 5.1).
+    let answer = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
+        m=audio 4000 RTP/AVP 107 110\r\na=rtpmap:107 opus/48000/2\r\na=rtpmap:110 telephone-event/48000\r\n\
+        a=fmtp:107 maxaveragebitrate=20000;useinbandfec=1\r\na=maxptime:60\r\n";
+    let found = accept_answer(&local, answer.as_bytes()).unwrap();
+    assert_eq!((found.codec, found.payload_type), (Codec::Opus, 107));
+    assert_eq!((found.telephone_event, found.telephone_event_hz), (Some(110), 48_000));
+    assert_eq!((found.opus.bitrate, found.opus.fec), (20_000, true));
+    let meaning = [96, 107, 9, 8, 101, 102, 110, 0].map(|number| found.received.get(number));
+    let (audio, event) = (Format::Audio, Some(Format::TelephoneEvent));
+    let opus = Some(audio(Codec::Opus));
+    let expected =
+        [opus, opus, Some(audio(Codec::G722)), Some(audio(Codec::Pcma)), event, event, event, None];
+    assert_eq!(meaning, expected);
+}
+
+#[test]
+fn d20_an_offer_of_opus_is_answered_under_its_own_numbers() {
+    let local = LocalDescription { codecs: vec![Codec::Pcmu, Codec::Opus], ..local() };
+    let offer = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
+        m=audio 4000 RTP/AVP 116 0 101 97\r\na=rtpmap:116 opus/48000/2\r\na=rtpmap:101 telephone-event/8000\r\n\
+        a=rtpmap:97 telephone-event/48000\r\na=fmtp:116 usedtx=1;maxplaybackrate=16000\r\n";
+    let (found, text) = answer(&local, offer.as_bytes()).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("m=audio 20000 RTP/AVP 116 97\r\na=rtpmap:116 opus/48000/2\r\n"), "{text}");
+    assert!(
+        text.contains("a=rtpmap:97 telephone-event/48000\r\n"),
+        "events in the clock of the codec: {text}"
+    );
+    assert_eq!((found.opus.dtx, found.opus.max_playback_hz), (true, 16_000));
+    assert_eq!(
+        found.received.get(0),
+        Some(Format::Audio(Codec::Pcmu)),
+        "a phone may fall back without a word"
+    );
+}
+
+const KEY: &str = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+
+fn secured(srtp: SrtpPolicy) -> LocalDescription {
+    LocalDescription { srtp, key_seed: KeySeed([9; 32]), ..local() }
+}
+
+fn secured_offer(media: &str) -> Vec<u8> {
+    format!("v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n{media}").into_bytes()
+}
+
+#[test]
+fn d22_the_policy_decides_whether_media_is_encrypted() {
+    let crypto = format!("a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n");
+    let savp = format!("m=audio 4000 RTP/SAVP 0\r\n{crypto}");
+    let both = format!("m=audio 4000 RTP/AVP 0\r\n{crypto}"); // RFC 8643
+    let plain = "m=audio 4000 RTP/AVP 0\r\n".to_owned();
+    let two = format!("{plain}{savp}");
+    use SrtpPolicy::{Off, Prefer, Require};
+    // Encrypted or not, or refused with this Warning.
+    for (policy, offer, expected) in [
+        (Off, &savp, Err(302)),
+        (Off, &both, Ok(false)),
+        (Off, &plain, Ok(false)),
+        (Off, &two, Ok(false)),
+        (Prefer, &savp, Ok(true)),
+        (Prefer, &both, Ok(true)),
+        (Prefer, &plain, Ok(false)),
+        (Prefer, &two, Ok(true)),
+        (Require, &savp, Ok(true)),
+        (Require, &both, Ok(true)),
+        (Require, &plain, Err(302)),
+        (Require, &two, Ok(true)),
+    ] {
+        let found = answer(&secured(policy), &secured_offer(offer));
+        let outcome = found.as_ref().map(|(found, _)| found.srtp.is_some());
+        let outcome = outcome.map_err(|error| error.warning().unwrap().code);
+        assert_eq!(outcome, expected, "{policy:?} {offer}");
+        if let Ok((found, text)) = found {
+            let text = String::from_utf8(text).unwrap();
+            assert_eq!(
+                text.contains("a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:"),
+                found.srtp.is_some(),
+                "{text}"
+            );
+            assert!(!text.contains(KEY), "our own key, not theirs");
+        }
+    }
+}
+
+#[test]
+fn d22_an_offer_of_ours_is_answered_with_keys_or_without() {
+    for (policy, transport) in [(SrtpPolicy::Prefer, "RTP/AVP"), (SrtpPolicy::Require, "RTP/SAVP")] {
+        let (ours, theirs) =
+            (secured(policy), LocalDescription { key_seed: KeySeed([8; 32]), ..secured(SrtpPolicy::Prefer) });
+        let offered = offer(&ours);
+        assert!(
+            String::from_utf8_lossy(&offered).contains(&format!("m=audio 20000 {transport} 0 8 101\r\n"))
+        );
+        let (at_theirs, answered) = answer(&theirs, &offered).unwrap();
+        let at_ours = accept_answer(&ours, &answered).unwrap();
+        let (a, b) = (at_ours.srtp.unwrap(), at_theirs.srtp.unwrap());
+        assert_eq!((a.suite, a.local, a.remote), (b.suite, b.remote, b.local));
+        assert_eq!(offer(&ours), offered, "keys stay the same");
+    }
+    let plain = secured_offer("m=audio 4000 RTP/AVP 0\r\n");
+    assert_eq!(accept_answer(&secured(SrtpPolicy::Prefer), &plain).unwrap().srtp, None);
+    assert_eq!(accept_answer(&secured(SrtpPolicy::Require), &plain), Err(SdpError::SrtpRequired));
+    let strange = secured_offer(&format!(
+        "m=audio 4000 RTP/SAVP 0\r\na=crypto:9 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n"
+    ));
+    assert_eq!(
+        accept_answer(&secured(SrtpPolicy::Require), &strange),
+        Err(SdpError::SrtpRequired),
+        "a tag we never gave"
+    );
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use super::parse::MediaDescription;
-use super::{Codec, Direction, LocalDescription, PTIME_MS};
+use super::{Direction, LocalDescription, PTIME_MS};
 
 /// The lines before the first `m=`.
 pub(super) fn session(local: &LocalDescription, version: u64) -> String {
@@ -20,25 +20,33 @@ fn network(address: SocketAddr) -> String {
     }
 }
 
+/// One payload type: number, encoding name, clock, channels.
+pub(super) type Mapped<'a> = (u8, &'a str, u32, u8);
+
 /// The audio section with these payload types.
 pub(super) fn audio(
     text: &mut String,
     protocol: &str,
     port: u16,
-    codecs: &[(u8, Codec)],
-    telephone_event: Option<u8>,
+    formats: &[Mapped<'_>],
     direction: Direction,
 ) {
-    let types = codecs.iter().map(|&(payload_type, _)| payload_type).chain(telephone_event);
-    let types = types.fold(String::new(), |list, payload_type| format!("{list} {payload_type}"));
+    let types =
+        formats.iter().fold(String::new(), |list, (payload_type, ..)| format!("{list} {payload_type}"));
     let _ = write!(text, "m=audio {port} {protocol}{types}\r\n");
-    for (payload_type, codec) in codecs {
-        let _ = write!(text, "a=rtpmap:{payload_type} {}/8000\r\n", codec.name());
-    }
-    if let Some(payload_type) = telephone_event {
-        // 0 to 15 are the keys 0 to 9, *, #, A to D (RFC 4733 section 3.2).
-        let _ =
-            write!(text, "a=rtpmap:{payload_type} telephone-event/8000\r\na=fmtp:{payload_type} 0-15\r\n");
+    for &(payload_type, name, clock_hz, channels) in formats {
+        let _ = write!(text, "a=rtpmap:{payload_type} {name}/{clock_hz}");
+        let _ = match channels {
+            1 => write!(text, "\r\n"),
+            _ => write!(text, "/{channels}\r\n"),
+        };
+        match name {
+            // 0 to 15 are the keys 0 to 9, *, #, A to D (RFC 4733 section 3.2).
+            "telephone-event" => drop(write!(text, "a=fmtp:{payload_type} 0-15\r\n")),
+            // What we make of redundancy in what we get; our own stereo would be two times the same.
+            "opus" => drop(write!(text, "a=fmtp:{payload_type} useinbandfec=1;stereo=0;sprop-stereo=0\r\n")),
+            _ => {}
+        }
     }
     let _ = write!(text, "a=ptime:{PTIME_MS}\r\na={}\r\n", direction.attribute());
 }

@@ -6,6 +6,7 @@ use crate::webrtc::forwarder::Output;
 use crate::webrtc::{MediaKind, PeerEvent, Slot};
 
 use super::Outbox;
+use super::leg::Leg;
 use super::room::Room;
 use super::types::{Event, LegId};
 use super::webrtc_leg::WebrtcLeg;
@@ -37,8 +38,16 @@ impl Room {
         }
     }
 
-    /// Lets the forwarder's time pass: key frames asked for again, cameras that went off.
-    pub(super) fn handle_video_timeout(&mut self, now: Instant, out: &mut Outbox) {
+    /// Wakes the peers whose time has come, and lets the forwarder's time pass: key frames asked for again, cameras
+    /// that went off.
+    pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
+        let is_due = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
+        for webrtc in self.legs_mut().iter_mut().filter_map(Leg::webrtc_mut) {
+            if is_due(webrtc.deadline) {
+                webrtc.peer.handle_timeout(now);
+            }
+        }
+        self.serve_peers(now, &is_due, out);
         self.forwarder.handle_timeout(now);
         self.forward_video(now, out);
     }
@@ -89,6 +98,7 @@ impl Room {
 
     /// Carries out what the forwarder wants.
     pub(super) fn forward_video(&mut self, now: Instant, out: &mut Outbox) {
+        out.timers_changed = true;
         while let Some(output) = self.forwarder.poll_output() {
             match output {
                 Output::Packet { receiver, slot, packet } => {
@@ -113,6 +123,7 @@ impl Room {
     /// Something was done to a peer: it may have datagrams to send and another deadline.
     fn touched(&mut self, leg: LegId, out: &mut Outbox) {
         let Some(webrtc) = self.browser_mut(leg) else { return };
+        out.timers_changed = true;
         webrtc.deadline = webrtc.peer.poll_timeout();
         if !webrtc.is_pending {
             webrtc.is_pending = true;

@@ -1,17 +1,20 @@
 //! What phones and browsers have in common during a tick: rights, voice, level, and what is played to them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::codec::Codec;
+use crate::codec::opus::{self, OpusError};
 use crate::level::{self, Gate, Meter, SILENCE_DBOV};
 use crate::mixer::{Mixer, Voice};
 use crate::quality::LegStats;
-use crate::sample::{NARROW_FRAME, Rate};
+use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate};
+use crate::sdp::{Negotiated, OpusSettings};
 use crate::speaker::HeldLevel;
 
 use super::Outbox;
-use super::opus_sender::SharedOpus;
+use super::align::Waiting;
+use super::opus_sender::{OpusListener, SharedOpus};
 use super::player::Player;
 use super::sip_leg::{Received, SipLeg};
 use super::types::{Event, LegId, LegPlan};
@@ -49,6 +52,8 @@ pub(super) enum Media {
 impl Leg {
     /// Ticks between two reports of statistics (5 s).
     const STATS_TICKS: u64 = 250;
+    /// Ticks during which a voice is new: making up a tick of it is part of its beginning (4 s).
+    const NEW_TICKS: u32 = 200;
 
     pub(super) fn new(id: LegId, media: Media) -> Self {
         let rate = match media {
@@ -73,9 +78,45 @@ impl Leg {
         }
     }
 
-    /// The leg's own rate.
-    pub(super) const fn rate(&self) -> Rate {
-        self.voice.rate()
+    /// The rate of what it hears.
+    pub(super) fn listening_rate(&self) -> Rate {
+        match &self.media {
+            Media::Sip(sip) => sip.listening_rate(),
+            Media::Webrtc(_) => Rate::Full,
+        }
+    }
+
+    /// Whether its voice may have this rate.
+    pub(super) fn may_speak_at(&self, rate: Rate) -> bool {
+        match &self.media {
+            Media::Sip(sip) => sip.may_speak_at(rate),
+            Media::Webrtc(_) => rate == Rate::Full,
+        }
+    }
+
+    /// The settings of its Opus, if that is what it is sent.
+    pub(super) fn opus_settings(&self) -> Option<OpusSettings> {
+        match &self.media {
+            Media::Sip(sip) => sip.opus_settings(),
+            Media::Webrtc(_) => Some(OpusSettings::default()),
+        }
+    }
+
+    /// Offer and answer of a phone are through.
+    pub(super) fn set_remote(
+        &mut self,
+        now: Instant,
+        negotiated: Negotiated,
+        symmetric_from: Option<IpAddr>,
+    ) -> Result<(), OpusError> {
+        let Media::Sip(sip) = &mut self.media else { return Ok(()) };
+        let before = sip.listening_rate();
+        sip.set_remote(now, negotiated, symmetric_from)?;
+        self.voice.set_rate(sip.voice_rate());
+        if sip.listening_rate() != before {
+            self.player.set_rate(sip.listening_rate());
+        }
+        Ok(())
     }
 
     /// The browser, if it is one.
@@ -136,9 +177,21 @@ impl Leg {
         self.plan.receive_audio && self.is_reachable()
     }
 
+    /// How long the voice waits for its ticks, if it has come for a while.
+    pub(super) fn waiting(&self) -> Option<Waiting> {
+        let (ms, ticks) = match &self.media {
+            Media::Sip(sip) => sip.waiting()?,
+            Media::Webrtc(webrtc) => webrtc.waiting()?,
+        };
+        Some(Waiting { ms, may_cross: !self.is_active || ticks < Self::NEW_TICKS })
+    }
+
     /// First half of a tick: this tick's frame, then its level.
     pub(super) fn begin_tick(&mut self, now: Instant, out: &mut Outbox) {
         let may_speak = self.may_speak();
+        if let Media::Sip(sip) = &self.media {
+            self.voice.set_rate(sip.voice_rate());
+        }
         let frame = self.voice.frame_mut();
         match &mut self.media {
             Media::Sip(sip) => {
@@ -186,16 +239,12 @@ impl Leg {
         };
         match &mut self.media {
             Media::Sip(sip) => {
-                let mut payload = [0; NARROW_FRAME];
-                let sends = sip.sends().map(|codec| {
-                    hears.encode_narrow(codec, mixer, shared, &mut payload, &mut out.encodes);
-                    &payload
-                });
-                sip.send(self.id, sends, &mut out.ring);
+                hears.send_to_phone(self.id, sip, mixer, shared, out);
                 sip.report(now, self.id, &mut out.ring);
             }
             Media::Webrtc(webrtc) if webrtc.connected => {
-                let mut work = OpusWork { shared: shared.opus.as_deref_mut(), encodes: &mut out.encodes };
+                let shared = shared.opus(OpusSettings::default());
+                let mut work = OpusWork { shared, encodes: &mut out.encodes };
                 webrtc.send(now, &hears, mixer, &mut work);
             }
             Media::Webrtc(_) => {}
@@ -278,6 +327,57 @@ impl Hearing<'_> {
         true
     }
 
+    /// Makes what a phone hears in its codec, and sends it.
+    fn send_to_phone(
+        &self,
+        leg: LegId,
+        sip: &mut SipLeg,
+        mixer: &Mixer,
+        shared: &mut SharedMixes<'_>,
+        out: &mut Outbox,
+    ) {
+        match sip.sends() {
+            None => sip.send(leg, None, &mut out.ring),
+            Some(codec @ (Codec::Pcmu | Codec::Pcma)) => {
+                let mut payload = [0; NARROW_FRAME];
+                self.encode_narrow(codec, mixer, shared, &mut payload, &mut out.encodes);
+                sip.send(leg, Some(&payload), &mut out.ring);
+            }
+            Some(Codec::G722) => {
+                let (mut mix, mut payload) = ([0; FULL_FRAME], [0; NARROW_FRAME]);
+                out.encodes += u64::from(self.mix(mixer, Rate::Full, &mut mix));
+                sip.encoder().encode_g722(&mix, &mut payload);
+                sip.send(leg, Some(&payload), &mut out.ring);
+            }
+            Some(Codec::Opus) => {
+                let mut packet = [0; opus::MAX_PACKET];
+                let settings = sip.opus_settings().unwrap_or_default();
+                let mut work = OpusWork { shared: shared.opus(settings), encodes: &mut out.encodes };
+                let made = sip.encoder().opus().map_or(opus::SILENCE.as_slice(), |listener| {
+                    self.encode_opus(listener, mixer, &mut work)
+                });
+                let length = made.len().min(packet.len());
+                packet.iter_mut().zip(made).for_each(|(to, &from)| *to = from);
+                sip.send(leg, packet.get(..length), &mut out.ring);
+            }
+        }
+    }
+
+    /// Makes an Opus packet: of his own, or that of all who hear the same.
+    pub(super) fn encode_opus<'a>(
+        &self,
+        listener: &'a mut OpusListener,
+        mixer: &Mixer,
+        work: &'a mut OpusWork<'_>,
+    ) -> &'a [u8] {
+        if self.is_alike() {
+            return listener.alike(work.shared.as_deref_mut(), mixer, work.encodes);
+        }
+        let mut mix = [0; FULL_FRAME];
+        let mix = self.mix(mixer, Rate::Full, &mut mix).then_some(&mix);
+        listener.different(mix, work.shared.as_deref(), work.encodes)
+    }
+
     /// Makes a phone's payload. All who hear the same share one encode per codec.
     fn encode_narrow(
         &self,
@@ -306,21 +406,32 @@ impl Hearing<'_> {
 
 /// The payloads of those who only listen, made once per codec and tick: the mix groups of one room.
 pub(super) struct SharedMixes<'a> {
-    opus: Option<&'a mut SharedOpus>,
+    opus: &'a mut [SharedOpus],
     pcmu: Option<[u8; NARROW_FRAME]>,
     pcma: Option<[u8; NARROW_FRAME]>,
 }
 
 impl<'a> SharedMixes<'a> {
-    /// Nothing is made yet; `opus` is `None` where it is not worth sharing.
-    pub(super) const fn new(opus: Option<&'a mut SharedOpus>) -> Self {
+    /// Legs of the same settings a room must have before those who only listen share an encoder. In a small meeting
+    /// everybody speaks now and then, and his own encoder all the time is the simpler thing.
+    const WORTH_SHARING: usize = 4;
+
+    /// Nothing is made yet.
+    pub(super) const fn new(opus: &'a mut [SharedOpus]) -> Self {
         Self { opus, pcmu: None, pcma: None }
+    }
+
+    /// The shared encoder of these settings, where it is worth it.
+    fn opus(&mut self, settings: OpusSettings) -> Option<&mut SharedOpus> {
+        let mut worth = self.opus.iter_mut().filter(|shared| shared.listeners >= Self::WORTH_SHARING);
+        worth.find(|shared| shared.settings == settings)
     }
 
     const fn get(&self, codec: Codec) -> Option<&[u8; NARROW_FRAME]> {
         match codec {
             Codec::Pcmu => self.pcmu.as_ref(),
             Codec::Pcma => self.pcma.as_ref(),
+            Codec::G722 | Codec::Opus => None,
         }
     }
 
@@ -328,6 +439,7 @@ impl<'a> SharedMixes<'a> {
         match codec {
             Codec::Pcmu => self.pcmu = Some(payload),
             Codec::Pcma => self.pcma = Some(payload),
+            Codec::G722 | Codec::Opus => {}
         }
     }
 }

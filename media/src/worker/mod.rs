@@ -8,14 +8,20 @@
 //! when the tick begins, and a plan is taken over whole at the beginning of a tick. What a leg plays out in a tick
 //! was received as much earlier as the network's jitter asks for; the plan of the tick counts, not that of the arrival.
 
+mod align;
 mod browsers;
 mod leg;
 mod moving;
 mod opus_sender;
+mod phone_receiver;
+mod phone_sender;
 mod player;
 mod queue;
 mod receiver;
 mod room;
+mod rooms;
+mod samples;
+mod schedule;
 mod sip_leg;
 mod source;
 mod stats;
@@ -27,13 +33,14 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::net::SocketAddr;
-use std::time::Instant;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::quality::LegStats;
+use crate::sdp::Negotiated;
 use crate::webrtc::PeerTransmit;
 use crate::webrtc::demux::Demux;
 
@@ -41,27 +48,44 @@ use leg::{Leg, Media};
 pub use moving::TravellingLeg;
 use queue::{EventQueue, TransmitRing};
 use room::Room;
+use rooms::{Place, Rooms};
+use schedule::Schedule;
 use sip_leg::{Received, SipLeg};
 pub use types::{Command, Event, LegId, LegPlan, Load, Port, RoomId, Source, Transmit, WorkerConfig};
 use webrtc_leg::WebrtcLeg;
+
+/// The length of a step: rooms tick every 20 ms, spread over steps of this length.
+pub const STEP: Duration = Duration::from_millis(1);
 
 /// All rooms of one media thread.
 pub struct Worker {
     config: WorkerConfig,
     random: ChaCha8Rng,
-    rooms: BTreeMap<RoomId, Room>,
+    rooms: Rooms,
+    schedule: Schedule,
     /// Where each leg is.
-    index: BTreeMap<LegId, RoomId>,
+    index: BTreeMap<LegId, Place>,
     demux: Demux<LegId>,
     /// Legs on their way here, with what was said to them meanwhile.
     expected: BTreeMap<LegId, Vec<Command>>,
     out: Outbox,
+    /// The earliest deadline of browsers and forwarded video.
+    earliest: Option<Instant>,
     /// The datagram lent by the last [`Worker::poll_transmit`].
     lent: Option<PeerTransmit>,
     ticks: u64,
     /// Conversions of rooms that are gone.
     past_conversions: u64,
     dropped_datagrams: u64,
+}
+
+/// A phone whose port is to be read, and where it is found; good until the next command or step.
+#[derive(Debug, Clone, Copy)]
+pub struct DuePhone {
+    /// The phone.
+    pub leg: LegId,
+    place: Place,
+    at: usize,
 }
 
 /// What a tick leaves for the driver.
@@ -71,6 +95,8 @@ struct Outbox {
     /// Browsers whose peers may have datagrams to send; each at most once.
     pending: VecDeque<LegId>,
     encodes: u64,
+    /// Something was done to a browser or to forwarded video since the earliest deadline was looked for.
+    timers_changed: bool,
 }
 
 impl fmt::Debug for Worker {
@@ -86,7 +112,8 @@ impl Worker {
         Self {
             config,
             random: ChaCha8Rng::from_seed(seed),
-            rooms: BTreeMap::new(),
+            rooms: Rooms::default(),
+            schedule: Schedule::default(),
             index: BTreeMap::new(),
             demux: Demux::new(),
             expected: BTreeMap::new(),
@@ -95,7 +122,9 @@ impl Worker {
                 events: EventQueue::new(config.max_events),
                 pending: VecDeque::new(),
                 encodes: 0,
+                timers_changed: false,
             },
+            earliest: None,
             lent: None,
             ticks: 0,
             past_conversions: 0,
@@ -123,7 +152,7 @@ impl Worker {
                 }
             }
             Command::SetSipRemote { leg, negotiated, symmetric_from } => {
-                self.with_phone(leg, |sip| sip.set_remote(now, negotiated, symmetric_from));
+                self.set_remote(now, leg, negotiated, symmetric_from);
             }
             Command::RemoveLeg { leg } => self.remove(now, leg),
             Command::SetPlan { leg, plan } => self.with_leg(leg, |leg| leg.next_plan = Some(plan)),
@@ -143,18 +172,46 @@ impl Worker {
 
     /// Takes one datagram that arrived on a phone's own port.
     pub fn handle_sip_datagram(&mut self, now: Instant, leg: LegId, source: SocketAddr, payload: &[u8]) {
-        let found = Self::find(&self.index, &mut self.rooms, leg);
-        let Some(found) = found else {
+        if let Some(found) = Self::find(&self.index, &mut self.rooms, leg) {
+            Self::take(found, &mut self.out, &mut self.dropped_datagrams, now, source, payload);
+        } else {
             self.dropped_datagrams += 1;
-            return;
-        };
-        match found.handle_sip_datagram(now, source, payload) {
-            Received::Media => found.note_media(&mut self.out),
-            Received::Digit(digit) => {
-                found.note_media(&mut self.out);
-                self.out.events.push(Event::Digit { leg, digit });
+        }
+    }
+
+    /// [`Self::handle_sip_datagram`] for a phone of [`Self::due_phones`], which needs no search.
+    pub fn handle_due_datagram(
+        &mut self,
+        now: Instant,
+        phone: &DuePhone,
+        source: SocketAddr,
+        payload: &[u8],
+    ) {
+        let room = self.rooms.get_mut(phone.place);
+        match room.and_then(|room| room.leg_at(phone.at, phone.leg)) {
+            Some(found) => {
+                Self::take(found, &mut self.out, &mut self.dropped_datagrams, now, source, payload);
             }
-            Received::Dropped => self.dropped_datagrams += 1,
+            None => self.handle_sip_datagram(now, phone.leg, source, payload),
+        }
+    }
+
+    fn take(
+        found: &mut Leg,
+        out: &mut Outbox,
+        dropped_datagrams: &mut u64,
+        now: Instant,
+        source: SocketAddr,
+        payload: &[u8],
+    ) {
+        let leg = found.id;
+        match found.handle_sip_datagram(now, source, payload) {
+            Received::Media => found.note_media(out),
+            Received::Digit(digit) => {
+                found.note_media(out);
+                out.events.push(Event::Digit { leg, digit });
+            }
+            Received::Dropped => *dropped_datagrams += 1,
             Received::Ignored => {}
         }
     }
@@ -171,35 +228,66 @@ impl Worker {
         self.serve_peer(now, id);
     }
 
-    /// One mix tick of 20 ms for every room.
+    /// One mix tick of 20 ms for every room at once, for drivers that need no even load. Do not mix with
+    /// [`Self::handle_step`].
     ///
     /// Drain [`Self::poll_transmit`] after each tick, also when several are due at once: there is room for two
     /// packets per phone, and more are lost (counted in [`Load::dropped_transmits`]).
     pub fn handle_tick(&mut self, now: Instant) {
         self.ticks += 1;
-        for room in self.rooms.values_mut() {
+        for room in self.rooms.iter_mut() {
             room.tick(now, self.config.max_voices, &mut self.out);
+            room.serve_peers(now, &|_| true, &mut self.out);
         }
-        self.serve_peers(now, |_| true);
+    }
+
+    /// One step of [`STEP`]: the mix tick of those rooms whose turn it is, each in about every twentieth step: a room
+    /// ticks when the voices heard in it have come. Drain
+    /// [`Self::poll_transmit`] after each step.
+    pub fn handle_step(&mut self, now: Instant) {
+        let (step, due) = self.schedule.take();
+        for &place in &due {
+            let Some(room) = self.rooms.get_mut(place) else { continue };
+            self.ticks += 1;
+            room.tick(now, self.config.max_voices, &mut self.out);
+            if room.browsers > 0 {
+                room.serve_peers(now, &|_| true, &mut self.out);
+            }
+            room.next_step = room.next_step(step);
+            self.schedule.put(room.next_step, place);
+        }
+        self.schedule.give_back(due);
+    }
+
+    /// Adds to `phones` those whose rooms mix in the step that comes next, room by room in the order in which they
+    /// will be sent to: their ports are to be read before it.
+    pub fn due_phones(&self, phones: &mut Vec<DuePhone>) {
+        for &place in self.schedule.due() {
+            let Some(room) = self.rooms.get(place) else { continue };
+            let legs = room.legs().iter().enumerate().filter(|(_, leg)| leg.webrtc().is_none());
+            phones.extend(legs.map(|(at, leg)| DuePhone { leg: leg.id, place, at }));
+        }
+    }
+
+    /// How many steps have nothing to do before the next one that has, at most a tick's worth.
+    #[must_use]
+    pub fn idle_steps(&self) -> u32 {
+        u32::try_from(self.schedule.idle_steps()).unwrap_or(0)
     }
 
     /// Wakes the browsers' peers whose time has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let is_due = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
-        for webrtc in self.rooms.values_mut().flat_map(|room| room.legs_mut()).filter_map(Leg::webrtc_mut) {
-            if is_due(webrtc.deadline) {
-                webrtc.peer.handle_timeout(now);
-            }
-        }
-        self.serve_peers(now, is_due);
-        for room in self.rooms.values_mut() {
-            room.handle_video_timeout(now, &mut self.out);
+        for room in self.rooms.iter_mut().filter(|room| room.deadline().is_some()) {
+            room.handle_timeout(now, &mut self.out);
         }
     }
 
     /// When [`Self::handle_timeout`] is due; `None` when nothing is pending. Ticks are the driver's.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        self.rooms.values().filter_map(Room::deadline).min()
+        if std::mem::take(&mut self.out.timers_changed) {
+            self.earliest = self.rooms.iter().filter_map(Room::deadline).min();
+        }
+        self.earliest
     }
 
     /// The next datagram to send.
@@ -228,8 +316,14 @@ impl Worker {
     /// How a leg's media has been so far; `None` if there is no such leg. Also comes as [`Event::Statistics`].
     #[must_use]
     pub fn stats(&self, leg: LegId) -> Option<LegStats> {
-        let room = self.rooms.get(self.index.get(&leg)?)?;
+        let room = self.rooms.get(*self.index.get(&leg)?)?;
         room.legs().iter().find(|found| found.id == leg).map(Leg::stats)
+    }
+
+    /// How many rooms and legs there are.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        (self.rooms.len(), self.index.len())
     }
 
     /// How much there is to do, and what was done and dropped so far.
@@ -240,19 +334,15 @@ impl Worker {
             legs: self.index.len(),
             ticks: self.ticks,
             encodes: self.out.encodes,
-            conversions: self.past_conversions + self.rooms.values().map(Room::conversions).sum::<u64>(),
+            conversions: self.past_conversions + self.rooms.iter().map(Room::conversions).sum::<u64>(),
             dropped_datagrams: self.dropped_datagrams,
             dropped_events: self.out.events.dropped(),
             dropped_transmits: self.out.ring.dropped(),
         }
     }
 
-    fn find<'a>(
-        index: &BTreeMap<LegId, RoomId>,
-        rooms: &'a mut BTreeMap<RoomId, Room>,
-        leg: LegId,
-    ) -> Option<&'a mut Leg> {
-        rooms.get_mut(index.get(&leg)?)?.leg_mut(leg)
+    fn find<'a>(index: &BTreeMap<LegId, Place>, rooms: &'a mut Rooms, leg: LegId) -> Option<&'a mut Leg> {
+        rooms.get_mut(*index.get(&leg)?)?.leg_mut(leg)
     }
 
     fn with_leg(&mut self, leg: LegId, change: impl FnOnce(&mut Leg)) {
@@ -269,38 +359,50 @@ impl Worker {
         });
     }
 
+    fn set_remote(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        negotiated: Negotiated,
+        symmetric_from: Option<IpAddr>,
+    ) {
+        let Some(room) = self.index.get(&leg).and_then(|&place| self.rooms.get_mut(place)) else { return };
+        let Some(found) = room.leg_mut(leg) else { return };
+        let made = found.set_remote(now, negotiated, symmetric_from);
+        let reserved = room.reserve(self.config.max_voices);
+        debug_assert!(made.is_ok() && reserved.is_ok(), "there is memory for codecs and converters");
+    }
+
     /// Adds a leg; one of the same id is replaced.
     fn add(&mut self, now: Instant, room: RoomId, leg: Leg) {
         let id = leg.id;
         self.remove(now, id);
-        self.index.insert(id, room);
-        let added =
-            self.rooms.entry(room).or_insert_with(|| Room::new(room)).add(leg, self.config.max_voices);
-        debug_assert!(added.is_ok(), "8 kHz and 48 kHz can be converted");
+        let place = self.rooms.find(room);
+        let schedule = &mut self.schedule;
+        let place =
+            place.unwrap_or_else(|| self.rooms.add(room, |place| Room::new(room, schedule.add(place))));
+        self.index.insert(id, place);
+        let added = self.rooms.get_mut(place).map(|room| room.add(leg, self.config.max_voices));
+        debug_assert!(added.is_none_or(|added| added.is_ok()), "8 kHz and 48 kHz can be converted");
         self.out.ring.reserve(self.index.len());
         self.out.pending.reserve(self.index.len());
     }
 
     fn remove(&mut self, now: Instant, leg: LegId) {
-        let Some(id) = self.index.remove(&leg) else { return };
+        let Some(place) = self.index.remove(&leg) else { return };
         self.demux.remove(leg);
-        let Some(room) = self.rooms.get_mut(&id) else { return };
+        let Some(room) = self.rooms.get_mut(place) else { return };
         room.remove(now, leg, &mut self.out);
+        self.out.timers_changed = true;
         if room.is_empty() {
             self.past_conversions += room.conversions();
-            self.rooms.remove(&id);
-        }
-    }
-
-    /// Drains the peers whose deadline is chosen.
-    fn serve_peers(&mut self, now: Instant, chosen: impl Fn(Option<Instant>) -> bool) {
-        for room in self.rooms.values_mut() {
-            room.serve_peers(now, &chosen, &mut self.out);
+            self.schedule.remove(room.next_step, place);
+            self.rooms.remove(place);
         }
     }
 
     fn serve_peer(&mut self, now: Instant, leg: LegId) {
-        let Some(room) = self.index.get(&leg).and_then(|room| self.rooms.get_mut(room)) else { return };
+        let Some(room) = self.index.get(&leg).and_then(|&place| self.rooms.get_mut(place)) else { return };
         room.serve_peer(now, leg, &mut self.out);
     }
 }

@@ -24,13 +24,14 @@ impl Worker {
     /// Takes a phone out of its room, to be handed to [`Self::put_leg`] of another worker. `None` if there is no such
     /// phone.
     pub fn take_leg(&mut self, leg: LegId) -> Option<TravellingLeg> {
-        let id = *self.index.get(&leg)?;
-        let room = self.rooms.get_mut(&id)?;
+        let place = *self.index.get(&leg)?;
+        let room = self.rooms.get_mut(place)?;
         let taken = room.take(leg)?;
         self.index.remove(&leg);
         if room.is_empty() {
             self.past_conversions += room.conversions();
-            self.rooms.remove(&id);
+            self.schedule.remove(room.next_step, place);
+            self.rooms.remove(place);
         }
         Some(TravellingLeg(Box::new(taken)))
     }

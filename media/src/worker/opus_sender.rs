@@ -3,6 +3,7 @@
 use crate::codec::opus::{self, OpusError};
 use crate::mixer::Mixer;
 use crate::sample::{FULL_FRAME, Rate};
+use crate::sdp::OpusSettings;
 
 /// An encoder and the packet it made last.
 pub(super) struct OpusSender {
@@ -17,9 +18,14 @@ impl OpusSender {
     /// takes over.
     const ENCODED_SILENCE: u8 = 10;
 
-    pub(super) fn new() -> Result<Self, OpusError> {
+    pub(super) fn new(settings: OpusSettings) -> Result<Self, OpusError> {
         let packet = Box::new([0; opus::MAX_PACKET]);
-        Ok(Self { encoder: opus::Encoder::new()?, packet, length: 0, silent_ticks: Self::ENCODED_SILENCE })
+        Ok(Self {
+            encoder: opus::Encoder::new(settings)?,
+            packet,
+            length: 0,
+            silent_ticks: Self::ENCODED_SILENCE,
+        })
     }
 
     /// Makes this tick's packet from its mix, `None` for digital silence; says whether something was encoded.
@@ -49,8 +55,11 @@ impl OpusSender {
     }
 }
 
-/// The mix of all browsers of a room who only listen, encoded once for all of them.
+/// The mix of all of a room who take Opus with the same settings and only listen, encoded once for all of them.
 pub(super) struct SharedOpus {
+    pub(super) settings: OpusSettings,
+    /// How many legs of the room have these settings.
+    pub(super) listeners: usize,
     sender: OpusSender,
     mix: Box<[i16; FULL_FRAME]>,
     /// The mix was made in this tick.
@@ -61,10 +70,18 @@ pub(super) struct SharedOpus {
 }
 
 impl SharedOpus {
-    pub(super) fn new() -> Result<Self, OpusError> {
+    pub(super) fn new(settings: OpusSettings) -> Result<Self, OpusError> {
         let silence = || Box::new([0; FULL_FRAME]);
         let (mix, spare) = (silence(), Some(silence()));
-        Ok(Self { sender: OpusSender::new()?, mix, is_made: false, previous: None, spare })
+        Ok(Self {
+            settings,
+            listeners: 0,
+            sender: OpusSender::new(settings)?,
+            mix,
+            is_made: false,
+            previous: None,
+            spare,
+        })
     }
 
     /// A tick begins: what was made in the last one is the past.
@@ -112,8 +129,8 @@ impl OpusListener {
     /// How long, in ticks, he must have heard the same as the others before he shares (2 s).
     const ALIKE_TICKS: u8 = 100;
 
-    pub(super) fn new() -> Result<Self, OpusError> {
-        Ok(Self { own: OpusSender::new()?, alike_ticks: Self::ALIKE_TICKS, is_shared: false })
+    pub(super) fn new(settings: OpusSettings) -> Result<Self, OpusError> {
+        Ok(Self { own: OpusSender::new(settings)?, alike_ticks: Self::ALIKE_TICKS, is_shared: false })
     }
 
     /// The packet of this tick for one who hears the same as all who only listen; `shared` is `None` in rooms

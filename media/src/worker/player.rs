@@ -35,6 +35,16 @@ impl Player {
         Self { rate, playing: None, frame: [0; FULL_FRAME] }
     }
 
+    /// The leg hears at another rate from the next tick on; what is played goes on where it is.
+    pub(super) fn set_rate(&mut self, rate: Rate) {
+        let was = std::mem::replace(&mut self.rate, rate);
+        let Some(playing) = &mut self.playing else { return };
+        match playing.source {
+            Source::Clips(_) => playing.position = playing.position * rate.frame() / was.frame(),
+            Source::Tone { hz } => playing.oscillator = Oscillator::new(u32::from(hz), rate.hz()),
+        }
+    }
+
     pub(super) fn play(&mut self, source: Source, repeat: bool) {
         let hz = match source {
             Source::Clips(_) => 0,
@@ -132,6 +142,17 @@ mod tests {
         let expected = [vec![1_000; 500], vec![2_000; 90], vec![3_000; 250], vec![0; 120]].concat();
         assert_eq!(played, expected);
         assert_eq!(player.tick(), (false, false));
+    }
+
+    #[test]
+    fn a_recording_goes_on_when_the_codec_changes() {
+        let mut player = Player::new(Rate::Narrow);
+        player.play(Source::clip(recording(480, 1_000)), false);
+        assert_eq!(player.tick(), (true, false));
+        player.set_rate(Rate::Full);
+        assert_eq!((player.tick(), player.frame().len()), ((true, false), Rate::Full.frame()));
+        player.set_rate(Rate::Narrow);
+        assert_eq!((player.tick(), player.frame().len()), ((true, true), Rate::Narrow.frame()));
     }
 
     #[test]

@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::rtp::{HEADER, RtpPacket};
-use crate::sample::NARROW_FRAME;
+use crate::codec::opus;
+use crate::rtp::HEADER;
+#[cfg(test)]
+use crate::rtp::RtpPacket;
+use crate::srtp;
 
 use super::types::{Event, LegId, Port, Transmit};
 
@@ -42,8 +45,8 @@ impl EventQueue {
     }
 }
 
-/// Largest datagram of a SIP leg: one tick of G.711.
-const DATAGRAM: usize = HEADER + NARROW_FRAME;
+/// Largest datagram of a SIP leg: header, the longest Opus packet, authentication tag.
+const DATAGRAM: usize = HEADER + opus::MAX_PACKET + srtp::MAX_GROWTH;
 
 /// Packets of SIP legs in order. Grows when legs are added, never in a tick; when full, new packets are lost.
 #[derive(Debug, Default)]
@@ -72,9 +75,9 @@ impl Slot {
 }
 
 impl TransmitRing {
-    /// Packets each leg may have waiting: two ticks. A driver that catches up on missed ticks must therefore drain
-    /// after each of them.
-    const PER_LEG: usize = 2;
+    /// Packets each leg may have waiting: a tick's, which may be two, and a report. A driver that catches up on
+    /// missed ticks must therefore drain after each of them.
+    const PER_LEG: usize = 3;
 
     /// Makes room for this many legs.
     pub(super) fn reserve(&mut self, legs: usize) {
@@ -86,6 +89,7 @@ impl TransmitRing {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn push(&mut self, leg: LegId, destination: SocketAddr, packet: &RtpPacket<'_>) {
         self.push_with(leg, destination, |datagram| packet.write(datagram));
     }
@@ -97,6 +101,9 @@ impl TransmitRing {
         destination: SocketAddr,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) {
+        if self.length == 0 {
+            self.head = 0; // the same memory again and again stays in the cache
+        }
         let at = (self.head + self.length).checked_rem(self.slots.len()).unwrap_or(0);
         let full = self.length >= self.slots.len();
         let slot = self.slots.get_mut(at).filter(|_| !full);
@@ -132,6 +139,7 @@ impl TransmitRing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::NARROW_FRAME;
 
     #[test]
     fn level_reports_make_room_for_what_matters() {
@@ -166,6 +174,7 @@ mod tests {
         ring.push(LegId(1), destination, &packet(2));
         ring.push(LegId(1), destination, &packet(3));
         ring.push(LegId(1), destination, &packet(4));
+        ring.push(LegId(1), destination, &packet(9));
         ring.reserve(2);
         ring.push(LegId(2), destination, &packet(5));
         let mut sent = Vec::new();
@@ -173,7 +182,8 @@ mod tests {
             assert_eq!(transmit.payload.len(), 172);
             sent.push((transmit.from, RtpPacket::parse(transmit.payload).unwrap().sequence_number));
         }
-        assert_eq!(sent, [(Port::Sip(LegId(1)), 2), (Port::Sip(LegId(1)), 3), (Port::Sip(LegId(2)), 5)]);
+        let expected = [(1, 2), (1, 3), (1, 4), (2, 5)].map(|(leg, number)| (Port::Sip(LegId(leg)), number));
+        assert_eq!(sent, expected);
         assert_eq!(ring.dropped(), 2);
     }
 }

@@ -1,29 +1,38 @@
 //! From packets to one frame per tick: jitter buffer, decoder, and the samples left over between them.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::codec::Codec;
+use crate::codec::g722;
 use crate::codec::opus::{self, OpusError};
+use crate::codec::thirds::Up;
 use crate::conceal::Concealer;
 use crate::jitter::{Arrival, JitterBuffer, JitterConfig, Playout, Pushed};
 use crate::noise::ComfortNoise;
-use crate::sample::{NARROW_FRAME, Rate};
+use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate, limit};
 use crate::shorten::shorten;
+
+use super::samples::Samples;
 
 /// A codec's receiving half. Output goes sample by sample into a queue that never grows beyond its capacity.
 pub(super) trait Decode {
     /// Rate of the samples.
     const RATE: Rate;
+    /// The RTP clock.
+    const CLOCK_HZ: u32;
     /// Longest payload worth buffering, in bytes.
     const MAX_PAYLOAD: usize;
     /// Longest packet, in samples.
     const MAX_SAMPLES: usize;
 
+    /// Whether a packet is silence and need not be decoded.
+    fn is_silence(_payload: &[u8]) -> bool {
+        false
+    }
     /// Decodes one packet; `tag` is [`Arrival::tag`].
-    fn decode(&mut self, tag: u8, payload: &[u8], samples: &mut VecDeque<i16>);
+    fn decode(&mut self, tag: u8, payload: &[u8], samples: &mut Samples);
     /// Makes up this many samples, at most one tick; `next` is the packet after the gap, if it is there already.
-    fn conceal(&mut self, count: usize, next: Option<&[u8]>, samples: &mut VecDeque<i16>);
+    fn conceal(&mut self, count: usize, next: Option<&[u8]>, samples: &mut Samples);
     /// A new stream begins.
     fn reset(&mut self);
 }
@@ -33,7 +42,7 @@ pub(super) trait Decode {
 pub(super) struct Receiver<D> {
     jitter: JitterBuffer,
     decoder: D,
-    samples: VecDeque<i16>,
+    samples: Samples,
     /// What silence sounds like.
     pub(super) noise: ComfortNoise,
     /// Samples that wait although they could have been played: to be left out where it is not heard.
@@ -49,8 +58,8 @@ impl<D: Decode> Receiver<D> {
     const PATIENCE: u32 = 100;
 
     pub(super) fn new(decoder: D) -> Self {
-        let config = JitterConfig { clock_hz: D::RATE.hz(), max_payload: D::MAX_PAYLOAD };
-        let samples = VecDeque::with_capacity(D::MAX_SAMPLES + 2 * D::RATE.frame());
+        let config = JitterConfig { clock_hz: D::CLOCK_HZ, max_payload: D::MAX_PAYLOAD };
+        let samples = Samples::new(D::MAX_SAMPLES + 2 * D::RATE.frame());
         Self {
             jitter: JitterBuffer::new(config),
             decoder,
@@ -80,28 +89,24 @@ impl<D: Decode> Receiver<D> {
                 break;
             }
             match self.jitter.pull(now) {
-                Playout::Packet { tag, payload, .. } if decode => {
+                Playout::Packet { tag, payload, .. } if decode && !D::is_silence(payload) => {
                     self.noise.clear();
                     self.decoder.decode(tag, payload, &mut self.samples);
                 }
                 Playout::Lost { units, next } if decode => {
-                    self.decoder.conceal(to_count(units), next, &mut self.samples);
+                    self.decoder.conceal(Self::to_samples(units), next, &mut self.samples);
                 }
                 Playout::Packet { duration: units, .. }
                 | Playout::Silence(units)
                 | Playout::Lost { units, .. } => {
-                    (0..units).for_each(|_| put(&mut self.samples, self.noise.next_sample()));
+                    self.noise.fill(self.samples.grow(Self::to_samples(units)));
                 }
                 Playout::Waiting => break,
             }
         }
         self.leave_out(frame.len());
-        let count = self.samples.len().min(frame.len());
-        let noise = std::iter::repeat_with(|| self.noise.next_sample());
-        let played = self.samples.drain(..count).chain(noise);
-        for (to, from) in frame.iter_mut().zip(played) {
-            *to = from;
-        }
+        let count = self.samples.take(frame);
+        self.noise.fill(frame.get_mut(count..).unwrap_or_default());
     }
 
     /// Leaves out what of the surplus can go without being heard.
@@ -115,16 +120,26 @@ impl<D: Decode> Receiver<D> {
         }
         self.surplus_ticks += 1;
         let insist = self.surplus_ticks > Self::PATIENCE;
-        let samples = self.samples.make_contiguous();
-        let removed = shorten(samples, self.surplus, D::RATE.hz(), insist);
+        let removed = shorten(self.samples.as_mut_slice(), self.surplus, D::RATE.hz(), insist);
         self.samples.truncate(self.samples.len() - removed);
         self.surplus -= removed;
+    }
+
+    /// How many milliseconds packets waited in the last half second beyond what their jitter asks for, and for how
+    /// many ticks the stream has been played.
+    pub(super) fn waiting(&self) -> Option<(i64, u32)> {
+        self.jitter.waiting()
     }
 
     /// What became of the packets, and the delay they have.
     pub(super) fn playout(&self) -> super::stats::Playout {
         let (_, delay) = self.jitter.delays();
-        super::stats::Playout { counts: self.jitter.counts(), clock_hz: D::RATE.hz(), delay }
+        super::stats::Playout { counts: self.jitter.counts(), clock_hz: D::CLOCK_HZ, delay }
+    }
+
+    /// Samples in so many units of the clock.
+    fn to_samples(units: u32) -> usize {
+        usize::try_from(units * (D::RATE.hz() / D::CLOCK_HZ)).unwrap_or(0)
     }
 
     /// Drops everything that waits.
@@ -137,17 +152,6 @@ impl<D: Decode> Receiver<D> {
     }
 }
 
-fn to_count(units: u32) -> usize {
-    usize::try_from(units).unwrap_or(0)
-}
-
-/// Appends a sample unless that would allocate.
-fn put(samples: &mut VecDeque<i16>, sample: i16) {
-    if samples.len() < samples.capacity() {
-        samples.push_back(sample);
-    }
-}
-
 /// G.711; the tag is the codec's static payload type.
 #[derive(Debug, Default)]
 pub(super) struct G711Decoder {
@@ -156,25 +160,21 @@ pub(super) struct G711Decoder {
 
 impl Decode for G711Decoder {
     const RATE: Rate = Rate::Narrow;
+    const CLOCK_HZ: u32 = 8_000;
     const MAX_PAYLOAD: usize = 480;
     const MAX_SAMPLES: usize = 480;
 
-    fn decode(&mut self, tag: u8, payload: &[u8], samples: &mut VecDeque<i16>) {
+    fn decode(&mut self, tag: u8, payload: &[u8], samples: &mut Samples) {
         let codec = if tag == Codec::Pcma.payload_type() { Codec::Pcma } else { Codec::Pcmu };
         for chunk in payload.chunks(NARROW_FRAME) {
-            let mut decoded = [0; NARROW_FRAME];
-            let Some(decoded) = decoded.get_mut(..chunk.len()) else { return };
+            let decoded = samples.grow(chunk.len());
             codec.decode(chunk, decoded);
             self.concealer.heard(decoded);
-            decoded.iter().for_each(|&sample| put(samples, sample));
         }
     }
 
-    fn conceal(&mut self, count: usize, _next: Option<&[u8]>, samples: &mut VecDeque<i16>) {
-        let mut frame = [0; NARROW_FRAME];
-        let Some(frame) = frame.get_mut(..count) else { return };
-        self.concealer.conceal(frame);
-        frame.iter().for_each(|&sample| put(samples, sample));
+    fn conceal(&mut self, count: usize, _next: Option<&[u8]>, samples: &mut Samples) {
+        self.concealer.conceal(samples.grow(count));
     }
 
     fn reset(&mut self) {
@@ -193,21 +193,82 @@ impl OpusDecoder {
 
 impl Decode for OpusDecoder {
     const RATE: Rate = Rate::Full;
+    const CLOCK_HZ: u32 = 48_000;
     const MAX_PAYLOAD: usize = opus::MAX_PACKET;
     const MAX_SAMPLES: usize = opus::MAX_PACKET_SAMPLES;
 
-    fn decode(&mut self, _tag: u8, payload: &[u8], samples: &mut VecDeque<i16>) {
-        if self.0.decode(payload, |sample| put(samples, sample)).is_err() {
-            self.conceal(Self::RATE.frame(), None, samples);
+    fn is_silence(payload: &[u8]) -> bool {
+        opus::is_silence(payload)
+    }
+
+    fn decode(&mut self, _tag: u8, payload: &[u8], samples: &mut Samples) {
+        match self.0.decode(payload) {
+            Ok(decoded) => samples.extend(decoded),
+            Err(_) => self.conceal(Self::RATE.frame(), None, samples),
         }
     }
 
-    fn conceal(&mut self, count: usize, next: Option<&[u8]>, samples: &mut VecDeque<i16>) {
-        self.0.conceal(count, next, |sample| put(samples, sample));
+    fn conceal(&mut self, count: usize, next: Option<&[u8]>, samples: &mut Samples) {
+        samples.extend(self.0.conceal(count, next));
     }
 
     fn reset(&mut self) {
         self.0.reset();
+    }
+}
+
+/// G.722, converted to 48 kHz.
+#[derive(Debug, Default)]
+pub(super) struct G722Decoder {
+    decoder: g722::Decoder,
+    up: Up,
+    /// The last sound that was heard, for what is lost: played again, softer each time.
+    last: Vec<i16>,
+    gain: i32,
+}
+
+impl G722Decoder {
+    /// Samples of 16 kHz decoded in one go (10 ms).
+    const PIECE: usize = 160;
+    /// What is left of a lost tick's level in the next one, in 256ths.
+    const FADE: i32 = 160;
+
+    pub(super) fn new() -> Self {
+        Self { last: Vec::with_capacity(FULL_FRAME), ..Self::default() }
+    }
+}
+
+impl Decode for G722Decoder {
+    const RATE: Rate = Rate::Full;
+    const CLOCK_HZ: u32 = 8_000;
+    const MAX_PAYLOAD: usize = 480;
+    const MAX_SAMPLES: usize = 480 * 6;
+
+    fn decode(&mut self, _tag: u8, payload: &[u8], samples: &mut Samples) {
+        for chunk in payload.chunks(Self::PIECE / 2) {
+            let mut wide = [0; Self::PIECE];
+            let Some(wide) = wide.get_mut(..chunk.len() * 2) else { return };
+            self.decoder.decode(chunk, wide);
+            let full = samples.grow(wide.len() * 3);
+            self.up.convert(wide, full);
+            self.last.clear();
+            self.last.extend_from_slice(full);
+        }
+        self.gain = 256;
+    }
+
+    fn conceal(&mut self, count: usize, _next: Option<&[u8]>, samples: &mut Samples) {
+        let gain = self.gain;
+        let sound = self.last.iter().cycle().copied().chain(std::iter::repeat(0));
+        for (to, from) in samples.grow(count).iter_mut().zip(sound) {
+            *to = limit(i32::from(from) * gain / 256);
+        }
+        self.gain = gain * Self::FADE / 256;
+    }
+
+    fn reset(&mut self) {
+        self.decoder = g722::Decoder::default();
+        self.last.clear();
     }
 }
 

@@ -9,13 +9,17 @@ use crate::speaker::SpeakerChoice;
 use crate::webrtc::forwarder::Forwarder;
 
 use super::Outbox;
+use super::align::{Aligner, Waiting};
 use super::leg::{Leg, SharedMixes};
 use super::opus_sender::SharedOpus;
+use super::schedule::Schedule;
 use super::types::{Event, LegId, RoomId};
 
 /// A room is never empty: it comes with its first leg and goes with its last.
 pub(super) struct Room {
-    id: RoomId,
+    pub(super) id: RoomId,
+    /// The step of its next tick.
+    pub(super) next_step: u64,
     /// In order of their ids.
     legs: Vec<Leg>,
     /// How many of them are browsers: rooms without any have no timers to look for.
@@ -24,8 +28,12 @@ pub(super) struct Room {
     converters: ConverterPool,
     speaker: SpeakerChoice<LegId>,
     pub(super) forwarder: Forwarder<LegId>,
-    /// For rooms with many browsers; comes with the first of them.
-    shared_opus: Option<Box<SharedOpus>>,
+    /// One for each way in which somebody takes Opus.
+    shared_opus: Vec<SharedOpus>,
+    aligner: Aligner,
+    /// How many steps the next tick should come earlier.
+    earlier: i64,
+    waiting: Vec<Waiting>,
     /// Active voices of this tick: level with a bonus for who was mixed already, and index.
     ranking: Vec<(u8, usize)>,
 }
@@ -33,20 +41,21 @@ pub(super) struct Room {
 impl Room {
     /// How much louder a voice must be to push another one out of a full mix, in dB.
     const MIXED_BONUS_DB: u8 = 6;
-    /// Browsers a room must have before those who only listen share an encoder. In a small meeting everybody
-    /// speaks now and then, and his own encoder all the time is the simpler thing.
-    const WORTH_SHARING: usize = 4;
 
-    pub(super) fn new(id: RoomId) -> Self {
+    pub(super) fn new(id: RoomId, next_step: u64) -> Self {
         Self {
             id,
+            next_step,
             legs: Vec::new(),
             browsers: 0,
             mixer: Mixer::default(),
             converters: ConverterPool::default(),
             speaker: SpeakerChoice::default(),
             forwarder: Forwarder::new(),
-            shared_opus: None,
+            shared_opus: Vec::new(),
+            aligner: Aligner::default(),
+            earlier: 0,
+            waiting: Vec::new(),
             ranking: Vec::new(),
         }
     }
@@ -57,28 +66,45 @@ impl Room {
         self.legs.insert(at, leg);
         self.ranking.clear();
         self.ranking.reserve(self.legs.len());
-        if self.shared_opus.is_none() && self.legs.iter().any(|leg| leg.rate() == Rate::Full) {
-            // Without it everybody has an encoder of his own: more work, nothing worse.
-            self.shared_opus = SharedOpus::new().ok().map(Box::new);
-        }
-        self.reserve_converters(max_voices)
+        self.waiting.clear();
+        self.waiting.reserve(self.legs.len());
+        self.reserve(max_voices)
     }
 
-    /// As soon as a room has legs of both rates its voices can be converted, and not before.
-    fn reserve_converters(&mut self, max_voices: usize) -> Result<(), ResampleError> {
-        let count = |rate| self.legs.iter().filter(|leg| leg.rate() == rate).count();
-        let (narrow, full) = (count(Rate::Narrow), count(Rate::Full));
-        if narrow > 0 && full > 0 {
-            self.converters.reserve(Rate::Narrow, narrow.min(max_voices))?;
-            self.converters.reserve(Rate::Full, full.min(max_voices))?;
+    /// Makes what the legs need together: shared encoders, and converters as soon as somebody listens at another
+    /// rate than somebody may speak at. Allocates.
+    pub(super) fn reserve(&mut self, max_voices: usize) -> Result<(), ResampleError> {
+        self.count_listeners();
+        for settings in self.legs.iter().filter_map(Leg::opus_settings) {
+            // Without it everybody has an encoder of his own: more work, nothing worse.
+            if !self.shared_opus.iter().any(|shared| shared.settings == settings)
+                && let Ok(shared) = SharedOpus::new(settings)
+            {
+                self.shared_opus.push(shared);
+            }
+        }
+        self.count_listeners();
+        for (from, to) in [(Rate::Narrow, Rate::Full), (Rate::Full, Rate::Narrow)] {
+            if self.legs.iter().any(|leg| leg.listening_rate() == to) {
+                let voices = self.legs.iter().filter(|leg| leg.may_speak_at(from)).count();
+                self.converters.reserve(from, voices.min(max_voices))?;
+            }
         }
         Ok(())
+    }
+
+    fn count_listeners(&mut self) {
+        for shared in &mut self.shared_opus {
+            let alike = self.legs.iter().filter(|leg| leg.opus_settings() == Some(shared.settings));
+            shared.listeners = alike.count();
+        }
     }
 
     pub(super) fn remove(&mut self, now: Instant, leg: LegId, out: &mut Outbox) {
         if let Ok(at) = self.legs.binary_search_by_key(&leg, |other| other.id) {
             let mut gone = self.legs.remove(at);
             self.browsers -= usize::from(gone.webrtc().is_some());
+            self.count_listeners();
             gone.end(now, out);
             self.converters.take_back(&mut gone.voice);
             self.forwarder.leave(now, leg);
@@ -91,6 +117,7 @@ impl Room {
         let at = self.legs.binary_search_by_key(&leg, |other| other.id).ok()?;
         self.legs.get(at).filter(|leg| leg.webrtc().is_none())?;
         let mut taken = self.legs.remove(at);
+        self.count_listeners();
         self.converters.take_back(&mut taken.voice);
         taken.leave_room();
         Some(taken)
@@ -98,6 +125,11 @@ impl Room {
 
     pub(super) const fn is_empty(&self) -> bool {
         self.legs.is_empty()
+    }
+
+    /// The leg at this place of [`Self::legs`], if it is the one expected there.
+    pub(super) fn leg_at(&mut self, at: usize, leg: LegId) -> Option<&mut Leg> {
+        self.legs.get_mut(at).filter(|found| found.id == leg)
     }
 
     pub(super) fn leg_mut(&mut self, leg: LegId) -> Option<&mut Leg> {
@@ -121,16 +153,29 @@ impl Room {
         }
         self.choose_voices(max_voices);
         self.mix();
-        if let Some(shared) = &mut self.shared_opus {
-            shared.begin_tick();
-        }
-        let is_worth_sharing = self.browsers >= Self::WORTH_SHARING;
-        let shared_opus = self.shared_opus.as_deref_mut().filter(|_| is_worth_sharing);
-        let mut shared = SharedMixes::new(shared_opus);
+        self.shared_opus.iter_mut().for_each(SharedOpus::begin_tick);
+        let mut shared = SharedMixes::new(&mut self.shared_opus);
         for leg in &mut self.legs {
             leg.end_tick(now, &self.mixer, &mut shared, out);
         }
         self.choose_speaker(out);
+        if self.aligner.is_time() {
+            self.align();
+        }
+    }
+
+    /// The step of the tick after the one in `step`.
+    pub(super) fn next_step(&mut self, step: u64) -> u64 {
+        (step + Schedule::STEPS).saturating_add_signed(-std::mem::take(&mut self.earlier))
+    }
+
+    /// Looks how long the voices wait: those that are heard, or all while it is silent.
+    fn align(&mut self) {
+        let is_heard = self.legs.iter().any(|leg| leg.is_active);
+        self.waiting.clear();
+        let voices = self.legs.iter().filter(|leg| leg.may_speak() && (leg.is_active || !is_heard));
+        self.waiting.extend(voices.filter_map(Leg::waiting));
+        self.earlier = Aligner::earlier(&self.waiting);
     }
 
     /// All plans that wait take effect together, before anything of this tick is decided.
@@ -177,7 +222,8 @@ impl Room {
 
     fn mix(&mut self) {
         let mut needed = Rates::default();
-        self.legs.iter().filter(|leg| leg.listens()).for_each(|leg| needed.insert(leg.rate()));
+        let listeners = self.legs.iter().filter(|leg| leg.listens());
+        listeners.for_each(|leg| needed.insert(leg.listening_rate()));
         self.mixer.begin(needed);
         for leg in self.legs.iter_mut().filter(|leg| !leg.is_mixed) {
             self.converters.take_back(&mut leg.voice);

@@ -1,4 +1,4 @@
-//! A phone: RTP with G.711 and telephone events on a port of its own.
+//! A phone: RTP with its codec and telephone events on a port of its own.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -7,27 +7,24 @@ use rand_chacha::rand_core::Rng;
 
 use crate::answer::{AnswerObserver, AnswerSummary};
 use crate::codec::Codec;
+use crate::codec::opus::OpusError;
 use crate::dtmf::{DigitReceiver, DigitSender, EventPacket, InbandDetector};
-use crate::jitter::{Arrival, Pushed};
-use crate::quality::{CodecImpairment, LegStats};
+use crate::jitter::Pushed;
+use crate::quality::LegStats;
 use crate::rtcp::{self, RtcpSession};
 use crate::rtp::{RtpPacket, RtpStream};
-use crate::sample::NARROW_FRAME;
-use crate::sdp::{Direction, Negotiated, RtcpPort, TELEPHONE_EVENT};
+use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate, limit};
+use crate::sdp::{Direction, Format, Negotiated, OpusSettings, RtcpPort};
+use crate::srtp::{Opener, Sealer, SrtpKeys};
 
+use super::phone_receiver::PhoneReceiver;
+use super::phone_sender::PhoneSender;
 use super::queue::TransmitRing;
-use super::receiver::{G711Decoder, Receiver};
 use super::source::SourceLock;
 use super::types::LegId;
 
-/// Comfort noise (RFC 3389): not offered, but some send it.
-const COMFORT_NOISE: u8 = 13;
-
-/// The RTP clock of G.711.
-const CLOCK_HZ: u32 = 8_000;
-
-/// Units of the 8 kHz clock in one tick.
-const TICK_UNITS: u32 = 160;
+/// Ticks in a second.
+const TICKS_HZ: u32 = 50;
 
 /// What became of a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +40,13 @@ pub(super) enum Received {
 }
 
 /// The media of one phone.
-#[derive(Debug)]
 pub(super) struct SipLeg {
     source: SourceLock,
     remote: Option<Negotiated>,
     digits: DigitReceiver,
-    receiver: Receiver<G711Decoder>,
+    receiver: PhoneReceiver,
+    encoder: PhoneSender,
+    srtp: Option<Box<Srtp>>,
     stream: RtpStream,
     rtcp: RtcpSession,
     sender: DigitSender,
@@ -67,9 +65,11 @@ impl SipLeg {
             source: SourceLock::default(),
             remote: None,
             digits: DigitReceiver::default(),
-            receiver: Receiver::new(G711Decoder::default()),
+            receiver: PhoneReceiver::new(),
+            encoder: PhoneSender::default(),
+            srtp: None,
             stream: RtpStream::new(random),
-            rtcp: RtcpSession::new(CLOCK_HZ, random),
+            rtcp: RtcpSession::new(Codec::Pcmu.clock_hz(), random),
             sender: DigitSender::default(),
             detector: InbandDetector::default(),
             detects_tones: None,
@@ -83,7 +83,7 @@ impl SipLeg {
         now: Instant,
         negotiated: Negotiated,
         symmetric_from: Option<IpAddr>,
-    ) {
+    ) -> Result<(), OpusError> {
         if !negotiated.remote.ip().is_unspecified() {
             // The unspecified address is the hold of RFC 2543 and says nothing about where the phone is.
             self.source.signal(now, negotiated.remote, symmetric_from);
@@ -93,7 +93,41 @@ impl SipLeg {
             // What is left of the hold music must not be heard.
             self.receiver.reset();
         }
+        if self.srtp.as_ref().map(|srtp| srtp.keys) != negotiated.srtp {
+            self.srtp = negotiated.srtp.map(|keys| Box::new(Srtp::new(keys)));
+        }
+        self.rtcp.set_clock(negotiated.codec.clock_hz());
         self.remote = Some(negotiated);
+        self.receiver.expect(&negotiated)?;
+        self.encoder.prepare(&negotiated)
+    }
+
+    /// The rate of the voice that comes.
+    pub(super) const fn voice_rate(&self) -> Rate {
+        self.receiver.rate()
+    }
+
+    /// The rate of what is sent.
+    pub(super) fn listening_rate(&self) -> Rate {
+        self.remote.map_or(Rate::Narrow, |remote| remote.codec.rate())
+    }
+
+    /// Whether a voice of this rate may come.
+    pub(super) fn may_speak_at(&self, rate: Rate) -> bool {
+        let received = self.remote.map(|remote| remote.received);
+        received.is_some_and(|received| {
+            Codec::ALL.into_iter().any(|codec| codec.rate() == rate && received.has(codec))
+        })
+    }
+
+    /// The settings of its Opus, if that is what it takes.
+    pub(super) fn opus_settings(&self) -> Option<OpusSettings> {
+        self.remote.filter(|remote| remote.codec == Codec::Opus).and_then(|_| self.encoder.opus_settings())
+    }
+
+    /// Its encoder.
+    pub(super) const fn encoder(&mut self) -> &mut PhoneSender {
+        &mut self.encoder
     }
 
     /// Whether the phone's voice may be heard as far as signalling goes. While it holds us its audio is hold
@@ -110,20 +144,32 @@ impl SipLeg {
     }
 
     pub(super) fn handle_datagram(&mut self, now: Instant, source: SocketAddr, payload: &[u8]) -> Received {
+        let Some(srtp) = &mut self.srtp else { return self.handle_plain(now, source, payload) };
+        let mut memory = [0; MAX_DATAGRAM];
+        let Some(datagram) = memory.get_mut(..payload.len()) else { return Received::Dropped };
+        datagram.copy_from_slice(payload);
+        // Nothing is believed, and no source learned, before the tag is verified.
+        match srtp.open(datagram).and_then(|length| memory.get(..length)) {
+            Some(plain) => self.handle_plain(now, source, plain),
+            None => Received::Dropped,
+        }
+    }
+
+    fn handle_plain(&mut self, now: Instant, source: SocketAddr, payload: &[u8]) -> Received {
         if rtcp::is_rtcp(payload) {
             return self.handle_rtcp(now, source, payload);
         }
         let (Some(remote), Ok(packet)) = (self.remote, RtpPacket::parse(payload)) else {
             return Received::Dropped;
         };
-        let Some(kind) = Kind::of(&remote, packet.payload_type) else { return Received::Ignored };
+        let Some(format) = remote.received.get(packet.payload_type) else { return Received::Ignored };
         if !self.source.admit(now, source, &packet) {
             return Received::Dropped;
         }
         if !remote.direction.receives() {
             return Received::Ignored;
         }
-        self.take(now, kind, &packet)
+        self.take(now, format, &packet)
     }
 
     /// Reports count only from whom the media comes from, and change nothing but statistics.
@@ -145,9 +191,14 @@ impl SipLeg {
         }
     }
 
+    /// How many milliseconds the voice waits more than its jitter asks for, and for how many ticks it has been heard.
+    pub(super) fn waiting(&self) -> Option<(i64, u32)> {
+        self.receiver.waiting()
+    }
+
     /// How the call has been so far.
     pub(super) fn stats(&self) -> LegStats {
-        self.receiver.playout().stats_with(CodecImpairment::G711, &self.rtcp)
+        self.receiver.playout().stats_with(self.receiver.impairment(), &self.rtcp)
     }
 
     /// Sends a report if it is time for one.
@@ -177,35 +228,23 @@ impl SipLeg {
         ring: &mut TransmitRing,
     ) {
         let (ssrc, timestamp) = (self.stream.ssrc(), self.stream.timestamp());
-        let rtcp = &mut self.rtcp;
-        ring.push_with(leg, destination, |datagram| rtcp.write(now, ssrc, timestamp, bye, datagram));
+        let (rtcp, srtp) = (&mut self.rtcp, &mut self.srtp);
+        ring.push_with(leg, destination, |datagram| {
+            let length = rtcp.write(now, ssrc, timestamp, bye, datagram)?;
+            match srtp {
+                Some(srtp) => srtp.sealer.seal_rtcp(datagram, length),
+                None => Some(length),
+            }
+        });
     }
 
-    fn take(&mut self, now: Instant, kind: Kind, packet: &RtpPacket<'_>) -> Received {
-        let (tag, duration, payload) = match kind {
-            Kind::Audio(codec) => {
-                (codec.payload_type(), u32::try_from(packet.payload.len()).unwrap_or(0), packet.payload)
-            }
-            Kind::ComfortNoise => {
-                self.receiver.noise.set(packet.payload);
-                (0, 0, [].as_slice())
-            }
-            Kind::TelephoneEvent => (0, 0, [].as_slice()),
-        };
-        let arrival = Arrival {
-            ssrc: packet.ssrc,
-            sequence_number: packet.sequence_number,
-            timestamp: packet.timestamp,
-            tag,
-            duration,
-            payload,
-        };
-        let pushed = self.receiver.push(now, &arrival);
+    fn take(&mut self, now: Instant, format: Format, packet: &RtpPacket<'_>) -> Received {
+        let Some(pushed) = self.receiver.push(now, format, packet) else { return Received::Dropped };
         if !matches!(pushed, Pushed::Unexpected | Pushed::TooLong) {
             let restarted = pushed == Pushed::NewStream;
             self.rtcp.reception.packet(now, packet.ssrc, packet.sequence_number, packet.timestamp, restarted);
         }
-        if kind != Kind::TelephoneEvent {
+        if format != Format::TelephoneEvent {
             return Received::Media;
         }
         self.digits.handle_packet(now, packet).map_or(Received::Media, Received::Digit)
@@ -214,7 +253,8 @@ impl SipLeg {
     /// This tick's frame; returns a key that is heard in it. A key that is down is not heard by the others.
     pub(super) fn fill(&mut self, now: Instant, decode: bool, frame: &mut [i16]) -> Option<char> {
         let knows_events = self.remote.is_none_or(|remote| remote.telephone_event.is_some());
-        if !self.detects_tones.unwrap_or(!knows_events) {
+        // The detector knows the rate of G.711 only.
+        if !self.detects_tones.unwrap_or(!knows_events) || frame.len() != NARROW_FRAME {
             self.receiver.fill(now, decode || self.observer.is_some(), frame);
             self.observe(frame);
             return None;
@@ -229,9 +269,16 @@ impl SipLeg {
     }
 
     fn observe(&mut self, frame: &[i16]) {
-        if let Some(observer) = &mut self.observer
-            && let Some(summary) = observer.hear(frame, CLOCK_HZ)
-        {
+        let Some(observer) = &mut self.observer else { return };
+        // What it knows of tones and noise is that of a telephone line.
+        let mut narrow = [0; NARROW_FRAME];
+        let heard = if frame.len() == NARROW_FRAME {
+            frame
+        } else {
+            narrowed(frame, &mut narrow);
+            &narrow
+        };
+        if let Some(summary) = observer.hear(heard, Rate::Narrow.hz()) {
             self.answer = Some(summary);
         }
     }
@@ -256,78 +303,150 @@ impl SipLeg {
     }
 
     /// Sends this tick's payload, or nothing when there is none; the stream's time goes on either way.
-    pub(super) fn send(&mut self, leg: LegId, payload: Option<&[u8; NARROW_FRAME]>, ring: &mut TransmitRing) {
+    pub(super) fn send(&mut self, leg: LegId, payload: Option<&[u8]>, ring: &mut TransmitRing) {
         let sending = self.remote.zip(self.source.destination()).zip(payload);
+        let units = self.remote.map_or(8_000, |remote| remote.codec.clock_hz()) / TICKS_HZ;
         if let Some(((remote, destination), payload)) = sending {
-            let key = self.sender.tick(self.stream.timestamp());
+            match self.sender.tick(self.stream.timestamp(), units) {
+                Some(key) => self.send_key(leg, destination, &remote, &key, payload, ring),
+                None => self.send_audio(leg, destination, &remote, payload, ring),
+            }
+        } else {
+            self.stream.pause();
+            self.encoder.packer.clear();
+        }
+        self.stream.advance(units);
+    }
+
+    fn send_audio(
+        &mut self,
+        leg: LegId,
+        destination: SocketAddr,
+        remote: &Negotiated,
+        payload: &[u8],
+        ring: &mut TransmitRing,
+    ) {
+        if self.encoder.packer.is_plain() {
             let (marker, sequence_number, timestamp) = self.stream.next_packet();
-            let mut tone = [0; NARROW_FRAME];
-            let audio = RtpPacket {
+            let packet = RtpPacket {
                 marker,
                 payload_type: remote.payload_type,
                 sequence_number,
                 timestamp,
                 ssrc: self.stream.ssrc(),
-                payload: self.press(remote.codec, key.as_ref(), payload, &mut tone),
+                payload,
             };
-            let packet = match (&key, remote.telephone_event) {
-                (Some(event), Some(payload_type)) => RtpPacket {
-                    marker: event.marker,
-                    payload_type,
-                    timestamp: event.timestamp,
-                    payload: &event.payload,
-                    ..audio
-                },
-                _ => audio,
-            };
-            ring.push(leg, destination, &packet);
-            self.rtcp.sent(packet.payload.len());
-        } else {
-            self.stream.pause();
+            push(&mut self.srtp, leg, destination, &packet, ring);
+            self.rtcp.sent(payload.len());
+            return;
         }
-        self.stream.advance(TICK_UNITS);
+        let packer = &mut self.encoder.packer;
+        let waited = u32::try_from(packer.fill(payload)).unwrap_or(0);
+        let mut packets = 0;
+        let mut begins = self.stream.timestamp().wrapping_sub(waited);
+        while let Some(payload) = packer.packet(packets) {
+            let (marker, sequence_number, _) = self.stream.next_packet();
+            let packet = RtpPacket {
+                marker,
+                payload_type: remote.payload_type,
+                sequence_number,
+                timestamp: begins,
+                ssrc: self.stream.ssrc(),
+                payload,
+            };
+            push(&mut self.srtp, leg, destination, &packet, ring);
+            self.rtcp.sent(payload.len());
+            packets += 1;
+            begins = begins.wrapping_add(u32::try_from(packer.whole()).unwrap_or(0));
+        }
+        packer.sent(packets);
     }
 
-    /// The audio of a tick in which a key may be down: its tone, which only those hear who take no events.
-    fn press<'a>(
+    /// The tick of a key: an event, or its tone in the audio for those who take no events.
+    fn send_key(
         &mut self,
-        codec: Codec,
-        key: Option<&EventPacket>,
-        payload: &'a [u8; NARROW_FRAME],
-        tone: &'a mut [u8; NARROW_FRAME],
-    ) -> &'a [u8; NARROW_FRAME] {
-        if !key.is_some_and(|key| key.is_down) {
-            return payload;
-        }
-        let mut samples = [0; NARROW_FRAME];
-        self.sender.tone(&mut samples);
-        codec.encode(&samples, tone);
-        tone
+        leg: LegId,
+        destination: SocketAddr,
+        remote: &Negotiated,
+        key: &EventPacket,
+        payload: &[u8],
+        ring: &mut TransmitRing,
+    ) {
+        self.encoder.packer.clear();
+        let (marker, sequence_number, timestamp) = self.stream.next_packet();
+        let audio = RtpPacket {
+            marker,
+            payload_type: remote.payload_type,
+            sequence_number,
+            timestamp,
+            ssrc: self.stream.ssrc(),
+            payload,
+        };
+        let mut tone = [0; NARROW_FRAME];
+        let packet = match remote.telephone_event {
+            Some(payload_type) => RtpPacket {
+                marker: key.marker,
+                payload_type,
+                timestamp: key.timestamp,
+                payload: &key.payload,
+                ..audio
+            },
+            // Whoever has a better codec than G.711 knows events.
+            None if key.is_down && remote.codec.rate() == Rate::Narrow => {
+                let mut samples = [0; NARROW_FRAME];
+                self.sender.tone(&mut samples);
+                remote.codec.encode(&samples, &mut tone);
+                RtpPacket { payload: &tone, ..audio }
+            }
+            None => audio,
+        };
+        push(&mut self.srtp, leg, destination, &packet, ring);
+        self.rtcp.sent(packet.payload.len());
     }
 }
 
-/// What a payload type means on this leg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Audio(Codec),
-    TelephoneEvent,
-    ComfortNoise,
+/// A frame at 48 kHz as one at 8 kHz, good enough to tell speech and tones apart: each sample is the mean of six.
+fn narrowed(frame: &[i16], narrow: &mut [i16; NARROW_FRAME]) {
+    for (to, from) in narrow.iter_mut().zip(frame.chunks(FULL_FRAME / NARROW_FRAME)) {
+        let sum: i32 = from.iter().map(|&sample| i32::from(sample)).sum();
+        *to = limit(sum / i32::try_from(from.len()).unwrap_or(1));
+    }
 }
 
-impl Kind {
-    /// Both forms of G.711 are taken under their static numbers, whichever was chosen for sending: phones may
-    /// switch between the codecs they listed without saying so.
-    fn of(remote: &Negotiated, payload_type: u8) -> Option<Self> {
-        let ours = remote.telephone_event.is_some() && payload_type == TELEPHONE_EVENT;
-        if payload_type == remote.payload_type {
-            Some(Self::Audio(remote.codec))
-        } else if remote.telephone_event == Some(payload_type) || ours {
-            Some(Self::TelephoneEvent)
-        } else if payload_type == COMFORT_NOISE {
-            Some(Self::ComfortNoise)
-        } else {
-            let known = [Codec::Pcmu, Codec::Pcma];
-            known.into_iter().find(|codec| codec.payload_type() == payload_type).map(Self::Audio)
-        }
+/// Largest datagram taken.
+const MAX_DATAGRAM: usize = 2048;
+
+/// Encryption of one phone's media.
+struct Srtp {
+    keys: SrtpKeys,
+    sealer: Sealer,
+    opener: Opener,
+}
+
+impl Srtp {
+    fn new(keys: SrtpKeys) -> Self {
+        let (sealer, opener) = (Sealer::new(keys.suite, &keys.local), Opener::new(keys.suite, &keys.remote));
+        Self { keys, sealer, opener }
     }
+
+    fn open(&mut self, datagram: &mut [u8]) -> Option<usize> {
+        if rtcp::is_rtcp(datagram) { self.opener.open_rtcp(datagram) } else { self.opener.open_rtp(datagram) }
+    }
+}
+
+/// Queues a packet, sealed if the phone's media is encrypted.
+fn push(
+    srtp: &mut Option<Box<Srtp>>,
+    leg: LegId,
+    destination: SocketAddr,
+    packet: &RtpPacket<'_>,
+    ring: &mut TransmitRing,
+) {
+    ring.push_with(leg, destination, |datagram| {
+        let length = packet.write(datagram)?;
+        match srtp {
+            Some(srtp) => srtp.sealer.seal_rtp(datagram, length),
+            None => Some(length),
+        }
+    });
 }

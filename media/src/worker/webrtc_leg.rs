@@ -9,7 +9,7 @@ use crate::jitter::Arrival;
 use crate::mixer::Mixer;
 use crate::quality::{CodecImpairment, LegStats};
 use crate::rtp::RtpStream;
-use crate::sample::{FULL_FRAME, Rate};
+use crate::sdp::OpusSettings;
 use crate::webrtc::{IncomingRtp, OutgoingRtp, Slot, WebrtcPeer};
 
 use super::leg::Hearing;
@@ -48,7 +48,7 @@ impl WebrtcLeg {
             deadline: None,
             is_pending: false,
             receiver: Receiver::new(OpusDecoder::new()?),
-            listener: OpusListener::new()?,
+            listener: OpusListener::new(OpusSettings::default())?,
             stream: RtpStream::new(random),
             sent_packets: 0,
         })
@@ -69,6 +69,11 @@ impl WebrtcLeg {
         true
     }
 
+    /// As [`SipLeg::waiting`](super::sip_leg::SipLeg::waiting).
+    pub(super) fn waiting(&self) -> Option<(i64, u32)> {
+        self.receiver.waiting()
+    }
+
     /// How the call has been so far, as far as it is known here: RTCP is the peer connection's.
     pub(super) fn stats(&self) -> LegStats {
         let stats = self.receiver.playout().stats(CodecImpairment::OPUS, Duration::ZERO);
@@ -81,13 +86,7 @@ impl WebrtcLeg {
 
     /// Sends this tick's packet of the mix.
     pub(super) fn send(&mut self, now: Instant, hears: &Hearing<'_>, mixer: &Mixer, work: &mut OpusWork<'_>) {
-        let payload = if hears.is_alike() {
-            self.listener.alike(work.shared.as_deref_mut(), mixer, work.encodes)
-        } else {
-            let mut mix = [0; FULL_FRAME];
-            let mix = hears.mix(mixer, Rate::Full, &mut mix).then_some(&mix);
-            self.listener.different(mix, work.shared.as_deref(), work.encodes)
-        };
+        let payload = hears.encode_opus(&mut self.listener, mixer, work);
         let (marker, sequence_number, timestamp) = self.stream.next_packet();
         self.stream.advance(TICK_UNITS);
         self.sent_packets = self.sent_packets.wrapping_add(1);

@@ -210,6 +210,7 @@ impl UserAgent {
             dialogs: self.dialogs.len(),
             sessions: self.sessions.len(),
             bindings: self.registrar.len(),
+            connections: self.flows.len(),
         }
     }
 
@@ -308,9 +309,11 @@ impl UserAgent {
             }
             Some(Owner::Reinvite(reinvite)) => self.reinvite_timed_out(now, id, reinvite.session),
             Some(Owner::Update(updating)) => self.session_lost(now, updating.session),
-            // A probe is given up when the next one is due.
-            Some(Owner::Bye { session: None } | Owner::Probe(_) | Owner::Check(_) | Owner::Silent) | None => {
+            Some(Owner::Probe(trunk)) => {
+                let trunk = *trunk;
+                self.probe_timed_out(id, trunk);
             }
+            Some(Owner::Bye { session: None } | Owner::Check(_) | Owner::Silent) | None => {}
         }
     }
 

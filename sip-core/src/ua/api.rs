@@ -97,6 +97,8 @@ pub struct Counts {
     pub sessions: usize,
     /// Bindings of devices.
     pub bindings: usize,
+    /// Connections that stand or are being made.
+    pub connections: usize,
 }
 
 /// Names a session; chosen by whoever creates it.
@@ -123,6 +125,10 @@ pub struct DeviceAccount {
     pub ha1_md5: [u8; 16],
     /// The same, SHA-256.
     pub ha1_sha256: Option<[u8; 32]>,
+    /// H(user@domain:realm:password), MD5: for phones that give their whole address as digest user.
+    pub ha1_md5_full: Option<[u8; 16]>,
+    /// The same, SHA-256.
+    pub ha1_sha256_full: Option<[u8; 32]>,
     /// Only user agents whose User-Agent begins so may register; `None` for all.
     pub agent_filter: Option<String>,
 }

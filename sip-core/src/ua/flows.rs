@@ -63,6 +63,11 @@ impl Flows {
         Some(Connect { flow, transport, local, remote, identity })
     }
 
+    /// How many connections stand or are being made.
+    pub(super) fn len(&self) -> usize {
+        self.incoming.len() + self.outgoing.len() - self.untold.len()
+    }
+
     fn remove(&mut self, flow: FlowId) -> Option<Goal> {
         self.incoming.remove(&flow);
         self.untold.remove(&flow);

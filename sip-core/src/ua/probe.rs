@@ -49,6 +49,11 @@ impl Probe {
         Self { every, outstanding: None, last: None, once: false, missed: 0, answered: 0, up: None }
     }
 
+    /// How often the trunk is asked for ever, if it is.
+    pub(super) fn lasting(&self) -> Option<Duration> {
+        (!self.once).then_some(self.every)
+    }
+
     fn miss(&mut self) -> Option<bool> {
         self.answered = 0;
         self.missed = self.missed.saturating_add(1);
@@ -104,6 +109,14 @@ impl UserAgent {
         let probe = entry.probe.get_or_insert_with(|| Probe { once: true, ..Probe::new(Duration::ZERO) });
         if probe.outstanding.is_none() {
             self.send_probe(now, id);
+        }
+    }
+
+    /// A question that is asked again and again is given up when the next one is due; a single one now.
+    pub(super) fn probe_timed_out(&mut self, transaction: TransactionId, id: TrunkId) {
+        let probe = self.trunks.get_mut(&id).and_then(|entry| entry.probe.as_mut());
+        if let Some(probe) = probe.filter(|probe| probe.once) {
+            probe.outstanding.take_if(|(open, _)| *open == transaction);
         }
     }
 

@@ -105,12 +105,17 @@ impl UserAgent {
         let Some(Authorization(credentials)) = credentials else {
             return self.challenge(now, request, source, (&domain, &realm), false);
         };
-        let device = AddressOfRecord { user: credentials.username.clone(), domain };
-        let account = self.devices.get(&device).map(|account| Account {
-            realm: &account.realm,
-            user: &account.aor.user,
-            ha1_md5: &account.ha1_md5,
-            ha1_sha256: account.ha1_sha256.as_ref(),
+        // Some phones give their whole address as digest user.
+        let full =
+            credentials.username.rsplit_once('@').filter(|(_, host)| host.eq_ignore_ascii_case(&domain));
+        let user = full.map_or(credentials.username.as_str(), |(user, _)| user).to_owned();
+        let (device, full) = (AddressOfRecord { user, domain }, full.is_some());
+        let account = self.devices.get(&device).and_then(|account| {
+            let ha1_md5 = if full { account.ha1_md5_full.as_ref()? } else { &account.ha1_md5 };
+            let ha1_sha256 = if full { &account.ha1_sha256_full } else { &account.ha1_sha256 };
+            // Only the hash says more than the name, and it was made with the name as it is given.
+            let user = &credentials.username;
+            Some(Account { realm: &account.realm, user, ha1_md5, ha1_sha256: ha1_sha256.as_ref() })
         });
         let target = (&request.message.method, &request.message.uri);
         let verdict = self.digest.check(now, source.remote.ip(), target, &credentials, account);

@@ -99,7 +99,7 @@ impl UserAgent {
             return;
         }
         let old = self.trunks.get(&id);
-        let every = old.and_then(|entry| entry.probe.as_ref()).map(|probe| probe.every);
+        let every = old.and_then(|entry| entry.probe.as_ref()).and_then(Probe::lasting);
         let told = self.leave_trunk(now, id);
         let call_id = format!("{}{}", self.random.token(), self.random.token());
         // A new registration waits for the end of the old one, so that the one cannot undo the other.

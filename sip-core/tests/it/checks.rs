@@ -10,7 +10,7 @@ const CONTACT: &str = "Contact: <sip:callee@192.0.2.2:5060>\r\nContent-Type: app
 
 fn calling() -> (Network, String) {
     let mut network = Network::gateway();
-    network.command(GATEWAY, Command::PutTrunk(carrier_trunk()));
+    network.command(GATEWAY, Command::PutTrunk(Box::new(carrier_trunk())));
     network.command(GATEWAY, call(to_number()));
     network.run_for(Duration::from_millis(50));
     let invite = network.take_one(CARRIER);

@@ -243,3 +243,28 @@ fn a_removed_device_is_gone_at_once() {
     network.send(PHONE, &request("REGISTER", "sip:acme.test", AOR, AOR, 12, &format!("{proof}{CONTACT}")));
     assert!(network.take_one(PHONE).starts_with("SIP/2.0 403 "));
 }
+
+#[test]
+fn b15_a_phone_may_give_its_whole_address_as_digest_user() {
+    let mut network = gateway();
+    let aor = "sip:103a@acme.test";
+    let more = "Contact: <sip:103a@10.0.0.9:5060>\r\n";
+    for (user, password, status) in [
+        ("103a@acme.test", "103a-secret", "200"),
+        ("103a@ACME.test", "103a-secret", "403"),
+        ("103a@acme.test", "wrong", "403"),
+        ("103a@zeta.test", "103a-secret", "403"),
+    ] {
+        network.send(PHONE, &request("REGISTER", "sip:acme.test", aor, aor, 1, more));
+        let challenge = network.take_one(PHONE);
+        let proof = authorize(&challenge, "REGISTER", "sip:acme.test", user, password, 1);
+        let again = request("REGISTER", "sip:acme.test", aor, aor, 2, &format!("{proof}{more}"));
+        let again = again.replace("c1@phone", &format!("c-{user}-{password}"));
+        // A branch of its own, or it would be taken for the last one come again.
+        let branch =
+            format!("z9hG4bK{}", user.len() + password.len() + usize::from(user.contains("ACME")) * 100);
+        network.send(PHONE, &again.replace("z9hG4bKREGISTER2", &branch));
+        let answer = network.take_one(PHONE);
+        assert!(answer.starts_with(&format!("SIP/2.0 {status} ")), "{user} {answer}");
+    }
+}

@@ -96,11 +96,14 @@ pub(crate) fn device(user: &str, domain: &str) -> AddressOfRecord {
 
 pub(crate) fn account(user: &str, domain: &str, password: &str) -> DeviceAccount {
     let ha1_md5 = ha1_md5(user, domain, password);
+    let full = sip_core::auth::ha1_md5(&format!("{user}@{domain}"), domain, password);
     DeviceAccount {
         aor: device(user, domain),
         realm: domain.into(),
         ha1_md5,
         ha1_sha256: None,
+        ha1_md5_full: Some(full),
+        ha1_sha256_full: None,
         agent_filter: None,
     }
 }

@@ -664,3 +664,33 @@ fn f9_patience_ends_a_silent_call_and_what_comes_late_is_released() {
     bench.run_for(SECOND * 20);
     assert_eq!(bench.events, []);
 }
+
+#[test]
+fn a_single_probe_that_is_lost_does_not_stop_the_next_one_and_is_not_repeated_for_ever() {
+    let mut bench = bench();
+    bench.command(Command::PutTrunk(Box::new(carrier_trunk())));
+    bench.command(Command::ProbeNow(TrunkId(1)));
+    assert!(bench.take_one().3.starts_with("OPTIONS "));
+    bench.run_for(SECOND * 40);
+    bench.take();
+    let mut moved = carrier_trunk();
+    moved.host = "other.test".into();
+    bench.command(Command::ProbeNow(TrunkId(1)));
+    assert!(bench.take_one().3.starts_with("OPTIONS "));
+    bench.command(Command::PutTrunk(Box::new(moved)));
+    bench.run_for(SECOND * 40);
+    assert_eq!(bench.take(), Vec::<String>::new());
+}
+
+#[test]
+fn connections_are_counted() {
+    let mut bench = with_device();
+    bench.register(Transport::Tcp, PHONE, Some(TCP), 1, CONTACT);
+    bench.command(Command::PutTrunk(Box::new(tls_trunk())));
+    assert_eq!(bench.ua.counts().connections, 1, "one is not made before something is sent");
+    bench.command(Command::ProbeNow(TrunkId(1)));
+    assert_eq!(bench.ua.counts().connections, 2);
+    bench.close(TCP);
+    bench.close(FIRST);
+    assert_eq!(bench.ua.counts().connections, 0);
+}

@@ -3,6 +3,7 @@
 mod events;
 mod types;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -32,6 +33,8 @@ pub struct Answer {
     pub status: u16,
     /// JSON body, `null` when there is none.
     pub body: Value,
+    /// The headers, names in small letters.
+    pub headers: BTreeMap<String, String>,
 }
 
 impl Answer {
@@ -110,17 +113,23 @@ impl Api {
         let answered = tokio::task::spawn_blocking(move || {
             let mut response = agent.run(request)?;
             let status = response.status().as_u16();
-            Ok::<_, ureq::Error>((status, response.body_mut().read_to_string()?))
+            let headers = response.headers().iter();
+            let headers: BTreeMap<String, String> = headers
+                .map(|(name, value)| {
+                    (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+                })
+                .collect();
+            Ok::<_, ureq::Error>((status, headers, response.body_mut().read_to_string()?))
         });
         let answered = answered.await.map_err(LabError::other(&what))?;
-        let (status, text) = answered.map_err(LabError::other(&what))?;
+        let (status, headers, text) = answered.map_err(LabError::other(&what))?;
         // A page instead of JSON stays readable in error messages.
         let body = serde_json::from_str(&text).unwrap_or(if text.is_empty() {
             Value::Null
         } else {
             Value::String(text)
         });
-        Ok(Answer { status, body })
+        Ok(Answer { status, body, headers })
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> LabResult<T> {

@@ -17,6 +17,9 @@ pub struct Me {
     pub id: String,
     /// Name as shown.
     pub display_name: String,
+    /// The tenant.
+    #[serde(default)]
+    pub tenant: String,
 }
 
 /// List of users.

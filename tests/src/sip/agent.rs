@@ -221,6 +221,14 @@ impl Agent {
         receiver
     }
 
+    /// Its cable is pulled: from now on it answers nothing and sends no sound.
+    pub fn die(&self) {
+        if let Some(task) = lock(&self.task).take() {
+            task.abort();
+        }
+        self.calls().iter().for_each(|call| call.leg.disconnect());
+    }
+
     async fn serve(self: &Arc<Self>, incoming: Incoming) {
         let method = incoming.request.method;
         let call_id = message::value(&incoming.request.headers, "Call-ID").unwrap_or_default();

@@ -36,6 +36,8 @@ pub struct Script {
     pub crosses_cancel: bool,
     /// Sends a second 200 with another To tag, as a forking proxy's second phone does.
     pub forks: bool,
+    /// The user in Contact: with a 3xx, where it points to.
+    pub contact: Option<String>,
 }
 
 /// How ringing ends.
@@ -63,7 +65,13 @@ impl Script {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             crosses_cancel: false,
             forks: false,
+            contact: None,
         }
+    }
+
+    /// Points to another number with 302.
+    pub fn redirect(number: &str) -> Self {
+        Self { contact: Some(number.to_owned()), ..Self::refuse(302, false) }
     }
 
     /// Refuses with `status` after 100 ms, having rung or not.

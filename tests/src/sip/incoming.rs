@@ -66,7 +66,8 @@ impl Task {
     }
 
     async fn respond_as(&self, tag: &str, incoming: &Incoming, status: u16, body: Option<&str>) {
-        let contact = ("Contact", self.agent.contact(&self.call.facts.request_user));
+        let user = self.script.contact.as_deref().unwrap_or(&self.call.facts.request_user);
+        let contact = ("Contact", self.agent.contact(user));
         let response = message::response(&incoming.request, incoming.source, status, tag, &[contact], body);
         self.agent.endpoint.respond(incoming, &response).await;
     }

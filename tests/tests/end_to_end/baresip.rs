@@ -18,6 +18,8 @@ async fn a58_baresip_is_called_heard_and_hears() {
             domain: "acme.test".to_owned(),
             registrar: stage.sip()?,
             tone: tone::UMA,
+            transport: "udp".to_owned(),
+            authority: None,
         })
         .await?;
         let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;

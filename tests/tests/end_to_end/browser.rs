@@ -20,6 +20,8 @@ async fn a57_a58_d41_chromium_calls_baresip_and_both_hear_each_other() {
             domain: "acme.test".to_owned(),
             registrar: stage.sip()?,
             tone: tone::UMA,
+            transport: "udp".to_owned(),
+            authority: None,
         })
         .await?;
         let (api, _) = stage.login("hana").await?;

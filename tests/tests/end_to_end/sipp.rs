@@ -18,7 +18,10 @@ const PIA: &str = "12025550101";
 const NUMBER: &str = "+12025550177";
 
 fn foreign(config: StageConfig) -> LabResult<StageConfig> {
-    let config = StageConfig { foreign_trunk: true, ..config };
+    // SIPp plays one scenario, which begins with INVITE: it would take OPTIONS for a mistake.
+    let peer = format!("peer = \"127.0.0.1:{}\"", config.ports.carrier);
+    let configuration = config.configuration.replace(&peer, &format!("{peer}\nsettings.probe = false"));
+    let config = StageConfig { foreign_trunk: true, configuration, ..config };
     config.set("ring_timeout_s", "5")
 }
 

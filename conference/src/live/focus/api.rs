@@ -9,8 +9,9 @@ pub use crate::live::participant::PersonSpec;
 pub use crate::live::refusal::{Refusal, RefusalKind};
 pub use crate::live::snapshot::{CallView, MeetingSnapshot, PersonView};
 pub use crate::live::speech::{Language, Part, Utterance};
+pub use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Access, Cause, Role};
-use media::sdp::Codec;
+use media::sdp::{Codec, SrtpPolicy};
 use media::worker::{LegId, RoomId};
 use sip_core::ua::{AddressOfRecord, TrunkId};
 use std::time::{Duration, Instant};
@@ -20,6 +21,8 @@ use std::time::{Duration, Instant};
 pub struct FocusConfig {
     /// The codecs offered and accepted on SIP legs, the preferred one first.
     pub codecs: Vec<Codec>,
+    /// Whether the media of SIP legs is encrypted.
+    pub srtp: SrtpPolicy,
     /// How long a meeting that everybody has left waits before it ends, ringing calls included.
     pub empty_grace: Duration,
     /// How long a meeting goes on after its last Host has left.
@@ -53,6 +56,7 @@ impl Default for FocusConfig {
     fn default() -> Self {
         Self {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
+            srtp: SrtpPolicy::Off,
             empty_grace: Duration::from_secs(30),
             no_host_grace: Duration::from_secs(600),
             lobby_timeout: Duration::from_secs(1800),
@@ -148,6 +152,13 @@ pub enum Command {
         person: PersonId,
         /// Raised or not.
         raised: bool,
+    },
+    /// How the sound of a device or trunk travels from its next call on; `None`: as that of everybody.
+    PutWire {
+        /// Whose.
+        peer: WirePeer,
+        /// How.
+        wire: Option<Wire>,
     },
     /// A person was invited (again): role and access for when they come, by whatever way. Those who are in change
     /// at once.

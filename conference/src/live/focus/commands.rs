@@ -10,6 +10,7 @@ use crate::ids::{MeetingId, PersonId};
 use crate::live::meeting::Meeting;
 use crate::live::policy;
 use crate::live::speech::PromptId;
+use crate::live::wire::WirePeer;
 use crate::vocabulary::{Access, Cause, Role};
 use media::worker::{LegId, RoomId};
 use sip_core::ua::Command as SipCommand;
@@ -24,7 +25,15 @@ impl Focus {
                 self.devices.insert(aor, owner);
                 Ok(Reply::Done)
             }
+            Command::PutWire { peer, wire } => {
+                match wire {
+                    Some(wire) => drop(self.wires.insert(peer, wire)),
+                    None => drop(self.wires.remove(&peer)),
+                }
+                Ok(Reply::Done)
+            }
             Command::DropDevice { aor } => {
+                self.wires.remove(&WirePeer::Device(aor.clone()));
                 self.devices.remove(&aor);
                 Ok(Reply::Done)
             }

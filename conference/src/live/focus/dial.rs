@@ -10,6 +10,7 @@ use crate::live::meeting::Meeting;
 use crate::live::number;
 use crate::live::participant::Participant;
 use crate::live::policy;
+use crate::live::wire::WirePeer;
 use crate::vocabulary::{CallPurpose, CallState, Cause, LegKind};
 use media::sdp;
 use media::worker::{Command as MediaCommand, LegId};
@@ -30,7 +31,12 @@ impl Focus {
         let leg = self.new_leg_id();
         let (id, call) = (spec.meeting.clone(), spec.call.clone());
         let symmetric = matches!(spec.target, DialTarget::Device { .. });
-        let sip = SipLeg { call: Some(call.clone()), symmetric, ..SipLeg::default() };
+        let peer = match &spec.target {
+            DialTarget::Device { aor, .. } => Some(WirePeer::Device(aor.clone())),
+            // The description is made before the trunk has answered: the first one's counts.
+            DialTarget::Number { trunks, .. } => trunks.first().copied().map(WirePeer::Trunk),
+        };
+        let sip = SipLeg { call: Some(call.clone()), symmetric, peer, ..SipLeg::default() };
         let person = spec.person.person.clone();
         let meeting = self.meeting_mut(&id)?;
         let added = !meeting.people.contains_key(&person);

@@ -483,6 +483,7 @@ impl Focus {
             entry.language = Some(ivr.language());
         }
         self.effect(Effect::MoveLeg { leg, from, to });
+        self.leg_began(at, leg);
         self.knock(at, leg);
         if self.legs.get(&leg).is_some_and(|entry| entry.admitted) {
             self.tell(leg, [PromptId::Joining]);

@@ -7,16 +7,18 @@ use super::{At, Effect, Focus, Timer};
 use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::Input;
 use crate::live::keypad::{KeyFilter, Keypad};
+use crate::live::leg_record::LegRecord;
 use crate::live::participant::PersonSpec;
 use crate::live::plan::{Standing, plan};
 use crate::live::rights::Rules;
 use crate::live::speech::Language;
+use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Cause, LegKind, Role};
 use bytes::Bytes;
-use media::sdp::{Direction, LocalDescription, Negotiated};
+use media::sdp::{Codec, Direction, KeySeed, LocalDescription, Negotiated};
 use media::worker::{Command as MediaCommand, LegId, LegPlan, RoomId};
 use rand_chacha::rand_core::Rng;
-use sip_core::ua::{Command as SipCommand, IncomingInvite, Origin, SessionId};
+use sip_core::ua::{Command as SipCommand, IncomingInvite, Origin, SessionId, TrunkId};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -47,6 +49,10 @@ pub(super) struct Leg {
     pub(super) keypad: Keypad,
     /// Knows a key that comes twice.
     pub(super) keys: KeyFilter,
+    /// What will be written down of it, once it has begun.
+    pub(super) record: Option<Box<LegRecord>>,
+    /// The codec it is sent, once that is agreed.
+    pub(super) codec: Option<Codec>,
     /// Whether it still speaks to us.
     pub(super) pulse: Pulse,
 }
@@ -61,6 +67,8 @@ pub(super) enum Carrier {
 /// The SIP side of a leg.
 #[derive(Debug, Default)]
 pub(super) struct SipLeg {
+    /// Whose settings count for its media.
+    pub(super) peer: Option<WirePeer>,
     /// The INVITE session, while there is one.
     pub(super) session: Option<SessionId>,
     /// The dial-out this leg belongs to; `None` for an incoming call.
@@ -69,6 +77,10 @@ pub(super) struct SipLeg {
     pub(super) visit: Option<Box<Visit>>,
     /// Who calls in, until admitted.
     pub(super) caller: Option<Entrant>,
+    /// The Call-ID of a call that came in.
+    pub(super) call_id: Option<String>,
+    /// The trunk it came in by.
+    pub(super) trunk: Option<TrunkId>,
     /// A port was asked for.
     pub(super) port_asked: bool,
     /// Our side of the session description, once the port is bound. The media worker knows the leg from then on.
@@ -96,9 +108,17 @@ pub(super) struct SipLeg {
 impl SipLeg {
     /// The leg of an incoming call that waits for its port.
     pub(super) fn incoming(invite: IncomingInvite) -> Self {
-        let is_device = matches!(invite.origin, Origin::Device(_));
+        let (peer, trunk) = match invite.origin {
+            Origin::Device(aor) => (Some(WirePeer::Device(aor)), None),
+            Origin::Trunk(trunk) => (Some(WirePeer::Trunk(trunk)), Some(trunk)),
+            Origin::TrustedPeer => (None, None),
+        };
+        let is_device = matches!(peer, Some(WirePeer::Device(_)));
         Self {
+            peer,
             session: Some(invite.session),
+            call_id: Some(invite.call_id),
+            trunk,
             offer: Some(invite.body),
             symmetric: is_device,
             proved: is_device,
@@ -133,6 +153,8 @@ impl Leg {
             parting: false,
             keypad: Keypad::default(),
             keys: KeyFilter::default(),
+            record: None,
+            codec: None,
             pulse: Pulse::default(),
         }
     }
@@ -179,15 +201,21 @@ impl Focus {
     pub(super) fn port_result(&mut self, at: At, leg: LegId, result: Result<SocketAddr, String>) {
         // RFC 8866 section 5.2 asks for a unique session id; 31 bits are what every phone can read.
         let session_id = self.rng.next_u64() >> 33;
-        let codecs = self.config.codecs.clone();
+        self.leg_began(at, leg);
+        let mut key_seed = KeySeed::default();
+        self.rng.fill_bytes(&mut key_seed.0);
         let Some(room) = self.legs.get(&leg).map(|leg| leg.room) else { return };
         let Some(sip) = self.sip_leg_mut(leg).filter(|sip| sip.port_asked && sip.local.is_none()) else {
             return;
         };
-        let call = sip.call.clone();
+        let (call, peer) = (sip.call.clone(), sip.peer.clone());
         match result {
             Ok(address) => {
-                sip.local = Some(LocalDescription { address, session_id, codecs });
+                let Wire { codecs, srtp } = self.wire(peer.as_ref());
+                let local = LocalDescription { address, session_id, codecs, srtp, key_seed };
+                if let Some(sip) = self.sip_leg_mut(leg) {
+                    sip.local = Some(local);
+                }
                 self.media(room, MediaCommand::AddSipLeg { leg, room });
                 match call {
                     Some(call) => self.drive_call(at, &call, Input::PortOpened),
@@ -205,10 +233,24 @@ impl Focus {
         }
     }
 
+    /// How a peer's sound travels.
+    fn wire(&self, peer: Option<&WirePeer>) -> Wire {
+        let own = peer.and_then(|peer| self.wires.get(peer)).cloned();
+        let mut wire = own.unwrap_or(Wire { codecs: Vec::new(), srtp: self.config.srtp });
+        if wire.codecs.is_empty() {
+            wire.codecs.clone_from(&self.config.codecs);
+        }
+        wire
+    }
+
     /// Notes what was negotiated and tells the mixer where to send.
     pub(super) fn set_remote(&mut self, leg: LegId, negotiated: Negotiated) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         entry.held = is_hold(negotiated.direction);
+        entry.codec = Some(negotiated.codec);
+        if let Some(record) = &mut entry.record {
+            record.codec = Some(codec_word(negotiated.codec));
+        }
         let (room, meeting, person) = (entry.room, entry.meeting.clone(), entry.person.clone());
         let admitted = entry.admitted;
         let symmetric_from = entry.sip().filter(|sip| sip.symmetric).and_then(|sip| sip.signalled_from);
@@ -239,10 +281,12 @@ impl Focus {
         if let Some(old) = replaced {
             self.end_leg(at, old, Cause::HungUp);
         }
+        self.leg_began(at, leg);
         if !was_present {
             self.person_joined(at, &id, &person, kind);
             self.settle(at, &id);
         }
+        self.leg_joined(at, leg);
     }
 
     /// Puts the caller of an incoming leg on the roster, if they are not there yet.
@@ -291,6 +335,7 @@ impl Focus {
 
     /// Ends a leg from our side, whatever it is and however far it has come.
     pub(super) fn end_leg(&mut self, at: At, leg: LegId, cause: Cause) {
+        self.leg_ends_for(leg, cause);
         let Some(entry) = self.legs.get(&leg) else { return };
         let Some(sip) = entry.sip() else { return self.drop_leg(at, leg) };
         if let Some(call) = sip.call.clone() {
@@ -307,7 +352,8 @@ impl Focus {
 
     /// Gives everything of a leg back. The SIP session, if any, has been dealt with before.
     pub(super) fn drop_leg(&mut self, at: At, leg: LegId) {
-        let Some(entry) = self.legs.remove(&leg) else { return };
+        let Some(mut entry) = self.legs.remove(&leg) else { return };
+        let record = entry.record.take();
         let timers = [Timer::Connect, Timer::Lobby, Timer::MaxCall, Timer::Parting, Timer::Silence];
         timers.into_iter().for_each(|timer| self.timers.disarm(&timer(leg)));
         self.disarm_visit(leg);
@@ -326,6 +372,7 @@ impl Focus {
         if port_asked {
             self.effect(Effect::ClosePort { leg });
         }
+        self.leg_over(at, leg, record, known_to_worker);
         self.leg_left(at, leg, &entry.meeting, &entry.person);
     }
 
@@ -351,6 +398,11 @@ impl Focus {
             self.replan(id, person);
         }
     }
+}
+
+/// A codec as records name it.
+pub(super) fn codec_word(codec: Codec) -> String {
+    codec.name().to_ascii_lowercase()
 }
 
 /// Whether the far end holds us. A phone that only sends plays its hold music; one that only listens is no trouble.

@@ -18,11 +18,14 @@ impl Focus {
         person: &PersonId,
         leg_kind: LegKind,
     ) {
+        self.instance_counts(at, meeting);
+        let instance = self.instance_id(meeting);
         let Some(row) = self.meetings.get(meeting).and_then(|meeting| meeting.people.get(person)) else {
             return;
         };
         let record = Record::PersonJoined {
             meeting: meeting.clone(),
+            instance,
             person: person.clone(),
             user: row.spec.user.clone(),
             display_name: row.spec.display_name.clone(),
@@ -38,7 +41,9 @@ impl Focus {
 
     /// A person's last leg is gone.
     pub(super) fn person_left(&mut self, at: At, meeting: &MeetingId, person: &PersonId) {
-        let record = Record::PersonLeft { meeting: meeting.clone(), person: person.clone(), at: at.wall };
+        let instance = self.instance_id(meeting);
+        let (meeting_id, person_id) = (meeting.clone(), person.clone());
+        let record = Record::PersonLeft { meeting: meeting_id, instance, person: person_id, at: at.wall };
         self.effect(Effect::Record(record));
         self.publish_person(at, meeting, person, "person.left");
         self.chime(meeting, PromptId::LeaveChime, person);
@@ -130,6 +135,7 @@ impl Focus {
         };
         let view = meeting.view();
         self.effect(Effect::Record(Record::MeetingState { meeting: id.clone(), state, at: at.wall }));
+        self.instance_entered(at, id, state);
         self.publish(at, id, kind, serde_json::json!({ "meeting": view }));
     }
 }

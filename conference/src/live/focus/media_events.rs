@@ -23,7 +23,8 @@ impl Focus {
             Event::WebrtcClosed { leg } => self.browser_gone(at, leg),
             Event::VideoSlots { leg, slots } => self.video_slots(at, leg, slots),
             Event::Statistics { leg, stats, is_final: false } => self.pulse(at, leg, &stats),
-            Event::MediaStarted { .. } | Event::Statistics { .. } => {}
+            Event::MediaStarted { .. } => {}
+            Event::Statistics { leg, stats, is_final } => self.leg_statistics(leg, &stats, is_final),
         }
     }
 

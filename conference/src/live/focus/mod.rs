@@ -10,6 +10,7 @@
 //! |---|---|
 //! | ids of people who dial in | must not be guessable: they are names in the API |
 //! | session ids in SDP | RFC 8866 section 5.2 wants them unique |
+//! | keys of encrypted media | must not be guessable |
 
 mod api;
 mod call_back;
@@ -19,7 +20,9 @@ mod dial_in;
 mod drain;
 mod gate;
 mod incoming;
+mod instances;
 mod keys;
+mod leg_records;
 mod legs;
 mod life;
 mod lobby;
@@ -39,6 +42,7 @@ use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::CallTimer;
 use crate::live::guess::GuessGuard;
 use crate::live::ivr::IvrTimer;
+use crate::live::leg_record::LegRecord;
 use crate::live::meeting::Meeting;
 use crate::live::participant::Participant;
 use crate::live::timers::Timers;
@@ -79,6 +83,8 @@ enum Timer {
     Parting(LegId),
     /// A phone has been in as long as the meeting allows (I59).
     MaxCall(LegId),
+    /// The mixer has said all it will say of a leg that is gone.
+    Statistics(LegId),
     /// A leg that sends nothing must have answered by now.
     Silence(LegId),
     /// Somebody has been alone by phone for long enough.
@@ -114,8 +120,11 @@ pub struct Focus {
     /// Missed calls by the number shown and the number called, as digits.
     missed: BTreeMap<(String, String), Missed>,
     dialling: BTreeMap<TenantId, TenantDialling>,
+    wires: BTreeMap<WirePeer, Wire>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
+    /// Records of legs that are gone, until the mixer's last word on them.
+    leg_records: BTreeMap<LegId, Box<LegRecord>>,
     /// The calls that are not over.
     calls: BTreeMap<CallId, MeetingId>,
     timers: Timers<Timer>,
@@ -147,8 +156,10 @@ impl Focus {
             guesses: GuessGuard::default(),
             missed: BTreeMap::new(),
             dialling: BTreeMap::new(),
+            wires: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            leg_records: BTreeMap::new(),
             calls: BTreeMap::new(),
             timers: Timers::default(),
             outbox: VecDeque::new(),
@@ -231,16 +242,21 @@ impl Focus {
             sessions: self.sessions.len(),
             calls: self.calls.len(),
             present: self.meetings.values().map(Meeting::present).sum(),
-            timers: self.timers.len(),
+            // Records that wait for the mixer's last word are no business of a meeting.
+            timers: self.timers.len().saturating_sub(self.leg_records.len()),
         }
     }
 
     fn fire(&mut self, at: At, timer: Timer) {
         match timer {
             Timer::Call(call, timer) => self.drive_call(at, &call, crate::live::call::Input::Timer(timer)),
-            Timer::Connect(leg) => self.drop_leg(at, leg),
+            Timer::Connect(leg) => {
+                self.leg_ends_for(leg, Cause::MediaFailed);
+                self.drop_leg(at, leg);
+            }
             Timer::Visit(leg, timer) => self.visit_timer(at, leg, timer),
             Timer::Parting(leg) => self.finish_parting(at, leg),
+            Timer::Statistics(leg) => self.close_leg_record(leg),
             Timer::Lobby(leg) => self.end_leg(at, leg, Cause::NoHost),
             Timer::MaxCall(leg) => self.end_leg(at, leg, Cause::HungUp),
             Timer::Empty(meeting) | Timer::NoHost(meeting) => self.end_meeting(at, &meeting),

@@ -21,6 +21,7 @@ impl Focus {
         if !hears {
             return self.end_leg(at, leg, cause);
         }
+        self.leg_ends_for(leg, cause);
         let language = self.language_of(leg);
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         (entry.parting, entry.admitted, entry.music) = (true, false, false);

@@ -49,6 +49,7 @@ impl Focus {
             story: call.story(),
         };
         self.effect(Effect::Record(record));
+        self.leg_record_of_call(at, meeting, id, state);
         self.publish(at, meeting, call_kind(state), data);
     }
 

@@ -134,11 +134,7 @@ pub(crate) fn to_device(call: &str, name: &str, device: &str) -> DialSpec {
 }
 
 pub(crate) fn far_end() -> LocalDescription {
-    LocalDescription {
-        address: SocketAddr::from(([127, 0, 0, 1], 40_000)),
-        session_id: 1,
-        codecs: vec![Codec::Pcmu, Codec::Pcma],
-    }
+    LocalDescription::new(SocketAddr::from(([127, 0, 0, 1], 40_000)), 1, vec![Codec::Pcmu, Codec::Pcma])
 }
 
 /// A description that no call can use: G.729 alone.
@@ -316,6 +312,18 @@ impl Stage {
 
     /// Somebody calls the meeting.
     pub(crate) fn invite_in(&mut self, number: u64, origin: Origin, to: &str, from: &str) -> SessionId {
+        self.invite_offering(number, origin, to, from, sdp::offer(&far_end()).into())
+    }
+
+    /// Somebody calls the meeting with an offer of his own.
+    pub(crate) fn invite_offering(
+        &mut self,
+        number: u64,
+        origin: Origin,
+        to: &str,
+        from: &str,
+        body: Bytes,
+    ) -> SessionId {
         let session = SessionId::Incoming(number);
         self.sip(SipEvent::Incoming(Box::new(IncomingInvite {
             session,
@@ -326,7 +334,7 @@ impl Stage {
             request_domain: "acme.test".into(),
             from_user: from.into(),
             from_display: String::new(),
-            body: sdp::offer(&far_end()).into(),
+            body,
             call_id: format!("in-{number}"),
         })));
         session

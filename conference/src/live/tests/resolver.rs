@@ -58,7 +58,7 @@ fn first(text: &str, purpose: Purpose) -> (MatchKind, String) {
 
 #[test]
 fn i30_table_of_inputs() {
-    use MatchKind::{Device, Email, Extension, Number, Refused, Unknown, User};
+    use MatchKind::{Device, Email, Extension, Number, PhoneAddress, Refused, Unknown, User};
     let table: &[(&str, MatchKind, &str)] = &[
         // names, case and accents apart
         ("pi", User, "u-pia"),
@@ -101,7 +101,10 @@ fn i30_table_of_inputs() {
         ("202555017", Refused, "NotWorkingNumber"),
         ("+1 202 555 0177 ext 12", Number, "+12025550177"),
         ("+999123456789", Refused, "Emergency"),
-        ("5550177@collaborate.test", Number, "+12025550177"),
+        ("5550177@collaborate.test", PhoneAddress, "+12025550177"),
+        ("12025550177@COLLABORATE.test", PhoneAddress, "+12025550177"),
+        ("12025550103@collaborate.test", User, "u-uma"),
+        ("104@collaborate.test", Refused, "NoSuchExtension"),
         ("abc@collaborate.test", Refused, "NotWorkingNumber"),
         // numbers of the house, and a user's own
         ("(202) 555-0101", User, "u-pia"),
@@ -180,4 +183,35 @@ fn a11_the_exact_extension_comes_before_longer_ones() {
     let found = resolve("101", Purpose::People, &directory, None);
     let kinds: Vec<_> = found.iter().map(|found| (found.kind, found.display.as_str())).collect();
     assert_eq!(kinds, [(MatchKind::Extension, "Pia"), (MatchKind::User, "Hana")]);
+}
+
+#[test]
+fn a09_nobody_is_offered_to_themselves() {
+    for text in ["hana", "100", "hana@acme.test", "+12025550100", "100a"] {
+        for purpose in [Purpose::People, Purpose::Invite] {
+            let found = ask(text, purpose);
+            assert!(found.iter().all(|one| one.user != Some("u-hana".into())), "{text}: {found:?}");
+        }
+    }
+    let found = ask("10", Purpose::People);
+    assert_eq!(found.len(), 3, "Pia, Ari and Uma: {found:?}");
+    assert_eq!(ask("100", Purpose::Call).remove(0).user, Some("u-hana".into()), "Call me");
+}
+
+#[test]
+fn b30_b31_b32_strangers_are_flagged_each_in_their_variant() {
+    let flagged = [
+        ("new@else.test", MatchKind::Email),
+        ("+12025550177", MatchKind::Number),
+        ("12025550177@collaborate.test", MatchKind::PhoneAddress),
+    ];
+    for (text, kind) in flagged {
+        let found = ask(text, Purpose::Multi).remove(0);
+        assert_eq!(found.kind, kind, "{text}");
+        assert_eq!(found.refusal.unwrap().detail, "not registered with your company");
+    }
+    for text in ["pia@acme.test", "12025550103@collaborate.test", "5550199", "101"] {
+        let found = ask(text, Purpose::Multi).remove(0);
+        assert!(found.user.is_some() && found.refusal.is_none(), "{text}: {found:?}");
+    }
 }

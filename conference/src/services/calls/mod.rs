@@ -59,7 +59,8 @@ impl Services {
             cause: event.cause,
             sip_code: event.sip_code,
             words: words(event.state, event.cause, event.early_media),
-            detail: event.detail,
+            // A redirection names a number there.
+            detail: event.detail.filter(|_| host),
             next: next_step(event.state, event.cause, outside),
             early_media: event.early_media,
             carrier_words: event.carrier_words,
@@ -178,7 +179,7 @@ fn call_view(row: CallRow, again: Option<&AgainRow>, host: bool, now: UnixMillis
             .map(str::to_owned)
             .collect(),
         again,
-        detail: row.detail,
+        detail: row.detail.filter(|_| host),
         created_at: row.created_at,
         answered_at: row.answered_at,
         ended_at: row.ended_at,

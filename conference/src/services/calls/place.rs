@@ -16,7 +16,7 @@ use crate::store::{
     CallStep, Connection, NewCall, NewStory, PersonRow, Store, StoreError, StoredAnswer, from_word, word,
 };
 use crate::vocabulary::{CallPurpose, CallState, Cause};
-use sip_core::ua::{CallerIdentity, TrunkId};
+use sip_core::ua::CallerIdentity;
 use std::collections::BTreeSet;
 
 /// The longest idempotency key taken.
@@ -300,6 +300,8 @@ impl Services {
             self.publish_refused(written, &call.answer);
             return Ok(false);
         };
+        // From the request to the call: later lines name the call and its Call-ID.
+        tracing::info!(call.id = %written.row.id, meeting.id = %written.row.meeting, sip.call_id = written.row.sip_call_id, "dialling");
         let Err(refusal) = self.live.command(Command::Dial(Box::new(spec))).await else { return Ok(false) };
         let answer = &mut call.answer;
         self.refuse(written, answer, &refusal).await?;
@@ -315,7 +317,7 @@ impl Services {
             }
             // Answering is not consent: voicemail would come into the meeting (I50).
             Destination::Number(number) => {
-                let trunks = desk.trunks.iter().map(|trunk| TrunkId(trunk.id)).collect();
+                let trunks = desk.order.clone();
                 (DialTarget::Number { e164: number.e164.clone(), trunks }, true)
             }
         };

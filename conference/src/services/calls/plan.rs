@@ -1,6 +1,6 @@
 //! What a press of CALL would do, target by target. The preview and the real dial both come through here.
 
-use crate::ids::{DeviceName, MeetingId, PersonId, TenantId, UserId};
+use crate::ids::{DeviceName, MeetingId, PersonId, UserId};
 use crate::live::focus::{MeetingSnapshot, Refusal, RefusalKind};
 use crate::live::number::{self, PhoneNumber};
 use crate::live::policy;
@@ -83,7 +83,9 @@ pub(super) struct Desk {
     signed_in: bool,
     pub(super) reach: Reach,
     pub(super) caller: Option<CallerIdRow>,
-    pub(super) trunks: Vec<TrunkRow>,
+    trunks: Vec<TrunkRow>,
+    /// In which order they are tried.
+    pub(super) order: Vec<TrunkId>,
     pub(super) policy: DialPolicy,
     pub(super) purpose: CallPurpose,
     pub(super) usage: Usage,
@@ -242,9 +244,11 @@ impl Services {
         let now = self.now();
         let of = UsageOf { tenant: &host.tenant, host: &host.user, meeting: &reach.meeting.id };
         let usage = self.store.usage(of, &policy, now).await?;
+        let trunks = self.store.trunks(&host.tenant).await?;
         Ok(Desk {
             directory: self.directory(&host, &tenant).await?,
-            trunks: self.trunks_in_order(&host.tenant).await?,
+            order: in_order(&trunks, self.entropy.as_ref()),
+            trunks,
             home: tenant.country,
             signed_in,
             host,
@@ -257,14 +261,6 @@ impl Services {
             snapshot,
             now,
         })
-    }
-
-    /// The trunks that may carry a call, in the order in which they are tried.
-    async fn trunks_in_order(&self, tenant: &TenantId) -> Result<Vec<TrunkRow>, ServiceError> {
-        let rows = self.store.trunks(tenant).await?;
-        let order = in_order(&rows, self.entropy.as_ref());
-        let row = |id: &TrunkId| rows.iter().find(|row| row.id == id.0).cloned();
-        Ok(order.iter().filter_map(row).collect())
     }
 
     /// Who answers for a call: whoever has logged in; for somebody who came by a link the owner of the meeting.
@@ -477,7 +473,7 @@ impl Services {
             caller_id: desk.caller.as_ref().map(|caller| caller.number.as_str()),
             owned_numbers: &owned,
             host_present: host_present(desk.snapshot.as_ref()),
-            has_trunk: !desk.trunks.is_empty(),
+            has_trunk: !desk.order.is_empty(),
             own: desk.purpose == CallPurpose::CallMe,
         };
         let keys = number.as_ref().and_then(|number| number.keys.as_deref());
@@ -533,7 +529,7 @@ impl Desk {
             number_class: number.map(|number| number.class),
             local_time: decision.local_time.as_ref().map(LocalTime::words),
             time_zone: decision.local_time.as_ref().and_then(|time| time.zone).map(str::to_owned),
-            trunk: number.and_then(|_| self.trunks.first()).map(|trunk| trunk.name.clone()),
+            trunk: number.and_then(|_| self.first_trunk()).map(|trunk| trunk.name.clone()),
             caller_id: self.caller.as_ref().map(|caller| ShownCallerId {
                 number: caller.number.clone(),
                 display: caller.display_name.clone(),
@@ -548,10 +544,16 @@ impl Desk {
         }
     }
 
-    /// When a call is hung up at the latest: what tenant and meeting allow, and what the budget pays for.
+    /// The trunk that is tried first.
+    fn first_trunk(&self) -> Option<&TrunkRow> {
+        let first = self.order.first()?;
+        self.trunks.iter().find(|trunk| trunk.id == first.0)
+    }
+
+    /// When a call is hung up at the latest: what the tenant allows, and what the budget pays for.
     pub(super) fn longest(&self, plan: &Plan) -> Option<Duration> {
-        let minutes = [self.policy.max_call_minutes, self.reach.meeting.settings.max_call_minutes];
-        let by_rule = minutes.into_iter().flatten().map(|minutes| u64::from(minutes) * 60).min();
+        // What the meeting allows is watched by the meeting itself, for whoever dials in too.
+        let by_rule = self.policy.max_call_minutes.map(|minutes| u64::from(minutes) * 60);
         let by_budget = plan.number().and_then(|_| {
             let user = self.signed_in.then_some(&self.host.user);
             left(&self.policy, user, &self.usage).call_seconds(plan.decision.price.per_minute_milli)

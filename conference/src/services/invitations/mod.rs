@@ -4,6 +4,7 @@ pub(crate) mod calendar;
 pub(crate) mod letters;
 pub(crate) mod queue;
 mod rsvp;
+mod time_zone;
 
 pub(crate) use queue::Told;
 
@@ -194,3 +195,7 @@ impl Services {
         view
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::default_trait_access, reason = "tests say what matters")]
+mod tests;

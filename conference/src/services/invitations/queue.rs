@@ -1,8 +1,8 @@
 //! Putting mails into the outbox, within the transaction of the act they tell of.
 
-use super::NO_ADDRESS;
 use super::calendar::When;
 use super::letters::{self, DigestEntry, Notice, Occasion};
+use super::{NO_ADDRESS, time_zone};
 use crate::ids::UserId;
 use crate::live::event::PublicEvent;
 use crate::services::Services;
@@ -313,7 +313,6 @@ impl Services {
     }
 
     /// One mail for all the meetings a user was added to at once (B26). `people` are the user's rows in them.
-    #[allow(dead_code, reason = "called by what adds people to many meetings, and by the clock")]
     pub(crate) async fn queue_digest(
         &self,
         connection: &mut Connection,
@@ -327,6 +326,7 @@ impl Services {
         let now = self.now();
         let address = self.address_of(connection, tenant, person).await?;
         let mut entries = Vec::with_capacity(sessions.len());
+        let mut subjects = Vec::with_capacity(sessions.len());
         for (meeting, person) in sessions {
             let known = Store::invitation_of(connection, &person.id).await?;
             let mut row = known.unwrap_or_else(|| self.new_invitation(person, now));
@@ -339,6 +339,7 @@ impl Services {
             Store::put_invitation(connection, &row, now).await?;
             let event = invitation_event("invitation.queued", &row, row.status, None, now);
             told.0.push(self.record_event(connection, event).await?);
+            subjects.push(row.id);
             let link = self.link(person.id.as_str());
             let details = self.join_facts(connection, meeting, tenant).await?.text(meeting, &link);
             entries.push(DigestEntry { title: meeting.title.clone(), when: when(meeting), link, details });
@@ -349,14 +350,13 @@ impl Services {
         let to = Correspondent { name: person.display_name.clone(), address: address.clone() };
         let id = self.random_id('o');
         let letter = letters::digest((&id, &tenant.domain, now), &from, &to, access, &entries);
-        let people: Vec<&str> = sessions.iter().map(|(_, person)| person.id.as_str()).collect();
         let parcel = NewParcel {
             id,
             tenant: &tenant.id,
             channel: "mail",
             destination: MAIL,
             lane: format!("digest {address}"),
-            subject: &people.join(" "),
+            subject: &subjects.join(" "),
             kind: "digest",
             meeting: None,
             recipient: &address,
@@ -400,7 +400,9 @@ fn when(meeting: &MeetingRow) -> Option<When> {
     let minutes = meeting.plan.duration_minutes.and_then(|minutes| u64::try_from(minutes).ok());
     let length = minutes.unwrap_or(DEFAULT_MINUTES).saturating_mul(60_000);
     let end = UnixMillis(start.0.saturating_add(length));
-    Some(When { start, end, rule: meeting.plan.rrule.clone(), zone: None })
+    let named = meeting.plan.time_zone.as_deref().filter(|name| !matches!(*name, "UTC" | "Etc/UTC"));
+    let zone = named.and_then(|name| time_zone::zone(name, start, end));
+    Some(When { start, end, rule: meeting.plan.rrule.clone(), zone })
 }
 
 /// Whether this is a phone number in the clothes of an address: `2025550177@collaborate.example`.

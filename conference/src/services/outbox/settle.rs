@@ -54,6 +54,21 @@ impl Services {
         Ok(Parcel::Webhook(Delivery { url: hook.url, headers, body: row.payload.clone() }))
     }
 
+    /// The invitations a mail is about: one, or those of a digest.
+    async fn invitations_of(
+        &self,
+        channel: Channel,
+        row: &OutboxRow,
+    ) -> Result<Vec<InvitationRow>, ServiceError> {
+        let mut invitations = Vec::new();
+        if channel == Channel::Mail && row.kind != "reminder" {
+            for id in row.subject.split_whitespace() {
+                invitations.extend(self.store.invitation(id).await?);
+            }
+        }
+        Ok(invitations)
+    }
+
     /// Writes down how an attempt ended, and tells whoever watches.
     pub(super) async fn settle(
         &self,
@@ -73,14 +88,11 @@ impl Services {
         let words = outcome.words().map(shortened);
         let settlement =
             Settlement { state, next_attempt_at, code: outcome.code(), error: words.as_deref(), at: now };
-        let invitation = match (channel, row.kind.as_str()) {
-            (Channel::Mail, "request" | "cancel") => self.store.invitation(&row.subject).await?,
-            _ => None,
-        };
+        let invitations = self.invitations_of(channel, row).await?;
         let mut transaction = self.store.begin().await?;
         Store::settle_parcel(&mut transaction, row, &settlement).await?;
-        let mut event = None;
-        if let Some(invitation) = &invitation {
+        let mut told = Vec::new();
+        for invitation in &invitations {
             let (status, kind) = match verdict {
                 Verdict::Sent => (InvitationStatus::Sent, Some("invitation.sent")),
                 Verdict::Again(_) => (InvitationStatus::Queued, None),
@@ -89,12 +101,12 @@ impl Services {
             Store::set_invitation_status(&mut transaction, &invitation.id, status, words.as_deref(), now)
                 .await?;
             if let Some(kind) = kind {
-                let told = invitation_event(kind, invitation, status, words.as_deref(), now);
-                event = Some(self.record_event(&mut transaction, told).await?);
+                let event = invitation_event(kind, invitation, status, words.as_deref(), now);
+                told.push(self.record_event(&mut transaction, event).await?);
             }
         }
         transaction.commit().await.map_err(StoreError::from)?;
-        if let Some(event) = event {
+        for event in told {
             self.publish(event);
         }
         Ok(())

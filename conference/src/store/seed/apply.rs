@@ -132,9 +132,9 @@ impl Application<'_> {
         };
         let written = sqlx::query(
             "INSERT INTO users (id, tenant_id, login, password_hash, first, last, display_name, extension, \
-             area_code, tenant_role, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
-             $11, $11) ON CONFLICT (id) DO UPDATE SET password_hash = excluded.password_hash, \
-             first = excluded.first, last = excluded.last, display_name = excluded.display_name, \
+             area_code, tenant_role, created_at, updated_at, enrolled_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
+             $9, $10, $11, $11, $11) ON CONFLICT (id) DO UPDATE SET password_hash = excluded.password_hash, \
+             enrolled_at = coalesce(users.enrolled_at, excluded.enrolled_at), first = excluded.first, last = excluded.last, display_name = excluded.display_name, \
              extension = excluded.extension, area_code = excluded.area_code, tenant_role = excluded.tenant_role, \
              updated_at = excluded.updated_at",
         )

@@ -44,6 +44,13 @@ pub(super) fn check(seed: &Seed) -> Result<(), SeedError> {
 }
 
 fn check_tenant(place: &Place, tenant: &TenantSeed) -> Result<(), SeedError> {
+    if tenant.country.len() != 2 || !tenant.country.bytes().all(|b| b.is_ascii_uppercase()) {
+        return Err(place.error(
+            "country",
+            format!("{:?} is not a country code", tenant.country),
+            "write two capital letters of ISO 3166, such as \"US\"",
+        ));
+    }
     if let Some(number) = tenant.dial_in.iter().find(|number| !is_e164(number)) {
         return Err(place.error(
             "dial_in",

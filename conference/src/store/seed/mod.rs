@@ -21,7 +21,7 @@ pub struct Seed {
 }
 
 /// `[[seed.tenant]]`: an organisation.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TenantSeed {
     /// Its name, unique.

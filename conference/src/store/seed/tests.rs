@@ -77,10 +77,10 @@ async fn a_range_makes_rooms_with_aliases() {
 async fn what_changed_in_the_file_changes_in_the_database() {
     let store = Store::scratch().await.unwrap();
     apply(&store, ROOMS).await.unwrap();
-    let before = store.user_by_login("bo").await.unwrap().unwrap();
+    let before = store.users_by_typed_login("bo").await.unwrap().remove(0);
     let changed = ROOMS.replace("bo-demo", "other-demo").replace("\"Bo\"", "\"Bob\"");
     apply(&store, &changed).await.unwrap();
-    let after = store.user_by_login("bo").await.unwrap().unwrap();
+    let after = store.users_by_typed_login("bo").await.unwrap().remove(0);
     assert_eq!((after.id, after.display_name.as_str()), (before.id, "Bob"));
     assert_ne!(after.password_hash, before.password_hash);
 }
@@ -110,7 +110,7 @@ async fn every_error_names_the_entry_the_field_and_the_mend() {
         (user("colour = 1"), vec!["unknown field `colour`"]),
         (user("role = \"boss\""), vec!["unknown variant `boss`", "tenant_admin"]),
         (
-            "[[tenant]]\nname = \"new\"\ndomain = \"new.test\"\ntrunk = [{ name = \"t\", host = \"h\", peer = \"h\" }]"
+            "[[tenant]]\nname = \"new\"\ndomain = \"new.test\"\ntrunk = [{ name = \"t\", host = \"h\", peer = \"h:0\" }]"
                 .to_owned(),
             vec!["trunk \"t\"", "peer", "192.0.2.1:5060"],
         ),

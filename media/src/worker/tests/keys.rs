@@ -69,7 +69,7 @@ fn press_tones(bench: &mut Bench, leg: LegId, ear: LegId) -> usize {
     let mut phone = bench.phones.remove(&leg).unwrap();
     for n in 0..150_u32 {
         let mut frame = [0; NARROW_FRAME];
-        if sender.tick(n * 160).is_some_and(|key| key.is_down) {
+        if sender.tick(n * 160, 160).is_some_and(|key| key.is_down) {
             sender.tone(&mut frame);
         }
         let mut datagram = phone.speak();

@@ -1,6 +1,8 @@
 //! Whole rooms on a virtual clock: phones that send tones and keep what they hear, and browsers behind fake peers.
 
 mod browsers;
+mod codecs;
+mod encrypted;
 mod fuzz;
 mod hearing;
 mod keys;
@@ -10,15 +12,14 @@ mod reports;
 mod rights;
 
 use std::sync::mpsc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::*;
-use crate::codec::{Codec, opus};
+use crate::codec::{Codec, g722, opus};
 use crate::rtp::RtpPacket;
 use crate::sample::{FULL_FRAME, NARROW_FRAME, TICK};
-use crate::sdp::{Direction, Negotiated, RtcpPort};
+use crate::sdp::{Direction, Negotiated, OpusSettings, RtcpPort};
 use crate::tone::{Oscillator, level_at};
 use crate::webrtc::{IncomingRtp, MediaKind, OutgoingRtp, PeerEvent, PeerTransmit, Slot, WebrtcPeer};
 
@@ -45,9 +46,12 @@ struct Phone {
     tone: Option<Oscillator>,
     sequence_number: u16,
     timestamp: u32,
+    g722: (g722::Encoder, g722::Decoder),
+    opus: (opus::Encoder, opus::Decoder),
     heard: Vec<i16>,
     /// Sequence number, timestamp and marker of what arrived.
     received: Vec<(u16, u32, bool)>,
+    payloads: Vec<Vec<u8>>,
 }
 
 /// A browser: what its fake peer was told to send, and a way to let events happen in it.
@@ -121,7 +125,6 @@ impl Bench {
     fn phone(&mut self, id: u64, codec: Codec, hz: u32, plan: LegPlan) -> LegId {
         let leg = LegId(id);
         let address = SocketAddr::from(([192, 0, 2, id as u8], 4000));
-        let tone = (hz > 0).then(|| Oscillator::new(hz, 8_000));
         self.command(Command::AddSipLeg { leg, room: ROOM });
         self.command(Command::SetSipRemote {
             leg,
@@ -129,16 +132,7 @@ impl Bench {
             symmetric_from: None,
         });
         self.plan(leg, plan);
-        let phone = Phone {
-            address,
-            codec,
-            tone,
-            sequence_number: 0,
-            timestamp: 0,
-            heard: Vec::new(),
-            received: Vec::new(),
-        };
-        self.phones.insert(leg, phone);
+        self.phones.insert(leg, Phone::new(address, codec, hz));
         leg
     }
 
@@ -155,7 +149,7 @@ impl Bench {
         events.send(PeerEvent::Connected).unwrap();
         let browser = Browser {
             tone: (hz > 0).then(|| Oscillator::new(hz, 48_000)),
-            encoder: opus::Encoder::new().unwrap(),
+            encoder: opus::Encoder::new(OpusSettings::default()).unwrap(),
             decoder: opus::Decoder::new().unwrap(),
             events,
             written,
@@ -219,7 +213,7 @@ impl Bench {
     /// How loud `leg` hears the tone of `hz`, in dB against a full-scale sine.
     fn hears(&self, leg: LegId, hz: u32) -> f64 {
         match (self.phones.get(&leg), self.browsers.get(&leg)) {
-            (Some(phone), _) => level_at(&phone.heard, hz, 8_000),
+            (Some(phone), _) => level_at(&phone.heard, hz, Phone::hz(phone.codec)),
             (_, Some(browser)) => level_at(&browser.heard, hz, 48_000),
             _ => panic!("no leg {leg:?}"),
         }
@@ -260,27 +254,60 @@ impl Bench {
 }
 
 fn negotiated(remote: SocketAddr, codec: Codec) -> Negotiated {
-    Negotiated {
-        remote,
-        codec,
-        payload_type: codec.payload_type(),
-        telephone_event: Some(101),
-        ptime_ms: 20,
-        direction: Direction::SendRecv,
-        rtcp: RtcpPort::None,
-    }
+    Negotiated { telephone_event: Some(101), ..Negotiated::new(remote, codec) }
 }
 
 impl Phone {
-    fn speak(&mut self) -> Vec<u8> {
-        let mut payload = [self.codec.silence(); NARROW_FRAME];
-        if let Some(tone) = &mut self.tone {
-            // Half the usual level, so that several tones fit below overload.
-            let frame: Vec<i16> = (0..NARROW_FRAME).map(|_| tone.next_sample() / 2).collect();
-            self.codec.encode(&frame, &mut payload);
+    fn new(address: SocketAddr, codec: Codec, hz: u32) -> Self {
+        Self {
+            address,
+            codec,
+            tone: (hz > 0).then(|| Oscillator::new(hz, Self::hz(codec))),
+            sequence_number: 0,
+            timestamp: 0,
+            g722: Default::default(),
+            opus: (opus::Encoder::new(OpusSettings::default()).unwrap(), opus::Decoder::new().unwrap()),
+            heard: Vec::new(),
+            received: Vec::new(),
+            payloads: Vec::new(),
         }
+    }
+
+    fn hz(codec: Codec) -> u32 {
+        match codec {
+            Codec::Pcmu | Codec::Pcma => 8_000,
+            Codec::G722 => 16_000,
+            Codec::Opus => 48_000,
+        }
+    }
+
+    fn encode(&mut self, frame: &[i16]) -> Vec<u8> {
+        let mut payload = vec![0; 160];
+        match self.codec {
+            Codec::Pcmu | Codec::Pcma => self.codec.encode(frame, &mut payload),
+            Codec::G722 => self.g722.0.encode(frame, &mut payload),
+            Codec::Opus => {
+                payload = vec![0; opus::MAX_PACKET];
+                let length = self.opus.0.encode(frame.try_into().unwrap(), &mut payload).unwrap();
+                payload.truncate(length);
+            }
+        }
+        payload
+    }
+
+    fn speak(&mut self) -> Vec<u8> {
+        let samples = Self::hz(self.codec) / 50;
+        let frame: Vec<i16> = match &mut self.tone {
+            // Half the usual level, so that several tones fit below overload.
+            Some(tone) => (0..samples).map(|_| tone.next_sample() / 2).collect(),
+            None => vec![0; samples as usize],
+        };
+        let payload = match (&self.tone, self.codec) {
+            (None, Codec::Pcmu | Codec::Pcma) => vec![self.codec.silence(); NARROW_FRAME],
+            _ => self.encode(&frame),
+        };
         self.sequence_number = self.sequence_number.wrapping_add(1);
-        self.timestamp = self.timestamp.wrapping_add(160);
+        self.timestamp = self.timestamp.wrapping_add(self.codec.clock_hz() / 50);
         let packet = RtpPacket {
             marker: false,
             payload_type: self.codec.payload_type(),
@@ -289,20 +316,30 @@ impl Phone {
             ssrc: 5,
             payload: &payload,
         };
-        let mut datagram = vec![0; 172];
+        let mut datagram = vec![0; 12 + payload.len()];
         packet.write(&mut datagram).unwrap();
         datagram
     }
 
     fn hear(&mut self, datagram: &[u8]) {
         let packet = RtpPacket::parse(datagram).unwrap();
-        assert_eq!((packet.payload_type, packet.payload.len()), (self.codec.payload_type(), NARROW_FRAME));
+        assert_eq!(packet.payload_type, self.codec.payload_type());
         self.received.push((packet.sequence_number, packet.timestamp, packet.marker));
-        let mut frame = [0; NARROW_FRAME];
-        self.codec.decode(packet.payload, &mut frame);
-        // The idle pattern of PCMA is not quite zero.
-        let is_idle = packet.payload.iter().all(|&code| code == self.codec.silence());
-        self.heard.extend(if is_idle { [0; NARROW_FRAME] } else { frame });
+        let mut frame = vec![0; packet.payload.len() * 2];
+        match self.codec {
+            Codec::Pcmu | Codec::Pcma => {
+                frame.truncate(packet.payload.len());
+                self.codec.decode(packet.payload, &mut frame);
+                // The idle pattern of PCMA is not quite zero.
+                if packet.payload.iter().all(|&code| code == self.codec.silence()) {
+                    frame.fill(0);
+                }
+            }
+            Codec::G722 => self.g722.1.decode(packet.payload, &mut frame),
+            Codec::Opus => frame = self.opus.1.decode(packet.payload).unwrap().to_vec(),
+        }
+        self.heard.extend(frame);
+        self.payloads.push(packet.payload.to_vec());
     }
 }
 
@@ -331,7 +368,7 @@ impl Browser {
         while let Ok(written) = self.written.try_recv() {
             match written {
                 Written::Rtp(Slot::Audio, payload) => {
-                    self.decoder.decode(&payload, |sample| self.heard.push(sample)).unwrap();
+                    self.heard.extend_from_slice(self.decoder.decode(&payload).unwrap());
                     self.payloads.push(payload);
                 }
                 Written::Rtp(Slot::Video(slot), payload) => self.video.push((slot, payload)),

@@ -6,9 +6,15 @@ const OTHER: RoomId = RoomId(2);
 
 #[test]
 fn d19_a_caller_changes_rooms_without_rights_and_with_the_same_stream() {
+    for codec in [Codec::Pcmu, Codec::Opus] {
+        changes_rooms(codec);
+    }
+}
+
+fn changes_rooms(codec: Codec) {
     let mut bench = Bench::new();
     let host = bench.phone(1, Codec::Pcmu, 500, ALL);
-    let caller = bench.phone(2, Codec::Pcmu, 900, ALL);
+    let caller = bench.phone(2, codec, 900, ALL);
     bench.run(50);
     bench.command(Command::MoveLeg { leg: caller, room: OTHER });
     bench.settle(20);
@@ -68,13 +74,33 @@ fn a_caller_who_hangs_up_on_the_way_is_gone() {
 fn i50_what_is_heard_of_who_is_not_in_yet_is_evidence_and_goes_nowhere_else() {
     let mut bench = Bench::new();
     let host = bench.phone(1, Codec::Pcmu, 500, ALL);
-    let callee = bench.phone(2, Codec::Pcmu, 900, NOTHING);
-    bench.command(Command::ObserveAnswer { leg: callee, enabled: true });
-    bench.run(150);
+    let callees = [(2, Codec::Pcmu), (3, Codec::Opus)];
+    let callees = callees.map(|(leg, codec)| bench.phone(leg, codec, 900, NOTHING));
+    for leg in callees {
+        bench.command(Command::ObserveAnswer { leg, enabled: true });
+    }
+    bench.run(300);
     assert!(bench.hears_nothing(host));
-    let told = bench.events.iter().rev().find_map(|event| match event {
-        Event::AnswerHeard { leg, summary } if *leg == callee => Some(*summary),
-        _ => None,
-    });
-    assert!(told.unwrap().speech_ms > 1_500, "{told:?}");
+    for callee in callees {
+        let told = bench.events.iter().rev().find_map(|event| match event {
+            Event::AnswerHeard { leg, summary } if *leg == callee => Some(*summary),
+            _ => None,
+        });
+        assert!(told.unwrap().speech_ms > 4_500, "{told:?}");
+    }
+}
+
+#[test]
+fn rooms_left_by_their_last_caller_are_gone_from_the_schedule() {
+    let mut worker = Worker::new(WorkerConfig::default(), [9; 32]);
+    let (now, leg) = (Instant::now(), LegId(1));
+    worker.handle_command(now, Command::AddSipLeg { leg, room: ROOM });
+    for room in (2..200).map(RoomId) {
+        worker.handle_command(now, Command::MoveLeg { leg, room });
+    }
+    assert_eq!(worker.size(), (1, 1));
+    for step in 0..100 {
+        worker.handle_step(now + STEP * step);
+    }
+    assert_eq!(worker.load().ticks, 5, "one room mixes, once in twenty steps");
 }

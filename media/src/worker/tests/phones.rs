@@ -27,15 +27,7 @@ fn a_strangers_voice_and_keys_are_dropped() {
     let ear = bench.phone(1, Codec::Pcmu, 0, ALL);
     let phone = bench.phone(2, Codec::Pcmu, 0, ALL);
     bench.run(20);
-    let mut intruder = Phone {
-        address: stranger(),
-        codec: Codec::Pcmu,
-        tone: Some(Oscillator::new(500, 8_000)),
-        sequence_number: 0,
-        timestamp: 0,
-        heard: Vec::new(),
-        received: Vec::new(),
-    };
+    let mut intruder = Phone::new(stranger(), Codec::Pcmu, 500);
     let before = bench.worker.load().dropped_datagrams;
     for n in 0..50 {
         let datagram = intruder.speak();

@@ -161,7 +161,7 @@ impl FarEnd {
 
     fn answer(&mut self, now: Instant) {
         let Some(session) = self.session else { return };
-        let local = LocalDescription { address: self.rtp, session_id: 5, codecs: vec![Codec::Pcmu] };
+        let local = LocalDescription::new(self.rtp, 5, vec![Codec::Pcmu]);
         let (negotiated, body) = sdp::answer(&local, &self.offer).unwrap();
         self.negotiated = Some(negotiated);
         if let Manner::Presses(after) = self.manner {

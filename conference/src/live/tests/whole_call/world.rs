@@ -77,7 +77,16 @@ impl World {
             display_name: "Uma".into(),
             role_hint: None,
         });
-        let account = DeviceAccount { aor, realm, ha1_md5, ha1_sha256: None, agent_filter: None };
+        let (ha1_md5_full, ha1_sha256_full) = (None, None);
+        let account = DeviceAccount {
+            aor,
+            realm,
+            ha1_md5,
+            ha1_sha256: None,
+            ha1_md5_full,
+            ha1_sha256_full,
+            agent_filter: None,
+        };
         let carrier: SocketAddr = CARRIER.parse().unwrap();
         let trunk = Trunk::new(TrunkId(1), carrier, "carrier.test");
         self.gateway.provision(self.now, SipCommand::PutDevice(account));

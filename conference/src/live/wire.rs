@@ -1,0 +1,42 @@
+//! How the sound of a phone or trunk travels: codecs and encryption, as data.
+
+use media::sdp::{Codec, SrtpPolicy};
+use sip_core::ua::{AddressOfRecord, TrunkId};
+
+/// Whose sound it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WirePeer {
+    /// A registered device.
+    Device(AddressOfRecord),
+    /// A trunk.
+    Trunk(TrunkId),
+}
+
+/// What is offered to a peer and accepted from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wire {
+    /// Codecs, the preferred one first. None: those of everybody.
+    pub codecs: Vec<Codec>,
+    /// Whether media is encrypted.
+    pub srtp: SrtpPolicy,
+}
+
+impl Wire {
+    /// From names as SDP writes them, whatever their case; unknown ones are passed over.
+    #[must_use]
+    pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>, srtp: SrtpPolicy) -> Self {
+        let named = |name: &str| Codec::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name));
+        Self { codecs: names.into_iter().filter_map(named).collect(), srtp }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codecs_are_named_as_in_sdp() {
+        let wire = Wire::from_names(["opus", "G722", "gsm", "pcma"], SrtpPolicy::Prefer);
+        assert_eq!(wire.codecs, [Codec::Opus, Codec::G722, Codec::Pcma]);
+    }
+}

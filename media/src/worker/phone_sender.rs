@@ -1,0 +1,128 @@
+//! What a phone is sent: its codec's encoder, and how many milliseconds go into a packet.
+
+use crate::codec::opus::OpusError;
+use crate::codec::thirds::Down;
+use crate::codec::{Codec, g722};
+use crate::sample::{FULL_FRAME, NARROW_FRAME};
+use crate::sdp::{Negotiated, OpusSettings};
+
+use super::opus_sender::OpusListener;
+
+/// The encoder of one phone. G.711 needs none of its own.
+#[derive(Default)]
+pub(super) struct PhoneSender {
+    g722: Option<Box<G722Sender>>,
+    opus: Option<(OpusSettings, Box<OpusListener>)>,
+    pub(super) packer: Packer,
+}
+
+#[derive(Default)]
+struct G722Sender {
+    encoder: g722::Encoder,
+    down: Down,
+}
+
+impl PhoneSender {
+    /// Makes what this agreement needs, and keeps what there is already. Allocates.
+    pub(super) fn prepare(&mut self, negotiated: &Negotiated) -> Result<(), OpusError> {
+        self.packer.set(negotiated);
+        let settings = negotiated.opus;
+        match negotiated.codec {
+            Codec::Pcmu | Codec::Pcma => {}
+            Codec::G722 => drop(self.g722.get_or_insert_default()),
+            Codec::Opus if self.opus.as_ref().is_some_and(|(known, _)| *known == settings) => {}
+            Codec::Opus => self.opus = Some((settings, Box::new(OpusListener::new(settings)?))),
+        }
+        Ok(())
+    }
+
+    pub(super) fn opus_settings(&self) -> Option<OpusSettings> {
+        self.opus.as_ref().map(|(settings, _)| *settings)
+    }
+
+    pub(super) fn opus(&mut self) -> Option<&mut OpusListener> {
+        self.opus.as_mut().map(|(_, listener)| listener.as_mut())
+    }
+
+    /// Encodes a tick of G.722.
+    pub(super) fn encode_g722(&mut self, mix: &[i16; FULL_FRAME], payload: &mut [u8; NARROW_FRAME]) {
+        if let Some(sender) = &mut self.g722 {
+            let mut wide = [0; FULL_FRAME / 3];
+            sender.down.convert(mix, &mut wide);
+            sender.encoder.encode(&wide, payload);
+        }
+    }
+}
+
+/// Cuts ticks of G.711 and G.722, in which one byte is one unit of the clock, into packets of another length.
+#[derive(Debug)]
+pub(super) struct Packer {
+    waiting: [u8; Self::CAPACITY],
+    length: usize,
+    /// Bytes in a packet.
+    whole: usize,
+}
+
+impl Default for Packer {
+    fn default() -> Self {
+        Self { waiting: [0; Self::CAPACITY], length: 0, whole: NARROW_FRAME }
+    }
+}
+
+impl Packer {
+    /// A packet less one byte, and a tick.
+    const CAPACITY: usize = Self::LONGEST + NARROW_FRAME;
+    const PER_MS: usize = 8;
+    const SHORTEST: usize = 10 * Self::PER_MS;
+    const LONGEST: usize = 60 * Self::PER_MS;
+
+    fn set(&mut self, negotiated: &Negotiated) {
+        let asked = usize::from(negotiated.ptime_ms) * Self::PER_MS;
+        let whole = match negotiated.codec {
+            Codec::Opus => NARROW_FRAME,
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => asked.clamp(Self::SHORTEST, Self::LONGEST),
+        };
+        if whole != self.whole {
+            self.whole = whole;
+            self.length = 0;
+        }
+    }
+
+    /// Whether a packet is a tick.
+    pub(super) const fn is_plain(&self) -> bool {
+        self.whole == NARROW_FRAME
+    }
+
+    /// Takes in a tick; gives how many units of the clock waited before it.
+    pub(super) fn fill(&mut self, tick: &[u8]) -> usize {
+        let before = self.length;
+        for (to, &from) in self.waiting.iter_mut().skip(before).zip(tick) {
+            *to = from;
+        }
+        self.length = (before + tick.len()).min(Self::CAPACITY);
+        before
+    }
+
+    /// The packet number `index` of what is there, if it is whole.
+    pub(super) fn packet(&self, index: usize) -> Option<&[u8]> {
+        let start = index * self.whole;
+        self.waiting.get(start..start + self.whole).filter(|_| start + self.whole <= self.length)
+    }
+
+    /// Bytes in a packet, which are also its duration.
+    pub(super) const fn whole(&self) -> usize {
+        self.whole
+    }
+
+    /// Drops so many packets, which were sent.
+    pub(super) fn sent(&mut self, packets: usize) {
+        let bytes = (packets * self.whole).min(self.length);
+        self.waiting.copy_within(bytes..self.length, 0);
+        self.length -= bytes;
+    }
+
+    /// Drops what waits.
+    pub(super) const fn clear(&mut self) {
+        self.length = 0;
+    }
+}
