@@ -193,7 +193,7 @@ impl Services {
             srtp: "optional".to_owned(),
             ua_filter: None,
         };
-        let change = DeviceChange { kind: new.kind.or(new.change.kind.clone()), ..new.change };
+        let change = DeviceChange { kind: new.kind.or_else(|| new.change.kind.clone()), ..new.change };
         apply(&mut row, &change)?;
         let mut transaction = self.store.begin().await?;
         match Store::insert_device(&mut transaction, &admin.tenant, &row, self.now()).await {

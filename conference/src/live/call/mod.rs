@@ -626,7 +626,10 @@ impl Call {
 
     fn with_evidence(&self, detail: Option<String>) -> String {
         let evidence = self.evidence.words();
-        detail.map_or(evidence.clone(), |detail| format!("{detail}; {evidence}"))
+        match detail {
+            Some(detail) => format!("{detail}; {evidence}"),
+            None => evidence,
+        }
     }
 
     fn hang_up(&mut self, state: CallState, cause: Cause, detail: Option<String>) -> Vec<Action> {

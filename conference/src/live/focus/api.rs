@@ -354,6 +354,7 @@ pub enum Effect {
 
 /// What `Focus::poll_output` hands out.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "handed over one by one, never kept")]
 pub enum Output {
     /// Do this, then ask again.
     Effect(Effect),

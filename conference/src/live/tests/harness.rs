@@ -390,11 +390,10 @@ impl Stage {
 
     /// The state and cause of a call as published last.
     pub(crate) fn state_of(&self, call: &str) -> Option<(CallState, Option<Cause>)> {
-        let record = self.records.iter().rev().find_map(|record| match record {
+        self.records.iter().rev().find_map(|record| match record {
             Record::CallState { call: id, state, cause, .. } if id.as_str() == call => Some((*state, *cause)),
             _ => None,
-        });
-        record
+        })
     }
 
     /// The states of a call as published, in order.
