@@ -9,6 +9,7 @@ mod read;
 pub use mail::{Mail, MailTls, Webhooks};
 pub use oidc::Oidc;
 
+use crate::speech::Speech;
 use conference::store::seed::Seed;
 use serde::Deserialize;
 use sip_core::message::Uri;
@@ -37,6 +38,9 @@ pub struct Config {
     /// Times and destinations of dial-outs.
     #[serde(default)]
     pub dialling: Dialling,
+    /// What callers hear.
+    #[serde(default)]
+    pub speech: Speech,
     /// The server that takes our mail.
     pub mail: Option<Mail>,
     /// Where webhooks may go.

@@ -47,6 +47,11 @@ pub enum StartError {
         /// How many the configuration promises.
         needed: u64,
     },
+    /// The recordings that replace prompts.
+    #[error(
+        "speech.prompts: {0}. Put wav files (8000, 16000 or 48000 Hz, mono, 16 bit) named like prompts there"
+    )]
+    Prompts(String),
     /// The database or its seed.
     #[error("{0}")]
     Store(#[from] conference::store::StoreError),

@@ -5,10 +5,11 @@ use crate::media_thread::{Input, MediaHandle};
 use crate::metrics::{Metrics, Now};
 use crate::ports::RtpPorts;
 use crate::signalling::{Arrival, Signalling};
+use crate::speech::{Ready, Speaker};
 use crate::story;
 use conference::ids::MeetingId;
 use conference::live::event::Record;
-use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, RefusalKind, Reply};
+use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, RefusalKind, Reply, Utterance};
 use conference::services::EventHub;
 use conference::services::trunks::{TrunkAnswer, TrunkHealth, TrunkState};
 use media::webrtc::AcceptedPeer;
@@ -83,6 +84,8 @@ pub(crate) struct FocusTask {
     pub(crate) listening: bool,
     /// Peers accepted by the signalling threads, until the focus attaches them.
     pub(crate) peers: BTreeMap<LegId, AcceptedPeer>,
+    /// Turns words into sound.
+    pub(crate) speech: Speaker,
 }
 
 impl FocusTask {
@@ -111,6 +114,11 @@ impl FocusTask {
                     Some(event) => self.focus.handle_media(Instant::now(), edge::wall(), event),
                     None => break,
                 },
+                Some(prepared) = self.speech.next() => {
+                    if let Some(ready) = self.speech.take(prepared) {
+                        self.play(ready);
+                    }
+                }
                 () = until(deadline) => self.tick(),
                 () = until(linger) => break,
             }
@@ -267,7 +275,15 @@ impl FocusTask {
             Effect::Sip(command) => self.user_agent.handle_command(Instant::now(), command),
             Effect::OpenPort { leg, room } => self.open_port(leg, room),
             Effect::ClosePort { leg } => self.close_port(leg),
-            Effect::Media { room, command } => self.tell(room, Input::Command(command)),
+            Effect::Media { room, command } => {
+                if matches!(command, worker::Command::StopPlaying { .. } | worker::Command::RemoveLeg { .. })
+                {
+                    self.speech.forget(command.leg());
+                }
+                self.tell(room, Input::Command(command));
+            }
+            Effect::Speak { leg, room, utterance } => self.speak(leg, room, utterance),
+            Effect::MoveLeg { leg, from, to } => self.move_leg(leg, from, to),
             Effect::AttachPeer { leg, room } => self.attach_peer(leg, room),
             Effect::Publish(event) => drop(self.events.publish(event)),
             Effect::Record(record) => {
@@ -279,6 +295,33 @@ impl FocusTask {
                 }
             }
         }
+    }
+
+    fn speak(&mut self, leg: LegId, room: RoomId, utterance: Utterance) {
+        match self.speech.say(leg, room, utterance) {
+            Some(ready) => self.play(ready),
+            // What was being said is over, whenever the next words are ready.
+            None => self.tell(room, Input::Command(worker::Command::StopPlaying { leg })),
+        }
+    }
+
+    fn play(&mut self, ready: Ready) {
+        let Ready { leg, room, source, repeat } = ready;
+        self.tell(room, Input::Command(worker::Command::Play { leg, source, repeat }));
+    }
+
+    /// A phone goes on in another room, with its port, and perhaps on another media thread.
+    fn move_leg(&mut self, leg: LegId, from: RoomId, to: RoomId) {
+        self.speech.moved(leg, to);
+        if let Some(room) = self.threads.get_mut(&leg) {
+            *room = to;
+        }
+        if self.shard(from) == self.shard(to) {
+            return self.tell(to, Input::Command(worker::Command::MoveLeg { leg, room: to }));
+        }
+        let Some(target) = self.thread(to).cloned() else { return };
+        self.tell(to, Input::Command(worker::Command::ExpectLeg { leg }));
+        self.tell(from, Input::HandOver { leg, room: to, target });
     }
 
     fn open_port(&mut self, leg: LegId, room: RoomId) {

@@ -23,6 +23,7 @@ mod ports;
 mod recorder;
 mod signalling;
 mod sockets;
+pub mod speech;
 mod start;
 mod story;
 pub mod udp;

@@ -170,17 +170,24 @@ impl Live for LiveHandle {
                 let wire = Wire::from_names(codecs.iter().map(String::as_str), srtp);
                 self.tell(Command::PutWire { peer: WirePeer::Trunk(id), wire: Some(wire) }).await;
             }
+            Provision::DialIn { tenant, number } => {
+                self.tell(Command::PutDialIn { number, tenant, language: None }).await;
+            }
+            Provision::NoDialIn(number) => self.tell(Command::DropDialIn { number }).await,
+            Provision::Language(tenant, language) => {
+                self.tell(Command::SetLanguage { tenant, language }).await
+            }
+            Provision::Dialling(tenant, rules) => self.tell(Command::PutDialling { tenant, rules }).await,
+            Provision::NoDevice(aor) => {
+                self.user_agent(ua::Command::RemoveDevice(aor.clone())).await;
+                self.tell(Command::DropDevice { aor }).await;
+            }
             Provision::TrunkGone(trunk) => self.user_agent(ua::Command::RemoveTrunk(trunk)).await,
             Provision::ProbeTrunk(trunk) => self.user_agent(ua::Command::ProbeNow(trunk)).await,
             Provision::Ban { address, duration } => {
                 self.user_agent(ua::Command::Ban { address, duration }).await;
             }
             Provision::Binding(binding) => self.user_agent(ua::Command::RestoreBinding(binding)).await,
-            Provision::Dialling(tenant, rules) => self.tell(Command::PutDialling { tenant, rules }).await,
-            Provision::NoDevice(aor) => {
-                self.user_agent(ua::Command::RemoveDevice(aor.clone())).await;
-                self.tell(Command::DropDevice { aor }).await;
-            }
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::ports::RtpPorts;
 use crate::recorder;
 use crate::signalling::{ConnectionLimits, Signalling, StreamListener, UdpListener, dns, tls};
 use crate::sockets::Sockets;
+use crate::speech::{self, Speaker};
 use axum_server::Handle;
 use conference::live::emergency;
 use conference::live::focus::{Command, Focus, FocusConfig};
@@ -195,6 +196,8 @@ impl Gateway {
         data: Data,
         security: Security,
     ) -> Result<Self, StartError> {
+        let folder = config.speech.prompts.as_ref().map(|folder| config.beside(folder));
+        let prompts = speech::load_prompts(folder.as_deref()).map_err(StartError::Prompts)?;
         let events = EventHub::new(edge::wall());
         let store = data.store.clone();
         let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS);
@@ -221,6 +224,7 @@ impl Gateway {
             requests,
             media_events,
             peers: BTreeMap::new(),
+            speech: Speaker::new(prompts, &config.speech.voice),
             threads: BTreeMap::new(),
             listening: false,
         };

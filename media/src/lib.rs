@@ -20,6 +20,7 @@
     )
 )]
 
+pub mod answer;
 pub mod codec;
 pub mod conceal;
 pub mod dtmf;

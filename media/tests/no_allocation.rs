@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use media::codec::{Codec, opus};
-use media::prompt::PromptId;
+use media::prompt::{Language, PromptId, PromptSet};
 use media::rtcp::is_rtcp;
 use media::rtp::RtpPacket;
 use media::sdp::{Negotiated, OpusSettings, RtcpPort};
@@ -134,7 +134,7 @@ fn tick(worker: &mut Worker, now: Instant, n: u16) -> (usize, usize) {
 fn d42_the_mix_tick_allocates_nothing() {
     let mut now = Instant::now();
     let mut worker = room(now);
-    let source = Source::Prompt(PromptId::Joining);
+    let source = Source::clip(PromptSet::default().get(Language::English, PromptId::Joining));
     worker.handle_command(now, Command::Play { leg: LegId(9), source, repeat: false });
     worker.handle_command(
         now,

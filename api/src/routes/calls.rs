@@ -49,6 +49,8 @@ pub(crate) struct TargetRequest {
     confirm: Vec<Confirmation>,
     /// Call again by itself should nobody answer; never after somebody said no.
     again: Option<AgainRequest>,
+    /// Whether the person called must press 1; as the tenant has set it when missing: numbers must, devices need not.
+    press_one: Option<bool>,
 }
 
 impl From<TargetRequest> for CallTarget {
@@ -63,6 +65,7 @@ impl From<TargetRequest> for CallTarget {
             keys: request.keys,
             confirm: request.confirm.into_iter().collect(),
             again: request.again.map(Into::into),
+            press_one: request.press_one,
         }
     }
 }

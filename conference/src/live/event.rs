@@ -2,6 +2,7 @@
 
 use super::leg_record::{InstanceRecord, LegRecord};
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
+use crate::live::call::Evidence;
 use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingState, Role, UnixMillis};
 use serde::Serialize;
 use sip_core::ua::{AddressOfRecord, BindingInfo, TrunkId};
@@ -53,6 +54,26 @@ pub enum Record {
         sip_call_id: String,
         /// What else is known of it.
         story: CallStory,
+    },
+    /// What is known of who picked up a call (I50).
+    CallEvidence {
+        /// Which call.
+        call: CallId,
+        /// What is known.
+        evidence: Evidence,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A person called asked not to be called again (I42).
+    DoNotCall {
+        /// By whom.
+        tenant: TenantId,
+        /// Their number, in E.164.
+        e164: String,
+        /// The call in which they pressed the key, if it was one of ours.
+        call: Option<CallId>,
+        /// When.
+        at: UnixMillis,
     },
     /// A meeting has entered a state.
     MeetingState {

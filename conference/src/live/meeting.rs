@@ -137,6 +137,15 @@ impl Meeting {
             .map(|row| row.spec.person.clone())
     }
 
+    /// The place of a raised hand among all that are raised, in the order in which they were; 1 is the first.
+    pub fn hands_up_to(&self, person: &PersonId) -> usize {
+        let Some(own) = self.people.get(person).and_then(|row| row.hand) else { return 0 };
+        let before = |row: &&Participant| {
+            row.is_present() && row.hand.is_some_and(|at| (at, &row.spec.person) < (own, person))
+        };
+        self.people.values().filter(before).count() + 1
+    }
+
     /// Finds a person by user.
     pub fn person_of_user(&self, user: &UserId) -> Option<&Participant> {
         self.people.values().find(|person| person.spec.user.as_ref() == Some(user))

@@ -12,12 +12,17 @@
 //! | [`rights`], [`plan`] | who may do what; who hears and sees whom |
 //! | [`call`] | how one dial-out goes on |
 //! | [`meeting`], [`participant`] | who is in, and when is it over |
+//! | [`ivr`], [`guess`] | how somebody who dials in is asked for id and PIN, and how often |
+//! | [`keypad`], [`speech`] | what keys mean in the meeting, and what is said to whom |
 //! | [`focus`] | all meetings: commands and events in, effects out |
 
 pub mod call;
 pub mod emergency;
 pub mod event;
 pub mod focus;
+pub mod guess;
+pub mod ivr;
+pub mod keypad;
 pub mod leg_record;
 pub mod meeting;
 pub mod number;
@@ -30,6 +35,7 @@ pub mod resolver;
 pub mod rights;
 pub mod settings;
 pub mod snapshot;
+pub mod speech;
 pub mod timers;
 pub mod wire;
 

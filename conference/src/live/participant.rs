@@ -46,6 +46,8 @@ pub struct Participant {
     pub muted_by_host: bool,
     /// Muted by oneself.
     pub muted_by_self: bool,
+    /// The hand is raised, since then.
+    pub hand: Option<UnixMillis>,
     /// Removed by a Host: may not come back until invited again.
     pub removed: bool,
     /// Their phone's connection was lost.
@@ -71,6 +73,7 @@ impl Participant {
             spec,
             muted_by_host: false,
             muted_by_self: false,
+            hand: None,
             lost: false,
             reconnecting: false,
             walk_in: false,
@@ -118,10 +121,10 @@ impl Participant {
 
     /// Puts a leg in the meeting and returns the one of the same kind that it replaces.
     pub fn attach(&mut self, kind: LegKind, leg: LegId) -> Option<LegId> {
-        self.lost = false;
-        self.reconnecting = false;
         self.lobby.retain(|_, held| *held != leg);
         self.let_in = true;
+        self.lost = false;
+        self.reconnecting = false;
         self.legs.insert(kind, leg).filter(|old| *old != leg)
     }
 
@@ -142,6 +145,7 @@ impl Participant {
     pub fn forget_run(&mut self) {
         self.muted_by_host = false;
         self.muted_by_self = false;
+        self.hand = None;
         self.let_in = false;
     }
 
@@ -165,6 +169,7 @@ impl Participant {
             leg_kind,
             muted_by_host: self.muted_by_host,
             muted_by_self: self.muted_by_self,
+            hand_raised: self.hand.is_some(),
             may_speak: self.spec.may_speak,
             lost: self.lost,
             reconnecting: self.reconnecting,

@@ -1,6 +1,7 @@
 //! A meeting as it is now, for people who come late to the event stream. Events carry the same views.
 
 use crate::ids::{CallId, MeetingId, PersonId, UserId};
+use crate::live::call::Evidence;
 use crate::live::call::story::NextStep;
 use crate::vocabulary::{
     Access, CallPurpose, CallState, Cause, LegKind, MeetingKind, MeetingState, Role, UnixMillis,
@@ -70,6 +71,8 @@ pub struct PersonView {
     pub muted_by_host: bool,
     /// Muted by oneself.
     pub muted_by_self: bool,
+    /// The hand is raised.
+    pub hand_raised: bool,
     /// An Attendee whom a Host lets speak in a presentation.
     pub may_speak: bool,
     /// Their phone's connection was lost; role and place are kept for when they come back.
@@ -118,6 +121,9 @@ pub struct CallView {
     /// The number dialled, in E.164, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
+    /// What is known of who picked up, once somebody has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
     /// When the state was entered.
     pub at: UnixMillis,
 }

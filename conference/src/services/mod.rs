@@ -51,6 +51,7 @@ pub mod outbox;
 pub mod page;
 mod passcodes;
 pub mod people;
+pub mod phones;
 mod pins;
 pub mod planning;
 pub mod policy;

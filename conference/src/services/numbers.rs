@@ -6,7 +6,7 @@ use super::error::ServiceError;
 use super::meetings::conflict;
 use super::policy::tenant_admin;
 use super::views::CallerId;
-use super::{Services, input};
+use super::{Provision, Services, input};
 use crate::ids::UserId;
 use crate::live::number::{self, Home};
 use crate::live::policy::refuse_emergency;
@@ -122,7 +122,7 @@ impl Services {
             attestation: None,
             verified_at: None,
         };
-        self.apply_change(admin, &mut row, change).await?;
+        self.apply_number(admin, &mut row, change).await?;
         let mut transaction = self.store.begin().await?;
         match Store::insert_number(&mut transaction, &admin.tenant, &row, self.now()).await {
             Err(error) if error.is_unique_violation() => {
@@ -134,8 +134,9 @@ impl Services {
             written => written?,
         }
         let after = serde_json::to_value(Number::from(row.clone())).ok();
-        self.audit(&mut transaction, admin, "number.added", &row.e164, (None, after)).await?;
+        self.audit_by(&mut transaction, admin, "number.added", &row.e164, (None, after)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
+        self.provision_number(&admin.tenant, &row.e164).await;
         Ok(row.into())
     }
 
@@ -153,14 +154,14 @@ impl Services {
         let row = self.store.number(&admin.tenant, id).await?;
         let before = row.ok_or_else(|| ServiceError::not_found("number"))?;
         let mut row = before.clone();
-        self.apply_change(admin, &mut row, change).await?;
+        self.apply_number(admin, &mut row, change).await?;
         let mut transaction = self.store.begin().await?;
         Store::update_number(&mut transaction, &admin.tenant, &row, self.now()).await?;
         let values = (
             serde_json::to_value(Number::from(before)).ok(),
             serde_json::to_value(Number::from(row.clone())).ok(),
         );
-        self.audit(&mut transaction, admin, "number.changed", &row.e164, values).await?;
+        self.audit_by(&mut transaction, admin, "number.changed", &row.e164, values).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(row.into())
     }
@@ -177,11 +178,13 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         Store::delete_number(&mut transaction, &admin.tenant, &row.id).await?;
         let before = serde_json::to_value(Number::from(row.clone())).ok();
-        self.audit(&mut transaction, admin, "number.removed", &row.e164, (before, None)).await?;
-        Ok(transaction.commit().await.map_err(StoreError::from)?)
+        self.audit_by(&mut transaction, admin, "number.removed", &row.e164, (before, None)).await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        self.live.provision(Provision::NoDialIn(row.e164)).await;
+        Ok(())
     }
 
-    async fn apply_change(
+    async fn apply_number(
         &self,
         admin: &super::UserActor,
         row: &mut NumberRow,
@@ -249,7 +252,7 @@ impl Services {
             let mut transaction = self.store.begin().await?;
             Store::delete_caller_id(&mut transaction, &member.tenant, user).await?;
             let values = (serde_json::to_value(before).ok(), None);
-            self.audit(&mut transaction, member, "caller_id.removed", user.as_str(), values).await?;
+            self.audit_by(&mut transaction, member, "caller_id.removed", user.as_str(), values).await?;
             transaction.commit().await.map_err(StoreError::from)?;
             return Ok(None);
         };
@@ -262,7 +265,7 @@ impl Services {
         let owner = (&member.tenant, user);
         Store::put_caller_id(&mut transaction, owner, &number.id, &display, new.hidden, self.now()).await?;
         let values = (serde_json::to_value(before).ok(), serde_json::to_value(&number.e164).ok());
-        self.audit(&mut transaction, member, "caller_id.set", user.as_str(), values).await?;
+        self.audit_by(&mut transaction, member, "caller_id.set", user.as_str(), values).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(Some(CallerId { number: number.e164, display }))
     }
@@ -292,7 +295,7 @@ impl Services {
     }
 
     /// Writes an act of an administrator down.
-    pub(super) async fn audit(
+    pub(super) async fn audit_by(
         &self,
         connection: &mut crate::store::Connection,
         by: &super::UserActor,

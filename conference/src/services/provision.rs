@@ -7,6 +7,7 @@ use super::planning::closes_at;
 use crate::ids::{TenantId, UserId};
 use crate::live::focus::{MeetingSpec, PersonSpec, TenantDialling};
 use crate::live::number::{self, Dialling};
+use crate::live::speech::Language;
 use crate::store::{
     DeviceRow, Identity, MeetingRow, PersonRow, RegistrationRow, Store, StoreError, TenantRow, TrunkRow,
     UserRow, Vault,
@@ -40,16 +41,27 @@ pub enum Provision {
     DeviceGone(AddressOfRecord),
     /// A trunk: its peer for the user agent, its tenant for the focus.
     Trunk(Box<ProvisionedTrunk>),
-    /// A trunk is gone or not enabled: its calls go on, and nothing else.
-    TrunkGone(TrunkId),
-    /// A trunk is to be asked whether it is there, once.
-    ProbeTrunk(TrunkId),
+    /// A number of a tenant that callers may dial: for the focus.
+    DialIn {
+        /// Whose.
+        tenant: TenantId,
+        /// In E.164.
+        number: String,
+    },
+    /// A number is nobody's any more: for the focus.
+    NoDialIn(String),
+    /// What a tenant's callers are spoken to in: for the focus.
+    Language(TenantId, Language),
     /// A binding from before the restart: for the user agent.
     Binding(Box<StoredBinding>),
     /// A tenant's rules for calling out: for the focus.
     Dialling(TenantId, Box<TenantDialling>),
     /// A device that is no more, or must register again: for both.
     NoDevice(AddressOfRecord),
+    /// A trunk is gone or not enabled: its calls go on, and nothing else.
+    TrunkGone(TrunkId),
+    /// A trunk is to be asked whether it is there, once.
+    ProbeTrunk(TrunkId),
     /// An address that gets no answer, from before the restart.
     Ban {
         /// Which one.
@@ -145,6 +157,7 @@ impl Services {
             for row in self.store.trunks(&tenant.id).await? {
                 self.live.provision(self.trunk_provision(tenant, &row)?).await;
             }
+            self.provision_phones(tenant).await?;
             self.provision_meetings(tenant).await?;
         }
         let now = self.now();

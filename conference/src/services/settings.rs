@@ -1,5 +1,6 @@
 //! What a tenant has set, kept as JSON in its row: each subject has one section, every field has a default.
 
+use super::phones::PhoneSettings;
 use super::retention::RecordSettings;
 use super::{ServiceError, Services};
 use crate::ids::TenantId;
@@ -9,6 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TenantSettings {
+    /// What callers and people called hear.
+    pub phones: PhoneSettings,
     /// How long records are kept.
     pub records: RecordSettings,
     /// Meetings.

@@ -204,6 +204,7 @@ impl FakeState {
         let meeting = self.meetings.get_mut(&spec.meeting);
         let meeting = meeting.ok_or_else(|| Refusal::new(RefusalKind::NotFound, "no such meeting"))?;
         meeting.calls.push(CallView {
+            evidence: None,
             call: spec.call.clone(),
             id: spec.call.clone(),
             person: spec.person.person.clone(),

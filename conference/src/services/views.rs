@@ -1,6 +1,7 @@
 //! What services answer with. The API sends these as JSON, field for field.
 
 use crate::ids::{CallId, DeviceName, MeetingId, PersonId, UserId};
+use crate::live::call::Evidence;
 use crate::live::call::story::NextStep;
 use crate::live::number::NumberClass;
 use crate::live::policy::dial::{Confirmation, Verdict};
@@ -167,6 +168,8 @@ pub struct Person {
     pub muted_by_host: bool,
     /// Muted by themselves.
     pub muted_by_self: bool,
+    /// The hand is raised.
+    pub hand_raised: bool,
     /// An Attendee whom a Host lets speak in a presentation.
     pub may_speak: bool,
     /// Their own PIN for dialling in; for Hosts only.
@@ -612,6 +615,8 @@ pub struct Call {
     pub early_media: bool,
     /// The far end's own words with its last answer.
     pub carrier_words: Option<String>,
+    /// What is known of who picked up, of a call that had to be confirmed.
+    pub evidence: Option<Evidence>,
     /// The trunk of the last attempt.
     pub trunk: Option<u64>,
     /// The number's country (ISO 3166).

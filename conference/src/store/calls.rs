@@ -3,6 +3,7 @@
 use super::columns::{Columns, millis, word};
 use super::{Store, StoreError};
 use crate::ids::{CallId, DeviceName, MeetingId, PersonId, TenantId, UserId};
+use crate::live::call::Evidence;
 use crate::live::event::CallStory;
 use crate::store::Connection;
 use crate::store::Row;
@@ -79,6 +80,8 @@ pub(crate) struct CallRow {
     pub(crate) early_media: bool,
     pub(crate) carrier_words: Option<String>,
     pub(crate) over_trunk: Option<u64>,
+    /// Who picked up, as far as it is known.
+    pub(crate) evidence: Option<Evidence>,
 }
 
 /// One row of `call_events`.
@@ -138,6 +141,7 @@ impl CallRow {
             early_media: row.flag("early_media")?,
             carrier_words: row.optional_text("carrier_words")?,
             over_trunk: trunk(row.optional_integer("over_trunk")?),
+            evidence: row.optional_text("evidence")?.and_then(|text| serde_json::from_str(&text).ok()),
         })
     }
 }

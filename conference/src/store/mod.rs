@@ -24,6 +24,7 @@ mod dashboard;
 mod devices;
 mod erase;
 mod error;
+mod evidence;
 mod happenings;
 mod idempotency;
 mod invitations;

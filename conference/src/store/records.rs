@@ -124,6 +124,12 @@ async fn write(
             };
             store.write_call_step(connection, &step).await
         }
+        Record::CallEvidence { call, evidence, at } => {
+            Store::set_call_evidence(connection, call, evidence, *at).await
+        }
+        Record::DoNotCall { tenant, e164, call, at } => {
+            Store::block_by_key(connection, tenant, e164, call.as_ref(), *at).await
+        }
         Record::MeetingState { meeting, state, at } => {
             store.write_meeting_state(connection, meeting, *state, *at).await
         }

@@ -14,7 +14,9 @@ use load::{Gauges, ThreadLoad};
 
 use crate::udp::{self, BATCH, Batch, Clocks};
 use load::Timekeeper;
-use media::worker::{Command, DuePhone, Event, LegId, Port, STEP, Worker, WorkerConfig};
+use media::worker::{
+    Command, DuePhone, Event, LegId, Port, RoomId, STEP, TravellingLeg, Worker, WorkerConfig,
+};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::{BTreeMap, VecDeque};
@@ -91,8 +93,27 @@ pub enum Input {
     Open(LegId, std::net::UdpSocket),
     /// The leg is gone: stop reading, keep the port bound for a while.
     Close(LegId),
+    /// The leg goes on in a room of another thread: take it and its port out, and send both there.
+    HandOver {
+        /// The leg.
+        leg: LegId,
+        /// Its new room.
+        room: RoomId,
+        /// The other thread.
+        target: MediaHandle,
+    },
+    /// A leg from another thread.
+    Arrive(Box<Arrival>),
     /// End the thread.
     Stop,
+}
+
+/// A leg on its way from one thread to another.
+pub struct Arrival {
+    leg: LegId,
+    room: RoomId,
+    socket: std::net::UdpSocket,
+    media: TravellingLeg,
 }
 
 /// The focus task's end of a media thread.
@@ -111,7 +132,9 @@ impl MediaHandle {
     /// # Errors
     /// When the queue is full or the thread has ended.
     pub fn send(&self, input: Input) -> io::Result<()> {
-        let (opens, closes) = (matches!(input, Input::Open(..)), matches!(input, Input::Close(_)));
+        // A leg on its way counts from the moment it is announced: its end may overtake it.
+        let opens = matches!(input, Input::Open(..) | Input::Command(Command::ExpectLeg { .. }));
+        let closes = matches!(input, Input::Close(_) | Input::HandOver { .. });
         self.queue
             .try_send(input)
             .map_err(|_| io::Error::other("the media thread does not take commands"))?;
@@ -286,6 +309,8 @@ impl MediaThread {
                 Ok(Input::Command(command)) => self.worker.handle_command(Instant::now(), command),
                 Ok(Input::Open(leg, socket)) => self.open(leg, socket),
                 Ok(Input::Close(leg)) => self.close(leg),
+                Ok(Input::HandOver { leg, room, target }) => self.hand_over(leg, room, &target),
+                Ok(Input::Arrive(arrival)) => self.arrive(*arrival),
                 // Whoever gave the orders has gone without a word: nobody is left to serve.
                 Ok(Input::Stop) | Err(TryRecvError::Disconnected) => return self.running = false,
                 Err(TryRecvError::Empty) => return,
@@ -303,6 +328,28 @@ impl MediaThread {
 
     fn close(&mut self, leg: LegId) {
         if let Some(socket) = self.phones.remove(leg) {
+            self.draining.push_back((Instant::now() + DRAIN, socket));
+        }
+    }
+
+    fn hand_over(&mut self, leg: LegId, room: RoomId, target: &MediaHandle) {
+        let Some(media) = self.worker.take_leg(leg) else { return };
+        let Some(socket) = self.phones.remove(leg) else { return };
+        // The place may be another phone's before the next step.
+        self.due.clear();
+        let arrival = Arrival { leg, room, socket, media };
+        if let Err(error) = target.send(Input::Arrive(Box::new(arrival))) {
+            tracing::error!(%error, leg.id = leg.0, "a leg is lost on its way to another media thread");
+        }
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        let Arrival { leg, room, socket, media } = arrival;
+        if self.worker.put_leg(Instant::now(), room, media) {
+            // Its port is not polled: what came in between is read with the room's next step.
+            self.phones.insert(leg, socket);
+        } else {
+            // The caller has hung up meanwhile.
             self.draining.push_back((Instant::now() + DRAIN, socket));
         }
     }

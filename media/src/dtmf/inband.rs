@@ -151,7 +151,7 @@ fn strongest(powers: &[f32; 4]) -> Option<(usize, f32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prompt::{PromptId, PromptTable};
+    use crate::prompt::{Language, PromptId, PromptSet};
     use crate::sample::Rate;
 
     /// A key's tones for `ms`, the high one `twist_db` stronger, both `off` parts too high, then silence.
@@ -215,8 +215,10 @@ mod tests {
 
     #[test]
     fn d21_speech_is_no_key() {
-        for prompt in [PromptId::PressOneToJoin, PromptId::Joining, PromptId::Goodbye] {
-            let speech = PromptTable::shared().get(prompt).samples(Rate::Narrow);
+        let languages = Language::ALL.map(|language| PromptId::ALL.map(|prompt| (language, prompt)));
+        for (language, prompt) in languages.into_iter().flatten() {
+            let recording = PromptSet::default().get(language, prompt);
+            let speech = recording.samples(Rate::Narrow);
             for gain in [1, 2, 4] {
                 // At other speeds it is another voice.
                 let loud: Vec<i16> = speech.iter().map(|&s| s.saturating_mul(gain)).collect();

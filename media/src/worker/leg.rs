@@ -114,7 +114,7 @@ impl Leg {
         sip.set_remote(now, negotiated, symmetric_from)?;
         self.voice.set_rate(sip.voice_rate());
         if sip.listening_rate() != before {
-            self.player = Player::new(sip.listening_rate());
+            self.player.set_rate(sip.listening_rate());
         }
         Ok(())
     }
@@ -198,6 +198,9 @@ impl Leg {
                 if let Some(digit) = sip.fill(now, may_speak, frame) {
                     out.events.push(Event::Digit { leg: self.id, digit });
                 }
+                if let Some(summary) = sip.take_answer() {
+                    out.events.push(Event::AnswerHeard { leg: self.id, summary });
+                }
             }
             Media::Webrtc(webrtc) => webrtc.fill(now, may_speak, frame),
         }
@@ -251,6 +254,16 @@ impl Leg {
             self.stats_ticks = 0;
             self.report_stats(false, out);
         }
+    }
+
+    /// Makes the leg ready to change rooms: it takes no rights along.
+    pub(super) const fn leave_room(&mut self) {
+        self.plan =
+            LegPlan { send_audio: false, receive_audio: false, send_video: false, receive_video: false };
+        self.next_plan = None;
+        (self.is_mixed, self.was_mixed, self.is_active) = (false, false, false);
+        self.gate.close();
+        self.meter.forget();
     }
 
     /// The leg is about to go: tells its phone and the driver.

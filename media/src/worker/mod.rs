@@ -11,6 +11,7 @@
 mod align;
 mod browsers;
 mod leg;
+mod moving;
 mod opus_sender;
 mod phone_receiver;
 mod phone_sender;
@@ -38,13 +39,13 @@ use std::time::{Duration, Instant};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::prompt::PromptTable;
 use crate::quality::LegStats;
 use crate::sdp::Negotiated;
 use crate::webrtc::PeerTransmit;
 use crate::webrtc::demux::Demux;
 
 use leg::{Leg, Media};
+pub use moving::TravellingLeg;
 use queue::{EventQueue, TransmitRing};
 use room::Room;
 use rooms::{Place, Rooms};
@@ -65,6 +66,8 @@ pub struct Worker {
     /// Where each leg is.
     index: BTreeMap<LegId, Place>,
     demux: Demux<LegId>,
+    /// Legs on their way here, with what was said to them meanwhile.
+    expected: BTreeMap<LegId, Vec<Command>>,
     out: Outbox,
     /// The earliest deadline of browsers and forwarded video.
     earliest: Option<Instant>,
@@ -106,7 +109,6 @@ impl Worker {
     /// An idle worker. `seed` decides the random numbers of every stream it sends; give each worker its own.
     #[must_use]
     pub fn new(config: WorkerConfig, seed: [u8; 32]) -> Self {
-        let _ = PromptTable::shared(); // converted here, so that no tick waits for it
         Self {
             config,
             random: ChaCha8Rng::from_seed(seed),
@@ -114,6 +116,7 @@ impl Worker {
             schedule: Schedule::default(),
             index: BTreeMap::new(),
             demux: Demux::new(),
+            expected: BTreeMap::new(),
             out: Outbox {
                 ring: TransmitRing::default(),
                 events: EventQueue::new(config.max_events),
@@ -131,6 +134,7 @@ impl Worker {
 
     /// Does what it is told. Commands for legs that are not there are ignored: they crossed their removal.
     pub fn handle_command(&mut self, now: Instant, command: Command) {
+        let Some(command) = self.keep_for_later(command) else { return };
         match command {
             Command::AddSipLeg { leg, room } => {
                 let media = Media::Sip(Box::new(SipLeg::new(&mut self.random)));
@@ -157,6 +161,11 @@ impl Worker {
             }
             Command::SendDigits { leg, digits } => self.with_phone(leg, |sip| sip.send_digits(&digits)),
             Command::DetectTones { leg, enabled } => self.with_phone(leg, |sip| sip.detect_tones(enabled)),
+            Command::ObserveAnswer { leg, enabled } => {
+                self.with_phone(leg, |sip| sip.observe_answer(enabled));
+            }
+            Command::ExpectLeg { leg } => self.expect_leg(leg),
+            Command::MoveLeg { leg, room } => self.move_leg(now, leg, room),
             Command::StopPlaying { leg } => self.with_leg(leg, |leg| leg.player.stop()),
         }
     }

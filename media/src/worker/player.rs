@@ -1,6 +1,8 @@
-//! What is played to one leg: a prompt or a tone, frame by frame.
+//! What is played to one leg: recordings or a tone, frame by frame.
 
-use crate::prompt::PromptTable;
+use std::sync::Arc;
+
+use crate::prompt::Recording;
 use crate::sample::{FULL_FRAME, Rate};
 use crate::tone::Oscillator;
 
@@ -18,7 +20,9 @@ pub(super) struct Player {
 struct Playing {
     source: Source,
     repeat: bool,
-    /// Samples played so far, in this repetition.
+    /// Which recording is played; not used for tones.
+    clip: usize,
+    /// Samples played so far of it, or ticks of a tone.
     position: usize,
     oscillator: Oscillator,
 }
@@ -31,13 +35,23 @@ impl Player {
         Self { rate, playing: None, frame: [0; FULL_FRAME] }
     }
 
+    /// The leg hears at another rate from the next tick on; what is played goes on where it is.
+    pub(super) fn set_rate(&mut self, rate: Rate) {
+        let was = std::mem::replace(&mut self.rate, rate);
+        let Some(playing) = &mut self.playing else { return };
+        match playing.source {
+            Source::Clips(_) => playing.position = playing.position * rate.frame() / was.frame(),
+            Source::Tone { hz } => playing.oscillator = Oscillator::new(u32::from(hz), rate.hz()),
+        }
+    }
+
     pub(super) fn play(&mut self, source: Source, repeat: bool) {
         let hz = match source {
-            Source::Prompt(_) => 0,
+            Source::Clips(_) => 0,
             Source::Tone { hz } => u32::from(hz),
         };
         let oscillator = Oscillator::new(hz, self.rate.hz());
-        self.playing = Some(Playing { source, repeat, position: 0, oscillator });
+        self.playing = Some(Playing { source, repeat, clip: 0, position: 0, oscillator });
     }
 
     pub(super) fn stop(&mut self) {
@@ -48,18 +62,16 @@ impl Player {
     pub(super) fn tick(&mut self) -> (bool, bool) {
         let Some(playing) = &mut self.playing else { return (false, false) };
         let Some(frame) = self.frame.get_mut(..self.rate.frame()) else { return (false, false) };
-        let ended = match playing.source {
-            Source::Prompt(prompt) => {
-                let samples = PromptTable::shared().get(prompt).samples(self.rate);
-                playing.fill_from(samples, frame)
-            }
+        let Playing { source, clip, position, oscillator, repeat } = playing;
+        let ended = match source {
+            Source::Clips(clips) => fill(clips, self.rate, (clip, position), frame),
             Source::Tone { .. } => {
-                frame.iter_mut().for_each(|sample| *sample = playing.oscillator.next_sample());
-                playing.position += 1;
-                playing.position >= Self::TONE_TICKS
+                frame.iter_mut().for_each(|sample| *sample = oscillator.next_sample());
+                *position += 1;
+                *position >= Self::TONE_TICKS
             }
         };
-        let over = ended && !playing.repeat;
+        let over = ended && !*repeat;
         if over {
             self.playing = None;
         }
@@ -72,45 +84,87 @@ impl Player {
     }
 }
 
-impl Playing {
-    /// Copies the next tick of a recording; says whether its end was reached, and then begins anew.
-    fn fill_from(&mut self, samples: &[i16], frame: &mut [i16]) -> bool {
-        let rest = samples.get(self.position..).unwrap_or_default();
-        for (to, from) in frame.iter_mut().zip(rest.iter().copied().chain(std::iter::repeat(0))) {
-            *to = from;
+/// Copies the next tick of the recordings, one after the other; says whether the end of the last one was reached,
+/// and then begins anew.
+fn fill(
+    clips: &[Arc<Recording>],
+    rate: Rate,
+    (clip, position): (&mut usize, &mut usize),
+    mut frame: &mut [i16],
+) -> bool {
+    while let Some(recording) = clips.get(*clip) {
+        let rest = recording.samples(rate).get(*position..).unwrap_or_default();
+        let count = rest.len().min(frame.len());
+        let (now, later) = frame.split_at_mut(count);
+        now.copy_from_slice(rest.get(..count).unwrap_or_default());
+        frame = later;
+        *position += count;
+        if count < rest.len() {
+            return false;
         }
-        self.position += frame.len();
-        let ended = self.position >= samples.len();
-        if ended {
-            self.position = 0;
+        (*clip, *position) = (*clip + 1, 0);
+        if frame.is_empty() && *clip < clips.len() {
+            return false;
         }
-        ended
     }
+    frame.fill(0);
+    (*clip, *position) = (0, 0);
+    true
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prompt::PromptId;
 
-    #[test]
-    fn a_prompt_plays_once_and_says_when_it_is_over() {
-        let mut player = Player::new(Rate::Narrow);
-        assert_eq!(player.tick(), (false, false));
-        player.play(Source::Prompt(PromptId::Goodbye), false);
+    fn recording(samples: usize, value: i16) -> Arc<Recording> {
+        Arc::new(Recording::from_samples(8_000, &vec![value; samples]).unwrap())
+    }
+
+    fn play_out(player: &mut Player) -> Vec<i16> {
         let mut played = Vec::new();
         loop {
             let (playing, over) = player.tick();
             assert!(playing);
             played.extend_from_slice(player.frame());
             if over {
-                break;
+                return played;
             }
         }
-        let recording = PromptTable::shared().get(PromptId::Goodbye).samples(Rate::Narrow);
-        assert_eq!(played[..recording.len()], *recording);
-        assert!(played[recording.len()..].iter().all(|&s| s == 0));
+    }
+
+    #[test]
+    fn d50_recordings_play_one_after_the_other_without_a_gap() {
+        let mut player = Player::new(Rate::Narrow);
         assert_eq!(player.tick(), (false, false));
+        let clips = [recording(500, 1_000), Arc::default(), recording(90, 2_000), recording(250, 3_000)];
+        player.play(Source::Clips(Arc::new(clips)), false);
+        let played = play_out(&mut player);
+        let expected = [vec![1_000; 500], vec![2_000; 90], vec![3_000; 250], vec![0; 120]].concat();
+        assert_eq!(played, expected);
+        assert_eq!(player.tick(), (false, false));
+    }
+
+    #[test]
+    fn a_recording_goes_on_when_the_codec_changes() {
+        let mut player = Player::new(Rate::Narrow);
+        player.play(Source::clip(recording(480, 1_000)), false);
+        assert_eq!(player.tick(), (true, false));
+        player.set_rate(Rate::Full);
+        assert_eq!((player.tick(), player.frame().len()), ((true, false), Rate::Full.frame()));
+        player.set_rate(Rate::Narrow);
+        assert_eq!((player.tick(), player.frame().len()), ((true, true), Rate::Narrow.frame()));
+    }
+
+    #[test]
+    fn an_end_at_the_end_of_a_tick_is_told_with_that_tick() {
+        let mut player = Player::new(Rate::Narrow);
+        player.play(Source::Clips(Arc::new([recording(160, 1), recording(160, 2)])), false);
+        assert_eq!(
+            [player.tick(), player.tick(), player.tick()],
+            [(true, false), (true, true), (false, false)]
+        );
+        player.play(Source::Clips(Arc::new([])), false);
+        assert_eq!(player.tick(), (true, true), "nothing to play is over at once");
     }
 
     #[test]
@@ -122,7 +176,7 @@ mod tests {
         assert_eq!(player.tick(), (false, false));
         player.play(Source::Tone { hz: 440 }, false);
         assert_eq!((0..30).filter(|_| player.tick().0).count(), 20);
-        player.play(Source::Prompt(PromptId::Goodbye), true);
+        player.play(Source::clip(recording(900, 5)), true);
         assert!((0..200).all(|_| player.tick() == (true, false)));
     }
 }

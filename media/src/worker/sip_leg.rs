@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rand_chacha::rand_core::Rng;
 
+use crate::answer::{AnswerObserver, AnswerSummary};
 use crate::codec::Codec;
 use crate::codec::opus::OpusError;
 use crate::dtmf::{DigitReceiver, DigitSender, EventPacket, InbandDetector};
@@ -12,7 +13,7 @@ use crate::jitter::Pushed;
 use crate::quality::LegStats;
 use crate::rtcp::{self, RtcpSession};
 use crate::rtp::{RtpPacket, RtpStream};
-use crate::sample::{NARROW_FRAME, Rate};
+use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate, limit};
 use crate::sdp::{Direction, Format, Negotiated, OpusSettings, RtcpPort};
 use crate::srtp::{Opener, Sealer, SrtpKeys};
 
@@ -52,6 +53,10 @@ pub(super) struct SipLeg {
     detector: InbandDetector,
     /// Whether to listen for tones; `None`: if the phone knows no telephone events.
     detects_tones: Option<bool>,
+    /// Listens to how the call was answered, while that is wanted.
+    observer: Option<Box<AnswerObserver>>,
+    /// What it has found out since it was last asked.
+    answer: Option<AnswerSummary>,
 }
 
 impl SipLeg {
@@ -68,6 +73,8 @@ impl SipLeg {
             sender: DigitSender::default(),
             detector: InbandDetector::default(),
             detects_tones: None,
+            observer: None,
+            answer: None,
         }
     }
 
@@ -248,15 +255,43 @@ impl SipLeg {
         let knows_events = self.remote.is_none_or(|remote| remote.telephone_event.is_some());
         // The detector knows the rate of G.711 only.
         if !self.detects_tones.unwrap_or(!knows_events) || frame.len() != NARROW_FRAME {
-            self.receiver.fill(now, decode, frame);
+            self.receiver.fill(now, decode || self.observer.is_some(), frame);
+            self.observe(frame);
             return None;
         }
         self.receiver.fill(now, true, frame);
+        self.observe(frame);
         let digit = self.detector.hear(frame);
         if self.detector.is_pressed() {
             frame.fill(0);
         }
         digit.filter(|_| self.is_conversing())
+    }
+
+    fn observe(&mut self, frame: &[i16]) {
+        let Some(observer) = &mut self.observer else { return };
+        // What it knows of tones and noise is that of a telephone line.
+        let mut narrow = [0; NARROW_FRAME];
+        let heard = if frame.len() == NARROW_FRAME {
+            frame
+        } else {
+            narrowed(frame, &mut narrow);
+            &narrow
+        };
+        if let Some(summary) = observer.hear(heard, Rate::Narrow.hz()) {
+            self.answer = Some(summary);
+        }
+    }
+
+    /// Begins or ends listening to how the call was answered.
+    pub(super) fn observe_answer(&mut self, enabled: bool) {
+        self.observer = enabled.then(Box::default);
+        self.answer = None;
+    }
+
+    /// What was found out about the answer since the last time.
+    pub(super) const fn take_answer(&mut self) -> Option<AnswerSummary> {
+        self.answer.take()
     }
 
     pub(super) const fn detect_tones(&mut self, enabled: bool) {
@@ -367,6 +402,14 @@ impl SipLeg {
         };
         push(&mut self.srtp, leg, destination, &packet, ring);
         self.rtcp.sent(packet.payload.len());
+    }
+}
+
+/// A frame at 48 kHz as one at 8 kHz, good enough to tell speech and tones apart: each sample is the mean of six.
+fn narrowed(frame: &[i16], narrow: &mut [i16; NARROW_FRAME]) {
+    for (to, from) in narrow.iter_mut().zip(frame.chunks(FULL_FRAME / NARROW_FRAME)) {
+        let sum: i32 = from.iter().map(|&sample| i32::from(sample)).sum();
+        *to = limit(sum / i32::try_from(from.len()).unwrap_or(1));
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use crate::prompt::PromptId;
+use crate::answer::AnswerSummary;
+use crate::prompt::Recording;
 use crate::quality::LegStats;
 use crate::sdp::Negotiated;
 use crate::webrtc::WebrtcPeer;
@@ -30,15 +32,32 @@ pub struct LegPlan {
 }
 
 /// What is played to one leg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A spoken prompt.
-    Prompt(PromptId),
+    /// Recordings, one after the other without a gap. They are decoded already: no tick waits for them.
+    Clips(Arc<[Arc<Recording>]>),
     /// A sine; 400 ms long unless repeated.
     Tone {
         /// Its frequency in Hz.
         hz: u16,
     },
+}
+
+impl Source {
+    /// One recording.
+    #[must_use]
+    pub fn clip(recording: Arc<Recording>) -> Self {
+        Self::Clips(Arc::new([recording]))
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clips(clips) => f.debug_tuple("Clips").field(&clips.len()).finish(),
+            Self::Tone { hz } => f.debug_struct("Tone").field("hz", hz).finish(),
+        }
+    }
 }
 
 /// What a worker is told.
@@ -85,6 +104,13 @@ pub enum Command {
         /// Its new rights.
         plan: LegPlan,
     },
+    /// A phone goes on in another room of this worker, without rights until a plan gives it some.
+    MoveLeg {
+        /// The leg.
+        leg: LegId,
+        /// Its new room.
+        room: RoomId,
+    },
     /// Plays something to one leg from the next tick on, instead of what was playing. The leg hears it alone when
     /// it may not receive audio, and over the meeting when it may.
     Play {
@@ -111,11 +137,46 @@ pub enum Command {
         /// Whether they are.
         enabled: bool,
     },
+    /// Whether to listen to how a phone was answered: by a person or by a machine. Says what was heard so far as
+    /// [`Event::AnswerHeard`], whenever that changes.
+    ObserveAnswer {
+        /// The leg.
+        leg: LegId,
+        /// Whether to listen; again begins anew.
+        enabled: bool,
+    },
+    /// A leg is on its way from another worker ([`Worker::take_leg`](super::Worker::take_leg)): what is said to it
+    /// meanwhile waits for it.
+    ExpectLeg {
+        /// The leg.
+        leg: LegId,
+    },
     /// Ends what is playing; no [`Event::PlayingDone`] follows.
     StopPlaying {
         /// The leg.
         leg: LegId,
     },
+}
+
+impl Command {
+    /// Which leg it is about.
+    #[must_use]
+    pub const fn leg(&self) -> LegId {
+        match self {
+            Self::AddSipLeg { leg, .. }
+            | Self::SetSipRemote { leg, .. }
+            | Self::AddWebrtcLeg { leg, .. }
+            | Self::RemoveLeg { leg }
+            | Self::SetPlan { leg, .. }
+            | Self::MoveLeg { leg, .. }
+            | Self::Play { leg, .. }
+            | Self::SendDigits { leg, .. }
+            | Self::DetectTones { leg, .. }
+            | Self::ObserveAnswer { leg, .. }
+            | Self::ExpectLeg { leg }
+            | Self::StopPlaying { leg } => *leg,
+        }
+    }
 }
 
 impl fmt::Debug for Command {
@@ -150,6 +211,13 @@ impl fmt::Debug for Command {
             Self::DetectTones { leg, enabled } => {
                 f.debug_struct("DetectTones").field("leg", leg).field("enabled", enabled).finish()
             }
+            Self::ObserveAnswer { leg, enabled } => {
+                f.debug_struct("ObserveAnswer").field("leg", leg).field("enabled", enabled).finish()
+            }
+            Self::MoveLeg { leg, room } => {
+                f.debug_struct("MoveLeg").field("leg", leg).field("room", room).finish()
+            }
+            Self::ExpectLeg { leg } => f.debug_struct("ExpectLeg").field("leg", leg).finish(),
             Self::StopPlaying { leg } => f.debug_struct("StopPlaying").field("leg", leg).finish(),
         }
     }
@@ -174,6 +242,13 @@ pub enum Event {
     PlayingDone {
         /// The leg.
         leg: LegId,
+    },
+    /// What was heard of a phone since [`Command::ObserveAnswer`].
+    AnswerHeard {
+        /// The leg.
+        leg: LegId,
+        /// All of it, so far.
+        summary: AnswerSummary,
     },
     /// The room's active speaker changed.
     ActiveSpeaker {

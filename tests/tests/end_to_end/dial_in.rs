@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use partyline_tests::carrier;
 use partyline_tests::g711::Codec;
+use partyline_tests::rtp_leg::KeyPress;
 use partyline_tests::sip::call::EndedBy;
 use partyline_tests::stage::StageConfig;
 use partyline_tests::tone;
@@ -65,12 +66,18 @@ async fn d07_d19_the_bench_meetings_take_trusted_peers_by_number_and_alias() {
 async fn d19_the_trunk_calls_the_meeting_number() {
     on_stage(async |stage| {
         let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
+        let info =
+            room.api.send("GET", &format!("/v1/meetings/{}/join-info", room.meeting.id), &[], None).await?;
         let start = Instant::now();
         let call = stage
             .carrier
             .call_in(stage.sip()?, &room.meeting.number, carrier::PRESSES_ONE, tone::OUTSIDE)
             .await?;
         call.wait_confirmed(LONG).await?;
+        // Whoever comes by a trunk needs the PIN, but no meeting id.
+        for key in format!("{}#", info.body["guest_pin"].as_str().unwrap()).chars() {
+            call.leg.press(KeyPress::new(key));
+        }
         assert!(call.ear().wait_for(tone::HANA, start, LONG).await.is_some());
         assert!(room.host.ear().wait_for(tone::OUTSIDE, start, LONG).await.is_some());
         room.api.end_meeting(&room.meeting.id).await?;

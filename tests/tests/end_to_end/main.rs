@@ -19,6 +19,7 @@ mod database;
 mod devices;
 mod dial_in;
 mod dialling;
+mod ivr;
 mod life;
 mod mail;
 mod never_twice;

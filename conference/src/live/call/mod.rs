@@ -10,16 +10,20 @@
 //! durations and come back as [`Input::Timer`].
 
 pub mod cause;
+pub mod evidence;
 pub mod story;
 
 pub use cause::FarEnd;
+pub use evidence::Evidence;
 
 use crate::ids::{CallId, MeetingId, TenantId, UserId};
 use crate::live::event::CallStory;
 use crate::live::number;
 use crate::live::participant::PersonSpec;
 use crate::live::snapshot::CallView;
+use crate::live::speech::{Language, PromptId};
 use crate::vocabulary::{CallPurpose, CallState, Cause, UnixMillis};
+use media::answer::AnswerSummary;
 use media::worker::LegId;
 use sip_core::ua::{AddressOfRecord, CallerIdentity, EndCause, TrunkId};
 use std::time::Duration;
@@ -36,6 +40,10 @@ pub const TRUNK_PATIENCE: Duration = Duration::from_millis(3_800);
 pub const EARLY_MEDIA_WORDS: &str = "Ringing, with sound from the carrier";
 /// The key that lets a person in.
 pub const CONFIRM_KEY: char = '1';
+/// The key that asks not to be called again (I42).
+pub const NO_CALLS_KEY: char = '9';
+/// How long the words before a BYE may take.
+pub const LAST_WORDS: Duration = Duration::from_secs(6);
 
 /// Where a call goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +83,8 @@ pub struct DialSpec {
     pub caller: CallerIdentity,
     /// Whether the person must press 1: yes for outside numbers, no for registered devices.
     pub press_one: bool,
+    /// How long the gate lasts, and in which language it speaks.
+    pub gate: Gate,
     /// How long it may ring, from the first INVITE on; [`RING_TIMEOUT`] unless the tenant says otherwise.
     pub ring_timeout: Duration,
     /// The Call-ID of the first INVITE. It is stored before the call is handed over.
@@ -105,6 +115,21 @@ pub struct Enough {
     pub joined: usize,
 }
 
+/// The gate at which a person must press 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// How long the person may take; [`GATE`] unless the tenant says otherwise.
+    pub time: Duration,
+    /// The language it speaks.
+    pub language: Language,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { time: GATE, language: Language::default() }
+    }
+}
+
 /// The deadlines of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CallTimer {
@@ -114,13 +139,15 @@ pub enum CallTimer {
     Gate,
     /// The prompt is due again.
     Prompt,
+    /// The last words must be over.
+    LastWords,
     /// It has lasted as long as it may.
     Length,
 }
 
 impl CallTimer {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Ring, Self::Gate, Self::Prompt, Self::Length];
+    pub const ALL: [Self; 5] = [Self::Ring, Self::Gate, Self::Prompt, Self::LastWords, Self::Length];
 }
 
 /// What may happen to a call.
@@ -142,6 +169,8 @@ pub enum Input {
     AnsweredUnusable(String),
     /// The person pressed [`CONFIRM_KEY`].
     Confirmed,
+    /// The person pressed [`NO_CALLS_KEY`].
+    NoCalls,
     /// The prompt has been spoken to its end.
     PromptEnded,
     /// The SIP session is over.
@@ -165,8 +194,16 @@ pub enum Action {
     Arm(CallTimer, Duration),
     /// Forget a deadline.
     Disarm(CallTimer),
+    /// Begin or end listening to how it was answered.
+    Observe(bool),
+    /// Write down what is known of who picked up.
+    Evidence,
+    /// Write down that this number must not be called again.
+    NoCalls,
     /// Speak the prompt to this leg alone.
     Prompt,
+    /// Say this and goodbye to this leg alone; [`Input::PromptEnded`] follows.
+    LastWords(PromptId),
     /// Stop speaking.
     StopPrompt,
     /// Press these keys towards the far end.
@@ -194,6 +231,9 @@ pub struct Call {
     redirected: bool,
     story: CallStory,
     entered_at: UnixMillis,
+    evidence: Evidence,
+    /// Last words are being said; why it ends then.
+    ending: Option<(Cause, String)>,
     rang_at: Option<UnixMillis>,
 }
 
@@ -212,6 +252,8 @@ impl Call {
             redirected: false,
             story: CallStory::default(),
             entered_at: at,
+            evidence: Evidence::default(),
+            ending: None,
             rang_at: None,
         }
     }
@@ -282,8 +324,9 @@ impl Call {
     }
 
     /// Notes when the present state was entered.
-    pub fn entered(&mut self, at: UnixMillis) {
+    pub fn entered(&mut self, state: CallState, at: UnixMillis) {
         self.entered_at = at;
+        self.evidence.entered(state, at);
         if self.state == CallState::Ringing {
             self.rang_at.get_or_insert(at);
         }
@@ -292,6 +335,24 @@ impl Call {
     /// What is to be written down beside the present state.
     pub fn story(&self) -> CallStory {
         CallStory { trunk: self.trunk(), ..self.story.clone() }
+    }
+
+    /// What is known of who picked up.
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// This was heard of the callee so far.
+    pub fn heard(&mut self, summary: AnswerSummary) {
+        self.evidence.heard(summary);
+    }
+
+    /// The callee pressed a key; one that counts at the gate is evidence.
+    pub fn pressed(&mut self, key: char, at: UnixMillis) {
+        let counts = matches!(key, CONFIRM_KEY | NO_CALLS_KEY) && !self.asked_for_no_calls();
+        if self.state == CallState::Confirming && counts {
+            self.evidence.pressed(key, at);
+        }
     }
 
     /// The call as hosts see it.
@@ -322,6 +383,7 @@ impl Call {
             display_name: self.spec.person.display_name.clone(),
             role: self.spec.person.role,
             number: self.number().map(str::to_owned),
+            evidence: (self.evidence != Evidence::default()).then_some(self.evidence),
             at: self.entered_at,
         }
     }
@@ -348,6 +410,8 @@ impl Call {
             Input::Answered => self.answered(),
             Input::AnsweredUnusable(why) => self.hang_up(CallState::Failed, Cause::MediaFailed, Some(why)),
             Input::Confirmed => self.confirmed(),
+            Input::NoCalls => self.no_calls(),
+            Input::PromptEnded if self.ending.is_some() => self.end(),
             Input::PromptEnded if self.state == CallState::Confirming => {
                 vec![Action::Arm(CallTimer::Prompt, PROMPT_PAUSE)]
             }
@@ -392,12 +456,13 @@ impl Call {
         }
         let keys = self.spec.extra.keys.clone();
         // Whoever is behind the extension can press 1 only once the keys have been sent.
-        let gate = GATE + keys.as_deref().map_or(Duration::ZERO, time_of);
+        let gate = self.spec.gate.time + keys.as_deref().map_or(Duration::ZERO, time_of);
         actions.extend(keys.map(Action::SendKeys));
         if self.spec.press_one {
             self.state = CallState::Confirming;
             actions.push(Action::Announce(self.state));
             actions.push(Action::Arm(CallTimer::Gate, gate));
+            actions.push(Action::Observe(true));
             actions.push(Action::Prompt);
         } else {
             self.state = CallState::Joined;
@@ -408,23 +473,65 @@ impl Call {
     }
 
     fn confirmed(&mut self) -> Vec<Action> {
-        if self.state != CallState::Confirming {
+        if self.state != CallState::Confirming || self.asked_for_no_calls() {
             return Vec::new();
         }
         self.state = CallState::Joined;
+        self.detail = Some(self.evidence.words());
+        self.ending = None;
         vec![
             Action::Disarm(CallTimer::Gate),
             Action::Disarm(CallTimer::Prompt),
+            Action::Disarm(CallTimer::LastWords),
             Action::StopPrompt,
+            Action::Observe(false),
+            Action::Evidence,
             Action::Admit,
             Action::Announce(self.state),
         ]
+    }
+
+    fn asked_for_no_calls(&self) -> bool {
+        self.ending.as_ref().is_some_and(|(cause, _)| *cause == Cause::DoNotCall)
+    }
+
+    /// Only numbers can be kept from being called; a registered device is the user's own.
+    fn no_calls(&mut self) -> Vec<Action> {
+        if self.state != CallState::Confirming || self.number().is_none() || self.asked_for_no_calls() {
+            return Vec::new();
+        }
+        let mut actions = vec![Action::NoCalls];
+        actions.extend(self.say_goodbye(PromptId::WillNotBeCalled, Cause::DoNotCall, "pressed 9".to_owned()));
+        actions
+    }
+
+    /// Says a word before the BYE.
+    fn say_goodbye(&mut self, words: PromptId, cause: Cause, detail: String) -> Vec<Action> {
+        self.ending = Some((cause, detail));
+        vec![
+            Action::Disarm(CallTimer::Gate),
+            Action::Disarm(CallTimer::Prompt),
+            Action::LastWords(words),
+            Action::Arm(CallTimer::LastWords, LAST_WORDS),
+        ]
+    }
+
+    /// The last words are over.
+    fn end(&mut self) -> Vec<Action> {
+        match self.ending.take() {
+            Some((cause, detail)) => self.hang_up(CallState::Failed, cause, Some(detail)),
+            None => Vec::new(),
+        }
     }
 
     fn over(&mut self, end: &EndCause) -> Vec<Action> {
         match self.state {
             CallState::Queued | CallState::Dialling | CallState::Ringing => self.over_unanswered(end),
             // Whoever hangs up at the gate, a machine at the end of its greeting included, did not press 1.
+            CallState::Answered | CallState::Confirming if self.ending.is_some() => {
+                let (cause, detail) = self.ending.take().unwrap_or((Cause::NotConfirmed, String::new()));
+                self.fail(cause, Some(detail))
+            }
             CallState::Answered | CallState::Confirming if *end == EndCause::RemoteBye => {
                 self.fail(Cause::NotConfirmed, Some("hung up without pressing 1".into()))
             }
@@ -498,10 +605,11 @@ impl Call {
                 self.hang_up(CallState::Failed, Cause::NoAnswer, Some(words))
             }
             (CallTimer::Gate, CallState::Confirming) => {
-                let words = format!("no key within {} s", GATE.as_secs());
-                self.hang_up(CallState::Failed, Cause::NotConfirmed, Some(words))
+                let words = format!("no key within {} s", self.spec.gate.time.as_secs());
+                self.say_goodbye(PromptId::HeardNothing, Cause::NotConfirmed, words)
             }
-            (CallTimer::Prompt, CallState::Confirming) => vec![Action::Prompt],
+            (CallTimer::LastWords, CallState::Confirming) => self.end(),
+            (CallTimer::Prompt, CallState::Confirming) if self.ending.is_none() => vec![Action::Prompt],
             (CallTimer::Length, CallState::Joined) => {
                 let length = self.spec.extra.max_length.unwrap_or_default();
                 let words =
@@ -516,6 +624,14 @@ impl Call {
         self.finish(CallState::Failed, cause, detail)
     }
 
+    fn with_evidence(&self, detail: Option<String>) -> String {
+        let evidence = self.evidence.words();
+        match detail {
+            Some(detail) => format!("{detail}; {evidence}"),
+            None => evidence,
+        }
+    }
+
     fn hang_up(&mut self, state: CallState, cause: Cause, detail: Option<String>) -> Vec<Action> {
         let mut actions = vec![Action::HangUp];
         actions.extend(self.finish(state, cause, detail));
@@ -523,11 +639,14 @@ impl Call {
     }
 
     fn finish(&mut self, state: CallState, cause: Cause, detail: Option<String>) -> Vec<Action> {
+        let at_the_gate = self.state == CallState::Confirming;
+        let detail = if at_the_gate { Some(self.with_evidence(detail)) } else { detail };
         self.state = state;
         self.cause = Some(cause);
         self.sip_code = None;
         self.detail = detail;
-        vec![Action::Announce(state), Action::Release]
+        let evidence = at_the_gate.then_some(Action::Evidence);
+        evidence.into_iter().chain([Action::Announce(state), Action::Release]).collect()
     }
 }
 

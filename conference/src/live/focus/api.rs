@@ -8,6 +8,7 @@ pub use crate::live::meeting::MeetingSpec;
 pub use crate::live::participant::PersonSpec;
 pub use crate::live::refusal::{Refusal, RefusalKind};
 pub use crate::live::snapshot::{CallView, MeetingSnapshot, PersonView};
+pub use crate::live::speech::{Language, Part, Utterance};
 pub use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Access, Cause, Role};
 use media::sdp::{Codec, SrtpPolicy};
@@ -30,6 +31,8 @@ pub struct FocusConfig {
     pub lobby_timeout: Duration,
     /// How long a browser may take until its media connection stands.
     pub connect_timeout: Duration,
+    /// Whether phones hear why they are hung up before they are.
+    pub last_words: bool,
     /// The bounds on what one meeting may hold.
     pub limits: FocusLimits,
 }
@@ -45,6 +48,8 @@ pub struct FocusLimits {
     pub legs_per_meeting: usize,
     /// People on the roster of one meeting, present or not.
     pub people_per_meeting: usize,
+    /// Callers at once who are being asked for a meeting id.
+    pub visitors: usize,
 }
 
 impl Default for FocusConfig {
@@ -56,6 +61,7 @@ impl Default for FocusConfig {
             no_host_grace: Duration::from_secs(600),
             lobby_timeout: Duration::from_secs(1800),
             connect_timeout: Duration::from_secs(30),
+            last_words: true,
             limits: FocusLimits::default(),
         }
     }
@@ -68,6 +74,7 @@ impl Default for FocusLimits {
             calls_per_meeting: 500,
             legs_per_meeting: 1000,
             people_per_meeting: 5000,
+            visitors: 1000,
         }
     }
 }
@@ -115,6 +122,36 @@ pub enum Command {
         trunk: TrunkId,
         /// Its tenant.
         tenant: TenantId,
+    },
+    /// A number of a tenant that callers may dial: they are asked for a meeting id and a PIN.
+    PutDialIn {
+        /// In E.164.
+        number: String,
+        /// Whose.
+        tenant: TenantId,
+        /// What is spoken there; the tenant's own language when missing.
+        language: Option<Language>,
+    },
+    /// A number is a tenant's no longer.
+    DropDialIn {
+        /// In E.164.
+        number: String,
+    },
+    /// What a tenant's callers are spoken to in.
+    SetLanguage {
+        /// Whose.
+        tenant: TenantId,
+        /// Which language.
+        language: Language,
+    },
+    /// Raise or lower a hand.
+    SetHand {
+        /// Where.
+        meeting: MeetingId,
+        /// Whose.
+        person: PersonId,
+        /// Raised or not.
+        raised: bool,
     },
     /// How the sound of a device or trunk travels from its next call on; `None`: as that of everybody.
     PutWire {
@@ -280,6 +317,27 @@ pub enum Effect {
         room: RoomId,
         /// What to do.
         command: media::worker::Command,
+    },
+    /// Say something to one leg, instead of what it was hearing: put the recordings together, have texts spoken, and
+    /// tell the media worker of this room to play it. Whatever happens, something is played, so that
+    /// `media::worker::Event::PlayingDone` follows, unless it is stopped or something else is said before.
+    Speak {
+        /// The leg.
+        leg: LegId,
+        /// The room.
+        room: RoomId,
+        /// What.
+        utterance: Utterance,
+    },
+    /// A leg, with its port, goes on in another room, which may live on another media thread. What follows for this
+    /// leg is meant for the new room.
+    MoveLeg {
+        /// The leg.
+        leg: LegId,
+        /// Its room so far.
+        from: RoomId,
+        /// Its new room.
+        to: RoomId,
     },
     /// Hand the accepted WebRTC peer of this leg to the media worker of this room.
     AttachPeer {

@@ -1,5 +1,6 @@
 //! Commands that change a meeting or a person. Calls are in [`super::dial`].
 
+use super::dial_in::DialIn;
 use super::legs::{Carrier, Leg};
 use super::lobby::Door;
 use super::{
@@ -8,6 +9,7 @@ use super::{
 use crate::ids::{MeetingId, PersonId};
 use crate::live::meeting::Meeting;
 use crate::live::policy;
+use crate::live::speech::PromptId;
 use crate::live::wire::WirePeer;
 use crate::vocabulary::{Access, Cause, Role};
 use media::worker::{LegId, RoomId};
@@ -37,6 +39,24 @@ impl Focus {
             }
             Command::PutTrunk { trunk, tenant } => {
                 self.trunks.insert(trunk, tenant);
+                Ok(Reply::Done)
+            }
+            Command::PutDialIn { number, tenant, language } => {
+                let number = number.trim_start_matches('+').to_owned();
+                self.dial_ins.insert(number, DialIn { tenant, language });
+                Ok(Reply::Done)
+            }
+            Command::DropDialIn { number } => {
+                self.dial_ins.remove(number.trim_start_matches('+'));
+                Ok(Reply::Done)
+            }
+            Command::SetLanguage { tenant, language } => {
+                self.languages.insert(tenant, language);
+                Ok(Reply::Done)
+            }
+            Command::SetHand { meeting, person, raised } => {
+                self.meeting(&meeting)?.people.get(&person).ok_or_else(unknown_person)?;
+                self.set_hand(at, &meeting, &person, raised);
                 Ok(Reply::Done)
             }
             Command::PutPerson { meeting, person } => self.put_person(at, &meeting, person),
@@ -243,7 +263,7 @@ impl Focus {
         }
         self.stop_ringing(at, id, person);
         for leg in legs {
-            self.end_leg(at, leg, Cause::HungUp);
+            self.part(at, leg, PromptId::Removed, Cause::HungUp);
         }
         self.publish_person(at, id, person, "person.removed");
         Ok(Reply::Done)

@@ -12,9 +12,8 @@ use crate::live::participant::Participant;
 use crate::live::policy;
 use crate::live::wire::WirePeer;
 use crate::vocabulary::{CallPurpose, CallState, Cause, LegKind};
-use media::prompt::PromptId;
 use media::sdp;
-use media::worker::{Command as MediaCommand, LegId, Source};
+use media::worker::{Command as MediaCommand, LegId};
 use serde_json::json;
 use sip_core::ua::{Command as SipCommand, OutgoingInvite, Target};
 
@@ -257,17 +256,20 @@ impl Focus {
             Action::Note(note) => self.note_call(at, id, call, note),
             Action::Arm(which, after) => self.timers.arm(timer(which), at.now + after),
             Action::Disarm(which) => self.timers.disarm(&timer(which)),
-            Action::Prompt => {
-                let source = Source::Prompt(PromptId::PressOneToJoin);
-                self.leg_media(leg, MediaCommand::Play { leg, source, repeat: false });
-            }
-            Action::StopPrompt => self.leg_media(leg, MediaCommand::StopPlaying { leg }),
+            Action::Observe(enabled) => self.leg_media(leg, MediaCommand::ObserveAnswer { leg, enabled }),
+            Action::Evidence => self.record_evidence(at, id, call),
+            Action::NoCalls => self.record_do_not_call(at, id, call),
+            Action::Prompt => self.greet(id, call, leg),
+            Action::LastWords(words) => self.say_last_words(id, call, leg, words),
+            Action::StopPrompt => self.hush(leg),
             Action::SendKeys(digits) => self.leg_media(leg, MediaCommand::SendDigits { leg, digits }),
             Action::Admit => {
                 self.admit(at, leg);
                 self.pump(id);
                 self.stop_the_rest(at, id, call);
             }
+            // Who is told goodbye is hung up after it.
+            Action::HangUp if self.legs.get(&leg).is_some_and(|leg| leg.parting) => {}
             Action::HangUp => {
                 let session = self.sip_leg_mut(leg).and_then(|sip| sip.session.take());
                 if let Some(session) = session {
@@ -280,14 +282,17 @@ impl Focus {
                     self.timers.disarm(&timer(which));
                 }
                 self.calls.remove(call);
-                self.drop_leg(at, leg);
+                self.note_missed(at, id, call);
+                if !self.legs.get(&leg).is_some_and(|leg| leg.parting) {
+                    self.drop_leg(at, leg);
+                }
                 self.pump(id);
                 self.note_alone(at, id);
             }
         }
     }
 
-    fn leg_media(&mut self, leg: LegId, command: MediaCommand) {
+    pub(super) fn leg_media(&mut self, leg: LegId, command: MediaCommand) {
         if let Some(room) = self.legs.get(&leg).map(|leg| leg.room) {
             self.media(room, command);
         }

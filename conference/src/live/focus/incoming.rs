@@ -1,49 +1,34 @@
 //! Incoming calls to a meeting's own address.
 
+use super::dial_in::Caller;
 use super::legs::{Carrier, Entrant, Leg, SipLeg};
 use super::lobby::{Door, status_of};
 use super::{At, Focus, PersonSpec};
 use crate::ids::MeetingId;
-use crate::live::meeting::Meeting;
-use crate::live::number;
-use crate::live::wire::WirePeer;
 use crate::vocabulary::Role;
 use bytes::Bytes;
 use media::sdp;
 use media::worker::LegId;
 use sip_core::ua::{AddressOfRecord, Command as SipCommand, IncomingInvite, Origin, SessionId, TrunkId};
 
-/// The longest display name taken from a caller.
-const NAME_LIMIT: usize = 64;
-
 impl Focus {
-    /// `INVITE sip:<number or alias>@domain`: whoever may call here joins that meeting.
+    /// An INVITE: to a meeting's own address, to a number that asks for the meeting, or to nothing of ours.
     pub(super) fn incoming(&mut self, at: At, invite: IncomingInvite) {
         let session = invite.session;
+        if self.closing {
+            return self.sip(SipCommand::Reject { session, status: 503 });
+        }
+        match self.visit_of(at, &invite) {
+            Ok(Some(visit)) => return self.open_visit(invite, visit),
+            Ok(None) => {}
+            Err(status) => return self.sip(SipCommand::Reject { session, status }),
+        }
         match self.place_caller(at, &invite) {
             Ok((meeting, entrant)) => {
                 let Some(room) = self.meetings.get(&meeting).map(|meeting| meeting.room) else { return };
                 let leg = self.new_leg_id();
                 let person = entrant.spec.person.clone();
-                let sip = SipLeg {
-                    session: Some(session),
-                    caller: Some(entrant),
-                    offer: Some(invite.body),
-                    call_id: Some(invite.call_id),
-                    trunk: match invite.origin {
-                        Origin::Trunk(trunk) => Some(trunk),
-                        Origin::Device(_) | Origin::TrustedPeer => None,
-                    },
-                    peer: match &invite.origin {
-                        Origin::Device(aor) => Some(WirePeer::Device(aor.clone())),
-                        Origin::Trunk(trunk) => Some(WirePeer::Trunk(*trunk)),
-                        Origin::TrustedPeer => None,
-                    },
-                    symmetric: matches!(invite.origin, Origin::Device(_)),
-                    proved: matches!(invite.origin, Origin::Device(_)),
-                    signalled_from: Some(invite.source.ip()),
-                    ..SipLeg::default()
-                };
+                let sip = SipLeg { caller: Some(entrant), ..SipLeg::incoming(invite) };
                 self.legs.insert(leg, Leg::new(meeting, room, person, Carrier::Sip(Box::new(sip))));
                 self.sessions.insert(session, leg);
                 self.open_port(leg);
@@ -54,13 +39,22 @@ impl Focus {
 
     /// Which meeting, and who it is; or the SIP status to refuse with.
     fn place_caller(&mut self, at: At, invite: &IncomingInvite) -> Result<(MeetingId, Entrant), u16> {
-        if self.closing {
-            return Err(503);
-        }
-        let user = invite.request_user.trim_start_matches('+').to_ascii_lowercase();
-        let id = self.addresses.get(&user).ok_or(404_u16)?.clone();
+        let (id, entrant) = match self.direct_with_pin(at, invite) {
+            Some(judged) => judged?,
+            None => self.direct(invite)?,
+        };
         self.check_not_draining(&id).map_err(|_| 503_u16)?;
         self.check_leg_room(&id).map_err(|_| 503_u16)?;
+        match self.door(at, &id, &entrant.spec) {
+            Door::Shut(refusal) => Err(status_of(&refusal)),
+            Door::Open | Door::Lobby => Ok((id, entrant)),
+        }
+    }
+
+    /// By the meeting's address alone.
+    fn direct(&mut self, invite: &IncomingInvite) -> Result<(MeetingId, Entrant), u16> {
+        let user = invite.request_user.trim_start_matches('+').to_ascii_lowercase();
+        let id = self.addresses.get(&user).ok_or(404_u16)?.clone();
         let entrant = match &invite.origin {
             Origin::Device(aor) => self.device_entrant(&id, aor)?,
             Origin::Trunk(trunk) => {
@@ -69,14 +63,11 @@ impl Focus {
             }
             Origin::TrustedPeer => self.walk_in(&id, invite)?,
         };
-        match self.door(at, &id, &entrant.spec) {
-            Door::Shut(refusal) => Err(status_of(&refusal)),
-            Door::Open | Door::Lobby => Ok((id, entrant)),
-        }
+        Ok((id, entrant))
     }
 
     /// A registered device is its user: with the row the user has, or as Host of an own meeting, or as a guest.
-    fn device_entrant(&mut self, id: &MeetingId, aor: &AddressOfRecord) -> Result<Entrant, u16> {
+    pub(super) fn device_entrant(&mut self, id: &MeetingId, aor: &AddressOfRecord) -> Result<Entrant, u16> {
         let owner = self.devices.get(aor).ok_or(403_u16)?.clone();
         let meeting =
             self.meetings.get(id).filter(|meeting| meeting.spec.tenant == owner.tenant).ok_or(404_u16)?;
@@ -109,17 +100,9 @@ impl Focus {
     }
 
     fn walk_in(&mut self, id: &MeetingId, invite: &IncomingInvite) -> Result<Entrant, u16> {
-        let role = self.meetings.get(id).map(Meeting::direct_join_role).ok_or(404_u16)?;
-        let number = number::check_e164(&invite.from_user).is_ok().then(|| invite.from_user.clone());
-        let name = match (invite.from_display.trim(), &number) {
-            ("", Some(number)) => number::display_of(number),
-            ("", None) => invite.from_user.clone(),
-            (name, _) => name.to_owned(),
-        };
-        let display_name = name.chars().filter(|c| !c.is_control()).take(NAME_LIMIT).collect();
-        let person = self.new_person_id();
-        let spec = PersonSpec { person, display_name, role, number: number.clone(), ..PersonSpec::default() };
-        Ok(Entrant { spec, number, walk_in: true })
+        let meeting = self.meetings.get(id).ok_or(404_u16)?;
+        let (role, tenant) = (meeting.direct_join_role(), meeting.spec.tenant.clone());
+        Ok(Caller::of(invite, tenant).walk_in(self.new_person_id(), role))
     }
 
     /// The port is there: answer the offer, and let the caller in at once if they have proved who they are.
@@ -128,6 +111,9 @@ impl Focus {
     /// from where our answer really went; until then no sound leaves, or a forged INVITE would aim a stream at
     /// whomever its description names.
     pub(super) fn answer_incoming(&mut self, at: At, leg: LegId) {
+        if self.announce_emergency(at, leg) {
+            return;
+        }
         let Some(sip) = self.sip_leg_mut(leg) else { return };
         let (Some(local), Some(offer), Some(session)) = (sip.local.as_ref(), sip.offer.take(), sip.session)
         else {
@@ -163,7 +149,9 @@ impl Focus {
     fn answered_caller(&mut self, at: At, leg: LegId) {
         let Some(negotiated) = self.sip_leg_mut(leg).and_then(|sip| sip.unproven.take()) else { return };
         self.set_remote(leg, negotiated);
-        self.knock(at, leg);
+        if !self.begin_visit(at, leg) {
+            self.knock(at, leg);
+        }
     }
 
     /// Refuses a call that has not been answered, and gives its leg back.

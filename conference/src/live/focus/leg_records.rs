@@ -1,6 +1,6 @@
 //! The records of legs: begun with the leg, filled while it lives, handed over when its last statistics have come.
 
-use super::legs::Carrier;
+use super::legs::{Carrier, codec_word};
 use super::{At, Effect, Focus, Timer};
 use crate::ids::{CallId, MeetingId};
 use crate::live::call::DialTarget;
@@ -55,7 +55,10 @@ impl Focus {
                 ended_at: None,
                 cause: None,
                 sip_code: None,
-                codec: matches!(leg.carrier, Carrier::Webrtc).then(|| "opus".to_owned()),
+                codec: match leg.carrier {
+                    Carrier::Webrtc => Some("opus".to_owned()),
+                    Carrier::Sip(_) => leg.codec.map(codec_word),
+                },
                 quality: None,
             })
         }) else {

@@ -1,20 +1,24 @@
 //! Legs: what carries a person, from the first port to the last effect.
 
+use super::dial_in::Visit;
 use super::seat::Pulse;
+use super::sound::Sound;
 use super::{At, Effect, Focus, Timer};
 use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::call::Input;
+use crate::live::keypad::{KeyFilter, Keypad};
 use crate::live::leg_record::LegRecord;
 use crate::live::participant::PersonSpec;
 use crate::live::plan::{Standing, plan};
 use crate::live::rights::Rules;
+use crate::live::speech::Language;
 use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Cause, LegKind, Role};
 use bytes::Bytes;
-use media::sdp::{Direction, KeySeed, LocalDescription, Negotiated};
+use media::sdp::{Codec, Direction, KeySeed, LocalDescription, Negotiated};
 use media::worker::{Command as MediaCommand, LegId, LegPlan, RoomId};
 use rand_chacha::rand_core::Rng;
-use sip_core::ua::{Command as SipCommand, SessionId, TrunkId};
+use sip_core::ua::{Command as SipCommand, IncomingInvite, Origin, SessionId, TrunkId};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -33,8 +37,22 @@ pub(super) struct Leg {
     pub(super) plan: LegPlan,
     /// The level last reported, in -dBov.
     pub(super) level: u8,
+    /// What it hears beside the meeting.
+    pub(super) sound: Sound,
+    /// It waits, and hears music when nothing else is said to it.
+    pub(super) music: bool,
+    /// The language its caller has chosen.
+    pub(super) language: Option<Language>,
+    /// It is out, and hears its last words.
+    pub(super) parting: bool,
+    /// The keys pressed in the meeting.
+    pub(super) keypad: Keypad,
+    /// Knows a key that comes twice.
+    pub(super) keys: KeyFilter,
     /// What will be written down of it, once it has begun.
     pub(super) record: Option<Box<LegRecord>>,
+    /// The codec it is sent, once that is agreed.
+    pub(super) codec: Option<Codec>,
     /// Whether it still speaks to us.
     pub(super) pulse: Pulse,
 }
@@ -55,6 +73,8 @@ pub(super) struct SipLeg {
     pub(super) session: Option<SessionId>,
     /// The dial-out this leg belongs to; `None` for an incoming call.
     pub(super) call: Option<CallId>,
+    /// The conversation with a caller who is not in yet.
+    pub(super) visit: Option<Box<Visit>>,
     /// Who calls in, until admitted.
     pub(super) caller: Option<Entrant>,
     /// The Call-ID of a call that came in.
@@ -85,6 +105,29 @@ pub(super) struct SipLeg {
     pub(super) signalled_from: Option<IpAddr>,
 }
 
+impl SipLeg {
+    /// The leg of an incoming call that waits for its port.
+    pub(super) fn incoming(invite: IncomingInvite) -> Self {
+        let (peer, trunk) = match invite.origin {
+            Origin::Device(aor) => (Some(WirePeer::Device(aor)), None),
+            Origin::Trunk(trunk) => (Some(WirePeer::Trunk(trunk)), Some(trunk)),
+            Origin::TrustedPeer => (None, None),
+        };
+        let is_device = matches!(peer, Some(WirePeer::Device(_)));
+        Self {
+            peer,
+            session: Some(invite.session),
+            call_id: Some(invite.call_id),
+            trunk,
+            offer: Some(invite.body),
+            symmetric: is_device,
+            proved: is_device,
+            signalled_from: Some(invite.source.ip()),
+            ..Self::default()
+        }
+    }
+}
+
 /// Somebody at the door.
 #[derive(Clone, Debug)]
 pub(super) struct Entrant {
@@ -104,7 +147,14 @@ impl Leg {
             held: false,
             plan: LegPlan::default(),
             level: 127,
+            sound: Sound::Quiet,
+            music: false,
+            language: None,
+            parting: false,
+            keypad: Keypad::default(),
+            keys: KeyFilter::default(),
             record: None,
+            codec: None,
             pulse: Pulse::default(),
         }
     }
@@ -121,6 +171,10 @@ impl Leg {
             Carrier::Sip(sip) => Some(sip),
             Carrier::Webrtc => None,
         }
+    }
+
+    pub(super) fn visit(&self) -> Option<&Visit> {
+        self.sip()?.visit.as_deref()
     }
 
     pub(super) fn call(&self) -> Option<&CallId> {
@@ -193,8 +247,9 @@ impl Focus {
     pub(super) fn set_remote(&mut self, leg: LegId, negotiated: Negotiated) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         entry.held = is_hold(negotiated.direction);
+        entry.codec = Some(negotiated.codec);
         if let Some(record) = &mut entry.record {
-            record.codec = Some(format!("{:?}", negotiated.codec).to_lowercase());
+            record.codec = Some(codec_word(negotiated.codec));
         }
         let (room, meeting, person) = (entry.room, entry.meeting.clone(), entry.person.clone());
         let admitted = entry.admitted;
@@ -299,9 +354,9 @@ impl Focus {
     pub(super) fn drop_leg(&mut self, at: At, leg: LegId) {
         let Some(mut entry) = self.legs.remove(&leg) else { return };
         let record = entry.record.take();
-        for timer in [Timer::Connect(leg), Timer::Lobby(leg), Timer::MaxCall(leg), Timer::Silence(leg)] {
-            self.timers.disarm(&timer);
-        }
+        let timers = [Timer::Connect, Timer::Lobby, Timer::MaxCall, Timer::Parting, Timer::Silence];
+        timers.into_iter().for_each(|timer| self.timers.disarm(&timer(leg)));
+        self.disarm_visit(leg);
         let mut known_to_worker = true;
         let mut port_asked = false;
         if let Some(sip) = entry.sip() {
@@ -318,31 +373,36 @@ impl Focus {
             self.effect(Effect::ClosePort { leg });
         }
         self.leg_over(at, leg, record, known_to_worker);
-        self.leg_left(at, leg, &entry);
+        self.leg_left(at, leg, &entry.meeting, &entry.person);
     }
 
     /// The meeting's side of a leg that is gone.
-    fn leg_left(&mut self, at: At, leg: LegId, entry: &Leg) {
-        let Some(meeting) = self.meetings.get_mut(&entry.meeting) else { return };
+    pub(super) fn leg_left(&mut self, at: At, leg: LegId, id: &MeetingId, person: &PersonId) {
+        let Some(meeting) = self.meetings.get_mut(id) else { return };
         meeting.slots.remove(&leg);
         let spoke = meeting.active_speaker == Some(leg);
-        let Some(row) = meeting.people.get_mut(&entry.person) else { return };
+        let Some(row) = meeting.people.get_mut(person) else { return };
         let was_waiting = row.is_waiting();
         let was_in = row.detach(leg);
         let gone = was_in && !row.is_present();
         let gave_up = was_waiting && !row.is_waiting();
         if spoke {
-            self.speaker_changed(at, &entry.meeting, None);
+            self.speaker_changed(at, id, None);
         }
         if gone {
-            self.person_left(at, &entry.meeting, &entry.person);
+            self.person_left(at, id, person);
         } else if gave_up {
-            self.gave_up_waiting(at, &entry.meeting, &entry.person);
+            self.gave_up_waiting(at, id, person);
         } else if was_in {
             // A browser gets its audio back when its own phone is gone.
-            self.replan(&entry.meeting, &entry.person);
+            self.replan(id, person);
         }
     }
+}
+
+/// A codec as records name it.
+pub(super) fn codec_word(codec: Codec) -> String {
+    codec.name().to_ascii_lowercase()
 }
 
 /// Whether the far end holds us. A phone that only sends plays its hold music; one that only listens is no trouble.

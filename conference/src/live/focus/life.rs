@@ -3,9 +3,10 @@
 use super::lobby::is_running;
 use super::{At, Effect, Focus, Timer};
 use crate::ids::{MeetingId, PersonId};
-use crate::live::call::Input;
+use crate::live::call::{Call, Input};
 use crate::live::event::Record;
-use crate::vocabulary::{Cause, LegKind, MeetingState};
+use crate::live::speech::PromptId;
+use crate::vocabulary::{CallState, Cause, LegKind, MeetingState};
 use std::time::Duration;
 
 impl Focus {
@@ -35,6 +36,7 @@ impl Focus {
         };
         self.effect(Effect::Record(record));
         self.publish_person(at, meeting, person, "person.joined");
+        self.chime(meeting, PromptId::JoinChime, person);
     }
 
     /// A person's last leg is gone.
@@ -44,6 +46,7 @@ impl Focus {
         let record = Record::PersonLeft { meeting: meeting_id, instance, person: person_id, at: at.wall };
         self.effect(Effect::Record(record));
         self.publish_person(at, meeting, person, "person.left");
+        self.chime(meeting, PromptId::LeaveChime, person);
         if let Some(entry) = self.meetings.get_mut(meeting) {
             entry.people.retain(|id, row| id != person || !row.walk_in || row.removed);
         }
@@ -92,12 +95,17 @@ impl Focus {
         meeting.ending = true;
         let calls: Vec<_> = meeting.live_calls().map(|call| call.spec().call.clone()).collect();
         for call in calls {
-            self.drive_call(at, &call, Input::Cancel(Cause::MeetingEnded));
+            let joined = self.call_state(id, &call) == Some(CallState::Joined);
+            let leg = self.meetings.get(id).and_then(|meeting| meeting.calls.get(&call)).map(Call::leg);
+            match leg {
+                Some(leg) if joined => self.part(at, leg, PromptId::MeetingEnded, Cause::MeetingEnded),
+                _ => self.drive_call(at, &call, Input::Cancel(Cause::MeetingEnded)),
+            }
         }
         let legs: Vec<_> =
             self.legs.iter().filter(|(_, leg)| leg.meeting == *id).map(|(leg, _)| *leg).collect();
         for leg in legs {
-            self.end_leg(at, leg, Cause::MeetingEnded);
+            self.part(at, leg, PromptId::MeetingEnded, Cause::MeetingEnded);
         }
         self.timers.disarm(&Timer::Empty(id.clone()));
         self.timers.disarm(&Timer::NoHost(id.clone()));

@@ -7,13 +7,11 @@ use super::{At, Effect, Focus, PersonSpec, Refusal, RefusalKind, Reply, Timer};
 use crate::ids::{MeetingId, PersonId};
 use crate::live::event::Record;
 use crate::live::meeting::Meeting;
+use crate::live::speech::PromptId;
 use crate::vocabulary::{Access, Cause, MeetingState, Role};
-use media::worker::{Command as MediaCommand, LegId, Source};
+use media::worker::LegId;
 use serde_json::json;
 use sip_core::ua::Command as SipCommand;
-
-/// What people in the lobby hear, again and again.
-const LOBBY_SOUND: Source = Source::Tone { hz: 330 };
 
 /// What somebody at the door gets to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,15 +81,15 @@ impl Focus {
     /// Puts a leg in the lobby: it hears music, and its plan stays all false.
     pub(super) fn wait(&mut self, at: At, leg: LegId) {
         let Some(entry) = self.legs.get(&leg) else { return };
-        let (id, person, kind, room) =
-            (entry.meeting.clone(), entry.person.clone(), entry.kind(), entry.room);
+        let (id, person, kind) = (entry.meeting.clone(), entry.person.clone(), entry.kind());
         self.put_entrant(&id, leg);
         let Some(row) = self.meetings.get_mut(&id).and_then(|meeting| meeting.people.get_mut(&person)) else {
             return;
         };
         let was_waiting = row.is_waiting();
         let replaced = row.wait(kind, leg);
-        self.media(room, MediaCommand::Play { leg, source: LOBBY_SOUND, repeat: true });
+        let words = self.words_for_waiting(&id);
+        self.play_music(leg, words);
         self.timers.arm(Timer::Lobby(leg), at.now + self.config.lobby_timeout);
         if let Some(old) = replaced {
             self.end_leg(at, old, Cause::HungUp);
@@ -101,16 +99,27 @@ impl Focus {
         }
     }
 
+    /// What somebody who must wait is told before the music.
+    fn words_for_waiting(&self, id: &MeetingId) -> PromptId {
+        match self.meetings.get(id) {
+            Some(meeting) if meeting.spec.settings.host_required && !meeting.has_host() => {
+                PromptId::WaitForHost
+            }
+            _ => PromptId::WaitInLobby,
+        }
+    }
+
     /// Takes the legs of one person from the lobby into the meeting.
     fn bring_in(&mut self, at: At, id: &MeetingId, person: &PersonId) {
         let Some(row) = self.meetings.get(id).and_then(|meeting| meeting.people.get(person)) else { return };
         let legs: Vec<_> = row.waiting_legs().collect();
         for leg in legs {
             self.timers.disarm(&Timer::Lobby(leg));
-            if let Some(room) = self.legs.get(&leg).map(|leg| leg.room) {
-                self.media(room, MediaCommand::StopPlaying { leg });
-            }
+            self.stop_music(leg);
             self.admit(at, leg);
+            if self.sip_leg_mut(leg).is_some() {
+                self.tell(leg, [PromptId::Joining]);
+            }
         }
     }
 
@@ -165,7 +174,7 @@ impl Focus {
             return Err(nobody_waits());
         }
         for leg in legs {
-            self.end_leg(at, leg, Cause::Declined);
+            self.part(at, leg, PromptId::NotInvited, Cause::Declined);
         }
         Ok(Reply::Done)
     }

@@ -1,8 +1,10 @@
 //! Events of the media workers, told by person instead of by leg.
 
 use super::{At, Focus, Timer};
-use crate::live::call::{CONFIRM_KEY, Input};
+use crate::live::call::Input;
+use crate::live::keypad::KeyPath;
 use crate::vocabulary::LegKind;
+use media::answer::AnswerSummary;
 use media::worker::{Event, LegId, RoomId};
 use serde_json::json;
 
@@ -12,21 +14,32 @@ const LEVEL_STEP_DB: u8 = 6;
 impl Focus {
     pub(super) fn media_event(&mut self, at: At, event: Event) {
         match event {
-            Event::Digit { leg, digit: CONFIRM_KEY } => self.leg_call_input(at, leg, Input::Confirmed),
-            Event::PlayingDone { leg } => self.leg_call_input(at, leg, Input::PromptEnded),
+            Event::Digit { leg, digit } => self.key(at, leg, digit, KeyPath::Media),
+            Event::PlayingDone { leg } => self.played_out(at, leg),
+            Event::AnswerHeard { leg, summary } => self.answer_heard(at, leg, summary),
             Event::ActiveSpeaker { room, leg } => self.active_speaker(at, room, leg),
             Event::Levels { leg, dbov } => self.level(at, leg, dbov),
             Event::WebrtcConnected { leg } => self.timers.disarm(&Timer::Connect(leg)),
             Event::WebrtcClosed { leg } => self.browser_gone(at, leg),
             Event::VideoSlots { leg, slots } => self.video_slots(at, leg, slots),
             Event::Statistics { leg, stats, is_final: false } => self.pulse(at, leg, &stats),
-            // Keys that mean nothing stay with whoever pressed them.
-            Event::Digit { .. } | Event::MediaStarted { .. } => {}
+            Event::MediaStarted { .. } => {}
             Event::Statistics { leg, stats, is_final } => self.leg_statistics(leg, &stats, is_final),
         }
     }
 
-    fn leg_call_input(&mut self, at: At, leg: LegId, input: Input) {
+    /// What was heard of somebody who has picked up is shown to the Hosts (I50).
+    fn answer_heard(&mut self, at: At, leg: LegId, summary: AnswerSummary) {
+        let Some(entry) = self.legs.get(&leg) else { return };
+        let (id, Some(call)) = (entry.meeting.clone(), entry.call().cloned()) else { return };
+        let calls = self.meetings.get_mut(&id).map(|meeting| &mut meeting.calls);
+        let Some(call) = calls.and_then(|calls| calls.get_mut(&call)) else { return };
+        call.heard(summary);
+        let view = json!(call.view());
+        self.publish(at, &id, "call.evidence", view);
+    }
+
+    pub(super) fn leg_call_input(&mut self, at: At, leg: LegId, input: Input) {
         let call = self.legs.get(&leg).and_then(super::legs::Leg::call).cloned();
         if let Some(call) = call {
             self.drive_call(at, &call, input);

@@ -13,32 +13,42 @@
 //! | keys of encrypted media | must not be guessable |
 
 mod api;
+mod call_back;
 mod commands;
 mod dial;
+mod dial_in;
 mod drain;
+mod gate;
 mod incoming;
 mod instances;
+mod keys;
 mod leg_records;
 mod legs;
 mod life;
 mod lobby;
 mod media_events;
 mod moderation;
+mod parting;
 mod publish;
 mod redirect;
 mod seat;
 mod sip_events;
+mod sound;
 
 pub use api::*;
 pub use redirect::TenantDialling;
 
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::CallTimer;
+use crate::live::guess::GuessGuard;
+use crate::live::ivr::IvrTimer;
 use crate::live::leg_record::LegRecord;
 use crate::live::meeting::Meeting;
 use crate::live::participant::Participant;
 use crate::live::timers::Timers;
 use crate::vocabulary::{Cause, Role, UnixMillis};
+use call_back::Missed;
+use dial_in::DialIn;
 use legs::Leg;
 use media::worker::{LegId, RoomId};
 use rand_chacha::ChaCha12Rng;
@@ -65,16 +75,20 @@ enum Timer {
     Empty(MeetingId),
     /// The last Host has left long ago: the meeting ends.
     NoHost(MeetingId),
+    /// Somebody has waited in the lobby long enough.
+    Lobby(LegId),
+    /// A deadline of the conversation with somebody who is not in yet.
+    Visit(LegId, IvrTimer),
+    /// The last words to a leg must be over.
+    Parting(LegId),
+    /// A phone has been in as long as the meeting allows (I59).
+    MaxCall(LegId),
     /// The mixer has said all it will say of a leg that is gone.
     Statistics(LegId),
     /// A leg that sends nothing must have answered by now.
     Silence(LegId),
     /// Somebody has been alone by phone for long enough.
     Alone(MeetingId),
-    /// Somebody has waited in the lobby long enough.
-    Lobby(LegId),
-    /// A phone has been in as long as the meeting allows (I59).
-    MaxCall(LegId),
 }
 
 /// Who a registered device belongs to.
@@ -98,6 +112,13 @@ pub struct Focus {
     devices: BTreeMap<AddressOfRecord, DeviceOwner>,
     registered: BTreeSet<AddressOfRecord>,
     trunks: BTreeMap<TrunkId, TenantId>,
+    /// Numbers that lead to the conversation with callers, as digits without `+`.
+    dial_ins: BTreeMap<String, DialIn>,
+    /// What tenants speak, as far as they have said so.
+    languages: BTreeMap<TenantId, Language>,
+    guesses: GuessGuard,
+    /// Missed calls by the number shown and the number called, as digits.
+    missed: BTreeMap<(String, String), Missed>,
     dialling: BTreeMap<TenantId, TenantDialling>,
     wires: BTreeMap<WirePeer, Wire>,
     legs: BTreeMap<LegId, Leg>,
@@ -130,6 +151,10 @@ impl Focus {
             devices: BTreeMap::new(),
             registered: BTreeSet::new(),
             trunks: BTreeMap::new(),
+            dial_ins: BTreeMap::new(),
+            languages: BTreeMap::new(),
+            guesses: GuessGuard::default(),
+            missed: BTreeMap::new(),
             dialling: BTreeMap::new(),
             wires: BTreeMap::new(),
             legs: BTreeMap::new(),
@@ -229,6 +254,8 @@ impl Focus {
                 self.leg_ends_for(leg, Cause::MediaFailed);
                 self.drop_leg(at, leg);
             }
+            Timer::Visit(leg, timer) => self.visit_timer(at, leg, timer),
+            Timer::Parting(leg) => self.finish_parting(at, leg),
             Timer::Statistics(leg) => self.close_leg_record(leg),
             Timer::Lobby(leg) => self.end_leg(at, leg, Cause::NoHost),
             Timer::MaxCall(leg) => self.end_leg(at, leg, Cause::HungUp),

@@ -31,6 +31,11 @@ impl Focus {
         if before != (row.muted_by_host, row.muted_by_self) {
             self.replan(id, person);
             self.publish_person(at, id, person, "person.muted");
+            if by == MutedBy::Host {
+                self.tell_of_muting(id, person, muted);
+            }
+        } else if asked {
+            self.tell_of_muting(id, person, muted);
         }
         if asked {
             self.publish_person(at, id, person, "person.unmute_requested");

@@ -36,7 +36,7 @@ impl Focus {
         let Some(call) = self.meetings.get_mut(meeting).and_then(|entry| entry.calls.get_mut(id)) else {
             return;
         };
-        call.entered(at.wall);
+        call.entered(state, at.wall);
         let data = json!(call.view_in(state));
         let record = Record::CallState {
             call: id.clone(),

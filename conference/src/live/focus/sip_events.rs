@@ -4,6 +4,7 @@ use super::{At, Effect, Focus};
 use crate::ids::CallId;
 use crate::live::call::Input;
 use crate::live::event::{PublicEvent, Record};
+use crate::live::keypad::KeyPath;
 use crate::vocabulary::UnixMillis;
 use bytes::Bytes;
 use media::sdp::{self, Negotiated};
@@ -72,7 +73,7 @@ impl Focus {
     /// A key told by INFO counts like one that came with the sound.
     fn key_by_signalling(&mut self, at: At, session: SessionId, digit: char) {
         if let Some(&leg) = self.sessions.get(&session) {
-            self.media_event(at, media::worker::Event::Digit { leg, digit });
+            self.key(at, leg, digit, KeyPath::Signalling);
         }
     }
 

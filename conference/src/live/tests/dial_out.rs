@@ -173,7 +173,8 @@ fn i50_pressing_one_lets_a_number_in() {
     let mut stage = at_gate();
     assert_eq!(stage.states("c1"), ["queued", "dialling", "ringing", "answered", "confirming"]);
     let leg = stage.leg_of_call("c1");
-    assert!(stage.media.iter().any(|line| line.contains("Play") && line.contains("PressOneToJoin")));
+    let greeting = "\"Hana invites you to Budget.\" press_one_to_join press_nine_no_calls";
+    assert_eq!(stage.heard(leg), greeting);
     stage.press(leg, '5');
     stage.press(leg, '#');
     assert_eq!(stage.state("c1").0, CallState::Confirming, "wrong keys are ignored");
@@ -194,6 +195,10 @@ fn i50_voicemail_never_presses_and_is_not_confirmed() {
     stage.pass(GATE - at_ms(1));
     assert_eq!(stage.state("c1").0, CallState::Confirming);
     stage.pass(at_ms(1));
+    let leg = stage.leg_of_call("c1");
+    assert_eq!(stage.heard(leg), "heard_nothing goodbye");
+    assert!(stage.hung_up.is_empty(), "not in the middle of a word");
+    stage.spoken(leg);
     assert_eq!(stage.state("c1"), (CallState::Failed, Some(Cause::NotConfirmed)));
     assert_eq!(stage.hung_up, [session]);
     assert_eq!(stage.last_event("call.failed")["words"], "Did not press 1");
@@ -212,7 +217,8 @@ fn i50_hanging_up_at_the_gate_is_not_confirmed_either() {
 fn i50_the_prompt_is_spoken_again_after_a_pause() {
     let mut stage = at_gate();
     let leg = stage.leg_of_call("c1");
-    let prompts = |stage: &Stage| stage.media.iter().filter(|line| line.starts_with("Play")).count();
+    let prompts =
+        |stage: &Stage| stage.said.iter().filter(|(_, words)| words.contains("press_one_to_join")).count();
     assert_eq!(prompts(&stage), 1);
     stage.media(MediaEvent::PlayingDone { leg });
     assert_eq!(prompts(&stage), 1);

@@ -1,10 +1,11 @@
 //! Drives a focus alone: scripted SIP and media events in, a model of the world that the effects build.
 
 use crate::ids::{CallId, MeetingId, PersonId};
-use crate::live::call::{DialExtra, DialSpec, DialTarget, RING_TIMEOUT};
+use crate::live::call::{DialExtra, DialSpec, DialTarget, Gate, RING_TIMEOUT};
 use crate::live::event::{PublicEvent, Record};
 use crate::live::focus::{
-    Command, Effect, Focus, FocusConfig, MeetingSpec, Output, PersonSpec, PersonView, Refusal, Reply,
+    Command, Effect, Focus, FocusConfig, MeetingSpec, Output, Part, PersonSpec, PersonView, Refusal, Reply,
+    Utterance,
 };
 use crate::live::settings::MeetingSettings;
 use crate::vocabulary::{CallState, Cause, MeetingKind, Role, UnixMillis};
@@ -50,6 +51,11 @@ pub(crate) struct Stage {
     pub(crate) accepted: Vec<SessionId>,
     pub(crate) answers: Vec<(SessionId, Result<Bytes, u16>)>,
     pub(crate) events: Vec<PublicEvent>,
+    /// What was said to which leg, as names of prompts and as texts in quotes.
+    pub(crate) said: Vec<(LegId, String)>,
+    pub(crate) utterances: BTreeMap<LegId, Utterance>,
+    /// Legs that changed rooms.
+    pub(crate) moved: Vec<LegId>,
     pub(crate) records: Vec<Record>,
     /// Every effect with its time: what must be the same for the same seed.
     pub(crate) log: Vec<String>,
@@ -110,6 +116,7 @@ pub(crate) fn to_number(call: &str, name: &str, number: &str) -> DialSpec {
         target: DialTarget::Number { e164: number.into(), trunks: vec![TrunkId(1)] },
         caller: hanas_caller_id(),
         press_one: true,
+        gate: Gate::default(),
         ring_timeout: RING_TIMEOUT,
         sip_call_id: format!("{call}@acme.test"),
         extra: DialExtra::default(),
@@ -138,10 +145,20 @@ pub(crate) fn g729() -> Bytes {
     )
 }
 
+/// An utterance as text: names of prompts, and texts in quotes.
+pub(crate) fn words(utterance: &Utterance) -> String {
+    let word = |part: &Part| match part {
+        Part::Prompt(prompt) | Part::PromptIn(_, prompt) => prompt.name().to_owned(),
+        Part::Text(text) => format!("{text:?}"),
+        Part::Pause(_) => "-".to_owned(),
+    };
+    utterance.parts.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
 impl Stage {
     /// A meeting of this kind with nobody in it.
     pub(crate) fn empty(kind: MeetingKind) -> Self {
-        Self::with_config(kind, FocusConfig::default())
+        Self::with_config(kind, FocusConfig { last_words: false, ..FocusConfig::default() })
     }
 
     pub(crate) fn with_config(kind: MeetingKind, config: FocusConfig) -> Self {
@@ -167,6 +184,9 @@ impl Stage {
             accepted: Vec::new(),
             answers: Vec::new(),
             events: Vec::new(),
+            said: Vec::new(),
+            utterances: BTreeMap::new(),
+            moved: Vec::new(),
             records: Vec::new(),
             log: Vec::new(),
         };
@@ -268,6 +288,24 @@ impl Stage {
         self.over(session, sip_core::ua::EndCause::Refused { status, reason: "No".into() });
     }
 
+    /// What was said to a leg last.
+    pub(crate) fn heard(&self, leg: LegId) -> &str {
+        self.said.iter().rev().find(|(to, _)| *to == leg).map_or("", |(_, words)| words)
+    }
+
+    /// What is being said to a leg comes to its end.
+    pub(crate) fn spoken(&mut self, leg: LegId) {
+        self.media(media::worker::Event::PlayingDone { leg });
+    }
+
+    /// Presses keys with a short pause between them.
+    pub(crate) fn keys(&mut self, leg: LegId, keys: &str) {
+        for key in keys.chars() {
+            self.pass(at_ms(200));
+            self.press(leg, key);
+        }
+    }
+
     pub(crate) fn press(&mut self, leg: LegId, digit: char) {
         self.media(media::worker::Event::Digit { leg, digit });
     }
@@ -350,9 +388,19 @@ impl Stage {
         (view.state, view.cause)
     }
 
+    /// The state and cause of a call as published last.
+    pub(crate) fn state_of(&self, call: &str) -> Option<(CallState, Option<Cause>)> {
+        self.records.iter().rev().find_map(|record| match record {
+            Record::CallState { call: id, state, cause, .. } if id.as_str() == call => Some((*state, *cause)),
+            _ => None,
+        })
+    }
+
     /// The states of a call as published, in order.
     pub(crate) fn states(&self, call: &str) -> Vec<String> {
-        let of_call = |event: &&PublicEvent| event.kind.starts_with("call.") && event.data["call"] == call;
+        let of_call = |event: &&PublicEvent| {
+            event.kind.starts_with("call.") && event.kind != "call.evidence" && event.data["call"] == call
+        };
         self.events.iter().filter(of_call).map(|event| event.kind["call.".len()..].to_owned()).collect()
     }
 
@@ -429,6 +477,16 @@ impl Stage {
                 self.waiting_ports.retain(|waiting| *waiting != leg);
             }
             Effect::Media { command, .. } => self.note_media(command),
+            Effect::Speak { leg, utterance, .. } => {
+                assert!(self.worker_legs.contains(&leg), "words for {leg:?}, which the worker does not have");
+                self.said.push((leg, words(&utterance)));
+                self.utterances.insert(leg, utterance);
+            }
+            Effect::MoveLeg { leg, from, to } => {
+                assert!(self.worker_legs.contains(&leg) && from != to);
+                self.plans.remove(&leg);
+                self.moved.push(leg);
+            }
             Effect::AttachPeer { leg, .. } => assert!(self.worker_legs.insert(leg)),
             Effect::Publish(event) => self.events.push(event),
             Effect::Record(record) => self.records.push(record),
@@ -474,6 +532,7 @@ impl Stage {
             | MediaCommand::Play { leg, .. }
             | MediaCommand::SendDigits { leg, .. }
             | MediaCommand::DetectTones { leg, .. }
+            | MediaCommand::ObserveAnswer { leg, .. }
             | MediaCommand::StopPlaying { leg } => {
                 assert!(
                     self.worker_legs.contains(&leg),
@@ -483,6 +542,7 @@ impl Stage {
                     self.remotes.insert(leg);
                 }
             }
+            MediaCommand::MoveLeg { .. } | MediaCommand::ExpectLeg { .. } => panic!("the gateway moves legs"),
             MediaCommand::AddWebrtcLeg { .. } => panic!("the gateway adds browsers"),
         }
     }

@@ -1,8 +1,12 @@
 //! The focus on a virtual clock, without sockets.
 
+mod call_back;
+mod dial_in;
 mod dial_out;
 pub(crate) mod harness;
 mod incoming;
+mod keypad_menu;
+mod last_words;
 mod life;
 mod lobby;
 mod moderation;

@@ -166,6 +166,7 @@ fn call_view(row: CallRow, again: Option<&AgainRow>, host: bool, now: UnixMillis
         ring_seconds,
         early_media: row.early_media,
         carrier_words: row.carrier_words,
+        evidence: row.evidence,
         trunk: row.over_trunk,
         country: row.story.country,
         price_class: row.story.price_class,

@@ -35,6 +35,7 @@ struct Written {
     destination: Option<Destination>,
     extra: DialExtra,
     rule: Option<&'static str>,
+    press_one: Option<bool>,
 }
 
 /// What holds for all calls of one press.
@@ -128,6 +129,7 @@ impl Services {
             keys: row.story.keys_sealed.as_deref().and_then(|sealed| self.vault.open(sealed)),
             confirm: confirmations(row.story.confirmed.as_deref()),
             again: None,
+            press_one: None,
         };
         let plans = self.plan_calls(&desk, std::slice::from_ref(&target)).await?;
         let press = Press { retry_of: Some(id), ..Press::default() };
@@ -229,7 +231,14 @@ impl Services {
         let rule = plan.decision.rule;
         Ok(Placed {
             answer,
-            written: Some(Written { row, person, destination: plan.destination, extra, rule }),
+            written: Some(Written {
+                row,
+                person,
+                destination: plan.destination,
+                extra,
+                rule,
+                press_one: plan.press_one,
+            }),
         })
     }
 
@@ -302,7 +311,7 @@ impl Services {
     fn dial_spec(&self, desk: &Desk, call: &Written) -> Option<DialSpec> {
         let (person, destination, caller) =
             (call.person.as_ref()?, call.destination.as_ref()?, desk.caller.as_ref()?);
-        let (target, press_one) = match destination {
+        let (target, is_number) = match destination {
             Destination::Device(device) => {
                 (DialTarget::Device { aor: device.aor(), label: device.label() }, false)
             }
@@ -324,7 +333,8 @@ impl Services {
                 display_name: caller.display_name.clone(),
                 hidden: caller.hidden,
             },
-            press_one,
+            press_one: desk.phones.confirms(is_number, call.press_one),
+            gate: desk.phones.gate(),
             ring_timeout: desk.ring_timeout(self.config.ring_timeout),
             sip_call_id: call.row.sip_call_id.clone(),
             extra: call.extra.clone(),

@@ -11,6 +11,7 @@ use crate::live::policy::usage::{Usage, left};
 use crate::services::actor::{Actor, UserActor};
 use crate::services::error::ServiceError;
 use crate::services::people::Invitee;
+use crate::services::phones::PhoneSettings;
 use crate::services::reach::Reach;
 use crate::services::resolve::{Directory, Meaning};
 use crate::services::trunk_order::in_order;
@@ -70,6 +71,8 @@ pub struct CallTarget {
     pub confirm: BTreeSet<Confirmation>,
     /// Whether to call again by itself should nobody answer.
     pub again: Option<Again>,
+    /// Whether the person must press 1; as the tenant has set it when missing.
+    pub press_one: Option<bool>,
 }
 
 /// Everything the targets of one press have in common.
@@ -86,6 +89,7 @@ pub(super) struct Desk {
     pub(super) policy: DialPolicy,
     pub(super) purpose: CallPurpose,
     pub(super) usage: Usage,
+    pub(super) phones: PhoneSettings,
     home: String,
     snapshot: Option<MeetingSnapshot>,
     directory: Directory,
@@ -116,6 +120,8 @@ pub(super) struct Plan {
     pub(super) facts: CallFacts,
     /// Calls again by itself, if the Host asked for it.
     pub(super) again: Option<Again>,
+    /// Whether the person must press 1, if the Host has said so.
+    pub(super) press_one: Option<bool>,
 }
 
 impl Plan {
@@ -132,6 +138,7 @@ impl Plan {
             decision: Decision::default(),
             facts: CallFacts::default(),
             again: None,
+            press_one: None,
         }
     }
 
@@ -233,6 +240,7 @@ impl Services {
             }
             own => own,
         };
+        let phones = self.tenant_settings(&host.tenant).await?.phones;
         let now = self.now();
         let of = UsageOf { tenant: &host.tenant, host: &host.user, meeting: &reach.meeting.id };
         let usage = self.store.usage(of, &policy, now).await?;
@@ -249,6 +257,7 @@ impl Services {
             policy,
             purpose,
             usage,
+            phones,
             snapshot,
             now,
         })
@@ -349,6 +358,7 @@ impl Services {
             number.keys = Some(number::check_keys(keys)?);
         }
         plan.again = target.again.map(Again::checked).transpose()?;
+        plan.press_one = target.press_one;
         self.judge(desk, usage, &mut plan, &target.confirm).await?;
         Ok(plan)
     }

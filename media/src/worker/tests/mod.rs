@@ -6,6 +6,7 @@ mod encrypted;
 mod fuzz;
 mod hearing;
 mod keys;
+mod moving;
 mod phones;
 mod reports;
 mod rights;

@@ -1,7 +1,9 @@
 //! What a plan allows, and that nothing else happens.
 
 use super::*;
-use crate::prompt::PromptId;
+use std::sync::Arc;
+
+use crate::prompt::{Language, PromptId, PromptSet};
 
 #[test]
 fn b47_a_leg_without_a_plan_is_silent_and_deaf() {
@@ -101,12 +103,12 @@ fn i51_during_the_prompt_he_hears_the_prompt_only_and_the_meeting_hears_nothing(
     let mut bench = Bench::new();
     let host = bench.phone(1, Codec::Pcmu, 500, ALL);
     let callee = bench.phone(2, Codec::Pcmu, 900, NOTHING);
-    let source = Source::Prompt(PromptId::PressOneToJoin);
+    let prompt = PromptSet::default().get(Language::English, PromptId::Help);
+    let source = Source::clip(Arc::clone(&prompt));
     bench.command(Command::Play { leg: callee, source, repeat: true });
     bench.run(100);
     assert!(bench.hears_nothing(host));
     assert!(bench.hears(callee, 500) < -50.0, "not the meeting");
-    let prompt = PromptTable::shared().get(PromptId::PressOneToJoin);
     let spoken = crate::level::measure(&prompt.samples(crate::sample::Rate::Narrow)[..100 * NARROW_FRAME]);
     assert!(crate::level::measure(&bench.phones[&callee].heard).abs_diff(spoken) <= 1);
     bench.command(Command::StopPlaying { leg: callee });

@@ -3,6 +3,7 @@
 use crate::live::focus::{Command, Effect, Focus, FocusConfig, Output, Refusal, Reply};
 use crate::live::tests::harness::{SEED, WALL};
 use crate::vocabulary::UnixMillis;
+use media::prompt::PromptSet;
 use media::webrtc::{OutgoingRtp, PeerEvent, PeerTransmit, Slot, WebrtcPeer};
 use media::worker::{Command as MediaCommand, LegId, Port, Worker, WorkerConfig};
 use sip_core::ua::{
@@ -178,6 +179,14 @@ impl Gateway {
                 self.focus.handle_port(now, self.wall(now), leg, Ok(port));
             }
             Effect::ClosePort { leg } => drop(self.ports.remove(&leg)),
+            Effect::Speak { leg, utterance, .. } => {
+                let source = utterance.source(&PromptSet::default(), |_| None);
+                let repeat = utterance.repeat;
+                self.worker.handle_command(now, MediaCommand::Play { leg, source, repeat });
+            }
+            Effect::MoveLeg { leg, to, .. } => {
+                self.worker.handle_command(now, MediaCommand::MoveLeg { leg, room: to });
+            }
             Effect::AttachPeer { leg, room } => {
                 let peer = Box::new(SilentBrowser { connected: false });
                 self.worker.handle_command(

@@ -210,7 +210,9 @@ impl World {
     }
 
     pub(super) fn states(&self, call: &str) -> Vec<&str> {
-        let of_call = |event: &&crate::live::event::PublicEvent| event.data["call"] == call;
+        let of_call = |event: &&crate::live::event::PublicEvent| {
+            event.data["call"] == call && event.kind != "call.evidence"
+        };
         self.gateway.events.iter().filter(of_call).map(|event| &event.kind["call.".len()..]).collect()
     }
 
