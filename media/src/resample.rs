@@ -17,7 +17,7 @@ pub struct ResampleError {
 /// Converts one stream from one rate to another; allocates at construction only.
 ///
 /// Works in two blocks of 10 ms per tick, which delays the voice by 5 ms and leaves the telephone band (300 to
-/// 3400 Hz) whole.
+/// 3400 Hz) whole; in one block where 10 ms are no whole number of samples (22,050 Hz).
 pub struct Resampler {
     inner: Fft<f32>,
     input: Box<[f32]>,
@@ -25,23 +25,23 @@ pub struct Resampler {
 }
 
 impl Resampler {
-    const BLOCKS_PER_TICK: usize = 2;
     const TICKS_PER_SECOND: u32 = 50;
 
     /// A resampler for whole ticks of 20 ms.
     ///
     /// # Errors
-    /// When one of the rates is no multiple of 100 Hz or rubato refuses the pair.
+    /// When one of the rates is no multiple of 50 Hz or rubato refuses the pair.
     pub fn new(from_hz: u32, to_hz: u32) -> Result<Self, ResampleError> {
         let error = |detail: String| ResampleError { from_hz, to_hz, detail };
         let size = |hz: u32| usize::try_from(hz / Self::TICKS_PER_SECOND).map_err(|e| error(e.to_string()));
         let rate = |hz: u32| usize::try_from(hz).map_err(|e| error(e.to_string()));
         let (frames_in, frames_out) = (size(from_hz)?, size(to_hz)?);
+        let blocks = if frames_in.is_multiple_of(2) && frames_out.is_multiple_of(2) { 2 } else { 1 };
         let inner = Fft::new_custom(
             rate(from_hz)?,
             rate(to_hz)?,
             frames_in,
-            Self::BLOCKS_PER_TICK,
+            blocks,
             1,
             WindowFunction::BlackmanHarris,
             FixedSync::Input,
@@ -115,6 +115,21 @@ mod tests {
     fn tone(hz: u32, rate: u32, samples: usize) -> Vec<i16> {
         let mut oscillator = Oscillator::new(hz, rate);
         (0..samples).map(|_| oscillator.next_sample()).collect()
+    }
+
+    #[test]
+    fn d50_a_recording_at_22050_hz_keeps_its_tones() {
+        for hz in [300, 1000, 3000] {
+            let spoken = tone(hz, 22_050, 22_050);
+            let level = level_at(&spoken[4410..13_230], hz, 22_050);
+            for rate in [8_000, 48_000] {
+                let converted = Resampler::convert(22_050, rate, &spoken).unwrap();
+                let rate = usize::try_from(rate).unwrap();
+                assert_eq!(converted.len(), rate);
+                let heard = level_at(&converted[rate / 5..rate * 3 / 5], hz, u32::try_from(rate).unwrap());
+                assert!((heard - level).abs() < 0.6, "{hz} Hz: {heard} instead of {level} dB");
+            }
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Recording {
         Self::from_samples(wav.rate, &wav.samples).map_err(|_| wav::WavError::Rate(wav.rate))
     }
 
-    /// Takes samples at any rate that is a multiple of 100 Hz and converts them to both rates.
+    /// Takes samples at any rate that is a multiple of 50 Hz and converts them to both rates.
     ///
     /// # Errors
     /// When the rate cannot be converted.
