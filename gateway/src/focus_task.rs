@@ -305,7 +305,7 @@ impl FocusTask {
         }
     }
 
-    fn play(&mut self, ready: Ready) {
+    fn play(&self, ready: Ready) {
         let Ready { leg, room, source, repeat } = ready;
         self.tell(room, Input::Command(worker::Command::Play { leg, source, repeat }));
     }

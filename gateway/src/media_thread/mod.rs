@@ -85,7 +85,6 @@ impl PhonePorts {
 }
 
 /// What the focus task tells a media thread.
-#[expect(clippy::large_enum_variant, reason = "handed over once, never kept in numbers")]
 pub enum Input {
     /// Hand to the worker.
     Command(Command),
