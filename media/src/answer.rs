@@ -158,7 +158,7 @@ impl BeepDetector {
 
 /// The frequency of a frame that is one sine and nothing else.
 ///
-/// A sine obeys x[n] + x[n-2] = 2 cos(w) x[n-1]; the least-squares cosine leaves nearly nothing unexplained only if the
+/// A sine obeys `x[n] + x[n-2] = 2 cos(w) x[n-1]`; the least-squares cosine leaves nearly nothing unexplained only if the
 /// frame is a sine.
 fn pure_tone(frame: &[i16], hz: u32) -> Option<f32> {
     let (mut product, mut square, mut total) = (0.0_f64, 0.0_f64, 0.0_f64);
