@@ -144,8 +144,11 @@ fn agent() -> UserAgent {
         realm: "acme.test".into(),
         ha1_md5: [1; 16],
         ha1_sha256: None,
+        ha1_md5_full: None,
+        ha1_sha256_full: None,
+        agent_filter: None,
     };
     agent.handle_command(now, Command::PutDevice(device));
-    agent.handle_command(now, Command::PutTrunk(Trunk::new(TrunkId(1), SocketAddr::from(CARRIER), "carrier.test")));
+    agent.handle_command(now, Command::PutTrunk(Box::new(Trunk::new(TrunkId(1), SocketAddr::from(CARRIER), "carrier.test"))));
     agent
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{HeaderError, NameAddr, TypedHeader};
 use crate::dialog::DialogId;
+use crate::message::text::is_token;
 use crate::message::{HeaderName, Params};
 
 /// The dialog that a new one is to take the place of, as the receiver of the request sees it.
@@ -22,7 +23,7 @@ impl TypedHeader for Replaces {
         let error = |problem: &str| HeaderError::new(&Self::NAME, problem);
         let (call_id, params) = text.trim().split_once(';').ok_or_else(|| error("tags are missing"))?;
         let params = Params::parse(params).ok_or_else(|| error("parameters are malformed"))?;
-        let tag = |name: &str| params.get(name).filter(|tag| !tag.is_empty());
+        let tag = |name: &str| params.get(name).filter(|tag| is_token(tag));
         let (Some(local_tag), Some(remote_tag)) = (tag("to-tag"), tag("from-tag")) else {
             return Err(error("a tag is missing"));
         };
@@ -70,7 +71,7 @@ mod tests {
         let read = Replaces::parse("98732@x ;from-tag=r33; to-tag=ff;early-only").unwrap();
         assert_eq!((read.dialog.local_tag.as_str(), read.dialog.remote_tag.as_str()), ("ff", "r33"));
         assert_eq!(Replaces::parse(&read.to_string()).unwrap(), read);
-        for bad in ["", "x", "x;to-tag=a", ";to-tag=a;from-tag=b", "a b;to-tag=a;from-tag=b"] {
+        for bad in ["x;to-tag=\";a=b\";from-tag=c", "", "x", "x;to-tag=a", ";to-tag=a;from-tag=b", "a b;to-tag=a;from-tag=b"] {
             assert!(Replaces::parse(bad).is_err(), "{bad}");
         }
         assert!(ReferTo::parse("<sip:a@b?Replaces=c%3Bto-tag%3Dd>").is_ok());
