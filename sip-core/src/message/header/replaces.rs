@@ -71,7 +71,14 @@ mod tests {
         let read = Replaces::parse("98732@x ;from-tag=r33; to-tag=ff;early-only").unwrap();
         assert_eq!((read.dialog.local_tag.as_str(), read.dialog.remote_tag.as_str()), ("ff", "r33"));
         assert_eq!(Replaces::parse(&read.to_string()).unwrap(), read);
-        for bad in ["x;to-tag=\";a=b\";from-tag=c", "", "x", "x;to-tag=a", ";to-tag=a;from-tag=b", "a b;to-tag=a;from-tag=b"] {
+        for bad in [
+            "x;to-tag=\";a=b\";from-tag=c",
+            "",
+            "x",
+            "x;to-tag=a",
+            ";to-tag=a;from-tag=b",
+            "a b;to-tag=a;from-tag=b",
+        ] {
             assert!(Replaces::parse(bad).is_err(), "{bad}");
         }
         assert!(ReferTo::parse("<sip:a@b?Replaces=c%3Bto-tag%3Dd>").is_ok());
