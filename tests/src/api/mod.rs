@@ -189,7 +189,11 @@ impl Api {
         kind: &str,
         people: &[PersonToInvite],
     ) -> LabResult<Meeting> {
-        self.post("/v1/meetings", json!({ "title": title, "type": kind, "people": people })).await
+        self.post(
+            "/v1/meetings",
+            json!({ "settings": { "chimes": false }, "title": title, "type": kind, "people": people }),
+        )
+        .await
     }
 
     /// A meeting with its people.

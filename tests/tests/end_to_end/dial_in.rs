@@ -91,7 +91,7 @@ async fn d19_the_trunk_calls_the_meeting_number() {
 async fn d19_strangers_and_unknown_numbers_are_refused() {
     on_stage(async |stage| {
         let uma = stage.registered_phone("103a", tone::UMA).await?;
-        let call = uma.call("999999999").await?;
+        let call = uma.call("888888888").await?;
         let ended = call.wait_ended(LONG).await?;
         assert!(matches!(ended, EndedBy::Refused(404 | 484 | 480)), "{ended:?}");
         let config =
