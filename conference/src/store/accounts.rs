@@ -1,14 +1,12 @@
 //! Administering users: pages of them, adding, changing, one-time links.
 
 use super::columns::{Columns, millis, word};
+use super::search::Searched;
 use super::users::select_users;
 use super::{Connection, Store, StoreError, UserRow};
 use crate::ids::{MeetingId, TenantId, UserId};
 use crate::vocabulary::UnixMillis;
 use sqlx::Row as _;
-
-/// How many search texts are renewed in one transaction.
-const REFRESH: i64 = 1_000;
 
 /// Which users, and which part of them.
 #[derive(Clone, Debug)]
@@ -32,6 +30,17 @@ macro_rules! searched {
     };
 }
 
+const SEARCH: Searched = Searched {
+    stale: concat!(
+        "SELECT u.id, ",
+        searched!(),
+        " AS searched FROM users u WHERE u.tenant_id = $1 AND (u.search_of IS NULL OR u.search_of <> ",
+        searched!(),
+        ") LIMIT $2"
+    ),
+    write: "UPDATE users SET search = $1, search_of = $2 WHERE id = $3",
+};
+
 /// The condition of a [`UserSlice`]; `$1` to `$4`.
 macro_rules! in_slice {
     () => {
@@ -54,7 +63,7 @@ impl Store {
         fold: fn(&str) -> String,
     ) -> Result<(Vec<UserRow>, i64), StoreError> {
         if !slice.query.is_empty() {
-            self.refresh_user_search(slice.tenant, fold).await?;
+            self.fold_anew(&SEARCH, slice.tenant, fold).await?;
         }
         let pattern = anywhere(slice.query);
         let without = slice.without.map_or("", UserId::as_str);
@@ -82,41 +91,6 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         Ok((rows.iter().map(UserRow::read).collect::<Result<_, _>>()?, total))
-    }
-
-    /// Folds anew what has changed since it was folded.
-    async fn refresh_user_search(
-        &self,
-        tenant: &TenantId,
-        fold: fn(&str) -> String,
-    ) -> Result<(), StoreError> {
-        loop {
-            let stale = sqlx::query(concat!(
-                "SELECT u.id, ",
-                searched!(),
-                " AS searched FROM users u WHERE u.tenant_id = $1 AND (u.search_of IS NULL OR u.search_of <> ",
-                searched!(),
-                ") LIMIT $2"
-            ))
-            .bind(tenant.as_str())
-            .bind(REFRESH)
-            .fetch_all(&self.pool)
-            .await?;
-            if stale.is_empty() {
-                return Ok(());
-            }
-            let mut transaction = self.begin().await?;
-            for row in &stale {
-                let searched: String = row.try_get("searched")?;
-                sqlx::query("UPDATE users SET search = $1, search_of = $2 WHERE id = $3")
-                    .bind(fold(&searched))
-                    .bind(&searched)
-                    .bind(row.try_get::<String, _>("id")?)
-                    .execute(&mut *transaction)
-                    .await?;
-            }
-            transaction.commit().await?;
-        }
     }
 
     /// A user, disabled or not.

@@ -2,12 +2,10 @@
 
 use super::accounts::anywhere;
 use super::columns::Columns;
+use super::search::Searched;
 use super::{MeetingRow, Store, StoreError};
 use crate::ids::{TenantId, UserId};
 use sqlx::Row as _;
-
-/// How many search texts are renewed in one transaction.
-const REFRESH: i64 = 1_000;
 
 /// Which meetings, and which part of them.
 #[derive(Clone, Debug)]
@@ -37,6 +35,17 @@ macro_rules! searched {
     };
 }
 
+const SEARCH: Searched = Searched {
+    stale: concat!(
+        "SELECT m.id, ",
+        searched!(),
+        " AS searched FROM meetings m WHERE m.tenant_id = $1 AND (m.search_of IS NULL OR m.search_of <> ",
+        searched!(),
+        ") LIMIT $2"
+    ),
+    write: "UPDATE meetings SET search = $1, search_of = $2 WHERE id = $3",
+};
+
 /// The condition of a [`SessionSlice`]; `$1` to `$3`.
 macro_rules! in_slice {
     () => {
@@ -54,7 +63,7 @@ impl Store {
         fold: fn(&str) -> String,
     ) -> Result<(Vec<ListedMeeting>, i64), StoreError> {
         if !slice.query.is_empty() {
-            self.refresh_meeting_search(slice.tenant, fold).await?;
+            self.fold_anew(&SEARCH, slice.tenant, fold).await?;
         }
         let pattern = anywhere(slice.query);
         let of = slice.of.map_or("", UserId::as_str);
@@ -88,40 +97,5 @@ impl Store {
             })
         });
         Ok((listed.collect::<Result<_, StoreError>>()?, total))
-    }
-
-    /// Folds anew what has changed since it was folded.
-    async fn refresh_meeting_search(
-        &self,
-        tenant: &TenantId,
-        fold: fn(&str) -> String,
-    ) -> Result<(), StoreError> {
-        loop {
-            let stale = sqlx::query(concat!(
-                "SELECT m.id, ",
-                searched!(),
-                " AS searched FROM meetings m WHERE m.tenant_id = $1 AND (m.search_of IS NULL OR m.search_of <> ",
-                searched!(),
-                ") LIMIT $2"
-            ))
-            .bind(tenant.as_str())
-            .bind(REFRESH)
-            .fetch_all(&self.pool)
-            .await?;
-            if stale.is_empty() {
-                return Ok(());
-            }
-            let mut transaction = self.begin().await?;
-            for row in &stale {
-                let searched: String = row.try_get("searched")?;
-                sqlx::query("UPDATE meetings SET search = $1, search_of = $2 WHERE id = $3")
-                    .bind(fold(&searched))
-                    .bind(&searched)
-                    .bind(row.try_get::<String, _>("id")?)
-                    .execute(&mut *transaction)
-                    .await?;
-            }
-            transaction.commit().await?;
-        }
     }
 }

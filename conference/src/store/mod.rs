@@ -42,6 +42,7 @@ pub mod records;
 mod registrations;
 #[cfg(any(test, feature = "testing"))]
 mod scratch;
+mod search;
 pub mod secrets;
 pub mod seed;
 mod sessions;
