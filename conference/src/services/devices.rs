@@ -205,7 +205,7 @@ impl Services {
             }
             written => written?,
         }
-        self.audit_by(&mut transaction, admin, "device.added", &row.id, (None, Some(facts(&row)))).await?;
+        self.audit(&mut transaction, admin, "device.added", &row.id, (None, Some(facts(&row)))).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.provision_device(&admin.tenant, &owner, &row).await?;
         self.with_secret(&owner, row, secret).await
@@ -242,7 +242,7 @@ impl Services {
         Store::update_device(&mut transaction, &admin.tenant, &row, self.now()).await?;
         let action = if secret.is_some() { "device.secret_renewed" } else { "device.changed" };
         let values = (Some(facts(&before)), Some(facts(&row)));
-        self.audit_by(&mut transaction, admin, action, &row.id, values).await?;
+        self.audit(&mut transaction, admin, action, &row.id, values).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         if secret.is_some() || row.ua_filter != before.ua_filter {
             // Whoever is registered with what held before must prove it again.
@@ -265,7 +265,7 @@ impl Services {
         let (_, row, _) = self.reach_device(actor, id).await?;
         let mut transaction = self.store.begin().await?;
         Store::delete_device(&mut transaction, &admin.tenant, &row).await?;
-        self.audit_by(&mut transaction, admin, "device.removed", &row.id, (Some(facts(&row)), None)).await?;
+        self.audit(&mut transaction, admin, "device.removed", &row.id, (Some(facts(&row)), None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.live.provision(Provision::NoDevice(row.aor())).await;
         Ok(())
@@ -278,7 +278,7 @@ impl Services {
     pub async fn end_registration(&self, actor: &Actor, id: &str) -> Result<DeviceRecord, ServiceError> {
         let (owner, row, by) = self.reach_device(actor, id).await?;
         let mut transaction = self.store.begin().await?;
-        self.audit_by(&mut transaction, &by, "device.unregistered", &row.id, (None, None)).await?;
+        self.audit(&mut transaction, &by, "device.unregistered", &row.id, (None, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.live.provision(Provision::NoDevice(row.aor())).await;
         self.provision_device(&by.tenant, &owner, &row).await?;

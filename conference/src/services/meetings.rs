@@ -240,7 +240,7 @@ impl Services {
         };
         self.store.set_meeting_state(id, state, self.now()).await?;
         let mut transaction = self.store.begin().await?;
-        self.audit_meeting(&mut transaction, actor, "meeting.ended", id.as_str(), None, None).await?;
+        self.audit(&mut transaction, actor, "meeting.ended", id.as_str(), (None, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         if complete {
             let mut closed = meeting.clone();

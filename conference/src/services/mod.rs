@@ -24,6 +24,7 @@ pub mod accounts;
 pub mod actor;
 mod attendance;
 pub mod attendees;
+mod audit;
 pub mod calls;
 mod changes;
 pub mod csv;

@@ -16,7 +16,7 @@ use super::resolve::Named;
 use super::{Services, input};
 use crate::ids::{MeetingId, UserId};
 use crate::store::secrets::token_hash;
-use crate::store::{AuditEntry, BulkRow, Store, StoreError, StoredAnswer};
+use crate::store::{BulkRow, Store, StoreError, StoredAnswer};
 use crate::vocabulary::{Access, TenantRole};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -153,17 +153,15 @@ impl Services {
                 written => written?,
             }
         }
-        let entry = AuditEntry {
-            tenant: &admin.tenant,
-            actor: Some(&admin.user),
-            action: "multi_invite.created",
-            object: &bulk.id,
-            before: None,
-            after: Some(json!({ "users": bulk.users, "sessions": bulk.sessions, "access": bulk.access })),
-            source: "multi",
-            at: self.now(),
-        };
-        Store::insert_audit(&mut transaction, &entry).await?;
+        self.audit_from(
+            "multi",
+            &mut transaction,
+            admin,
+            "multi_invite.created",
+            &bulk.id,
+            (None, Some(json!({ "users": bulk.users, "sessions": bulk.sessions, "access": bulk.access }))),
+        )
+        .await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(None)
     }
