@@ -203,6 +203,7 @@ impl Services {
         if overdue || meeting.state != reach.meeting.state {
             let mut transaction = self.store.begin().await?;
             Store::update_meeting(&mut transaction, &meeting, self.now()).await?;
+            self.plan_reminder(&mut transaction, &meeting).await?;
             transaction.commit().await.map_err(StoreError::from)?;
         }
         self.live.provision(Provision::Meeting(Box::new(meeting.spec(&self.vault)))).await;

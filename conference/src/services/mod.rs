@@ -61,6 +61,7 @@ pub mod provision;
 mod reach;
 pub mod record_views;
 pub mod records;
+pub mod reminders;
 pub mod resolve;
 pub mod retention;
 pub mod schedule;

@@ -39,6 +39,7 @@ mod people;
 mod policy;
 mod pool;
 pub mod records;
+mod reminders;
 mod registrations;
 #[cfg(any(test, feature = "testing"))]
 mod scratch;
