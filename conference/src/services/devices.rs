@@ -168,15 +168,11 @@ impl Services {
         let owner = self.store.user(&admin.tenant, user).await?;
         let owner = owner.ok_or_else(|| ServiceError::not_found("user"))?;
         let tenant = self.tenant_row(&admin.tenant).await?;
-        let taken = self.store.devices(&admin.tenant).await?;
-        input::length(
-            "devices",
-            taken.iter().filter(|device| device.user == *user).count(),
-            DEVICES_MAX - 1,
-        )?;
+        let own = self.store.devices_of(&admin.tenant, user).await?;
+        input::length("devices", own.len(), DEVICES_MAX - 1)?;
         let name = match new.name {
             Some(name) => device_name(&name)?,
-            None => free_name(&owner, &taken),
+            None => free_name(&self.store, &owner).await?,
         };
         let secret = self.device_secret();
         let (ha1_md5, ha1_sha256) = ha1(&name, &tenant.domain, &secret);
@@ -455,12 +451,13 @@ fn device_name(text: &str) -> Result<String, ServiceError> {
 }
 
 /// `103a`, `103b` …; without an extension `phone-…`.
-fn free_name(owner: &UserRow, taken: &[DeviceRow]) -> String {
+async fn free_name(store: &Store, owner: &UserRow) -> Result<String, ServiceError> {
     let base = owner.extension.clone().unwrap_or_else(|| {
         let letters = owner.login.chars().filter(char::is_ascii_alphanumeric).take(20).collect::<String>();
         format!("{}-", letters.to_lowercase())
     });
-    let free = |name: &String| taken.iter().all(|device| device.name.as_str() != name);
+    let taken = store.device_names(&owner.tenant, &base).await?;
     let letters = ('a'..='z').map(|letter| format!("{base}{letter}"));
-    letters.chain((2..).map(|count| format!("{base}a{count}"))).find(free).unwrap_or(base)
+    let names = letters.chain((2..).map(|count| format!("{base}a{count}")));
+    Ok(names.into_iter().find(|name| !taken.contains(name)).unwrap_or(base))
 }
