@@ -39,8 +39,8 @@ mod people;
 mod policy;
 mod pool;
 pub mod records;
-mod reminders;
 mod registrations;
+mod reminders;
 #[cfg(any(test, feature = "testing"))]
 mod scratch;
 mod search;
