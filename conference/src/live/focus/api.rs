@@ -12,7 +12,7 @@ pub use crate::live::speech::{Language, Part, Utterance};
 pub use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Access, Cause, Role};
 use media::sdp::{Codec, SrtpPolicy};
-use media::worker::{LegId, RoomId};
+use media::worker::{LegId, PlayingId, RoomId};
 use sip_core::ua::{AddressOfRecord, TrunkId};
 use std::time::{Duration, Instant};
 
@@ -110,6 +110,14 @@ pub enum Command {
         display_name: String,
         /// The role in meetings that know nothing better of this user; `None` for the meeting's own default.
         role_hint: Option<Role>,
+    },
+    /// Whether a user's account is in force: whoever is disabled comes in by no way, their PIN and a call that is
+    /// returned included (I82).
+    PutUser {
+        /// Who.
+        user: UserId,
+        /// In force or not.
+        enabled: bool,
     },
     /// A device was removed.
     DropDevice {
@@ -328,6 +336,8 @@ pub enum Effect {
         room: RoomId,
         /// What.
         utterance: Utterance,
+        /// What `media::worker::Event::PlayingDone` is to name.
+        playing: PlayingId,
     },
     /// A leg, with its port, goes on in another room, which may live on another media thread. What follows for this
     /// leg is meant for the new room.

@@ -16,7 +16,7 @@ use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Cause, LegKind, Role};
 use bytes::Bytes;
 use media::sdp::{Codec, Direction, KeySeed, LocalDescription, Negotiated};
-use media::worker::{Command as MediaCommand, LegId, LegPlan, RoomId};
+use media::worker::{Command as MediaCommand, LegId, LegPlan, PlayingId, RoomId};
 use rand_chacha::rand_core::Rng;
 use sip_core::ua::{Command as SipCommand, IncomingInvite, Origin, SessionId, TrunkId};
 use std::net::{IpAddr, SocketAddr};
@@ -39,6 +39,8 @@ pub(super) struct Leg {
     pub(super) level: u8,
     /// What it hears beside the meeting.
     pub(super) sound: Sound,
+    /// What was said or played to it last.
+    pub(super) playing: PlayingId,
     /// It waits, and hears music when nothing else is said to it.
     pub(super) music: bool,
     /// The language its caller has chosen.
@@ -148,6 +150,7 @@ impl Leg {
             plan: LegPlan::default(),
             level: 127,
             sound: Sound::Quiet,
+            playing: PlayingId::default(),
             music: false,
             language: None,
             parting: false,
