@@ -1,6 +1,6 @@
 //! The vocabulary of the focus: what goes in and what comes out.
 
-use super::TenantDialling;
+use super::{TenantDialling, TransferRefusal, TransferRequest};
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 pub use crate::live::call::{DialExtra, DialSpec, DialTarget, Enough};
 use crate::live::event::{PublicEvent, Record};
@@ -13,7 +13,7 @@ pub use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Access, Cause, Role};
 use media::sdp::{Codec, SrtpPolicy};
 use media::worker::{LegId, PlayingId, RoomId};
-use sip_core::ua::{AddressOfRecord, TrunkId};
+use sip_core::ua::{AddressOfRecord, SubscriptionId, TrunkId};
 use std::time::{Duration, Instant};
 
 /// What an installation may set.
@@ -287,6 +287,13 @@ pub enum Command {
         /// Which.
         meeting: MeetingId,
     },
+    /// The answer to [`Effect::Transfer`]: its call, which has been dialled, or a SIP status and why not.
+    TransferJudged {
+        /// Which transfer.
+        refer: SubscriptionId,
+        /// The answer.
+        result: Result<CallId, TransferRefusal>,
+    },
     /// Running meetings go on, others do not begin.
     Drain,
     /// End everything; nothing new is taken.
@@ -356,6 +363,8 @@ pub enum Effect {
         /// The room.
         room: RoomId,
     },
+    /// A phone wants somebody else to be called into its meeting: judge it, and say [`Command::TransferJudged`].
+    Transfer(Box<TransferRequest>),
     /// For the event stream.
     Publish(PublicEvent),
     /// For the database.

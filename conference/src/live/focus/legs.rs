@@ -91,6 +91,8 @@ pub(super) struct SipLeg {
     pub(super) version: u64,
     /// The offer of an incoming call that waits for the port.
     pub(super) offer: Option<Bytes>,
+    /// The session whose seat its caller takes over.
+    pub(super) replaces: Option<SessionId>,
     /// What was agreed with a caller known by address alone, until the ACK proves that the address is theirs.
     pub(super) unproven: Option<Negotiated>,
     /// The caller has proved who they are by digest.
@@ -122,6 +124,7 @@ impl SipLeg {
             call_id: Some(invite.call_id),
             trunk,
             offer: Some(invite.body),
+            replaces: invite.replaces,
             symmetric: is_device,
             proved: is_device,
             signalled_from: Some(invite.source.ip()),
@@ -174,6 +177,10 @@ impl Leg {
             Carrier::Sip(sip) => Some(sip),
             Carrier::Webrtc => None,
         }
+    }
+
+    pub(super) fn meeting_of(&self) -> &MeetingId {
+        &self.meeting
     }
 
     pub(super) fn visit(&self) -> Option<&Visit> {

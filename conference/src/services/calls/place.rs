@@ -229,6 +229,7 @@ impl Services {
             purpose: desk.purpose,
             keys: plan.number().and_then(|number| number.keys.clone()),
             max_length: desk.longest(&plan),
+            replaces: desk.replaces.clone(),
             enough,
         };
         let rule = plan.decision.rule;

@@ -19,7 +19,7 @@ use crate::services::views::{CallAnswer, CallFacts, ShownCallerId};
 use crate::services::{Services, input};
 use crate::store::{CallerIdRow, DeviceRow, Identity, PersonRow, TenantRow, TrunkRow, UsageOf, UserRow};
 use crate::vocabulary::{Access, CallPurpose, CallState, Cause, Role, UnixMillis};
-use sip_core::ua::TrunkId;
+use sip_core::ua::{Replaces, TrunkId};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -86,6 +86,8 @@ pub(super) struct Desk {
     trunks: Vec<TrunkRow>,
     pub(super) policy: DialPolicy,
     pub(super) purpose: CallPurpose,
+    /// The call of the callee that a transfer takes the place of.
+    pub(super) replaces: Option<Replaces>,
     pub(super) usage: Usage,
     pub(super) phones: PhoneSettings,
     home: String,
@@ -261,6 +263,7 @@ impl Services {
             caller,
             policy,
             purpose,
+            replaces: None,
             usage,
             phones,
             snapshot,
