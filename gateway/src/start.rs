@@ -240,6 +240,7 @@ impl Gateway {
         let outbox = Outbox::start(config, &services)?;
         let stop_api = Handle::new();
         tokio::spawn(housekeeping::run(Arc::clone(&services)));
+        tokio::spawn(housekeeping::remind(Arc::clone(&services)));
         let app = api::router(services);
         let api = tokio::spawn(http_server::serve(sockets.api, app, security, stop_api.clone()));
         Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, outbox, store })

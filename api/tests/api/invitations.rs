@@ -73,6 +73,28 @@ async fn a08_a18_a20_next_sends_one_mail_to_each_and_none_before() {
 }
 
 #[tokio::test]
+async fn a07_copying_the_join_information_sends_nothing() {
+    let (app, office) = office().await;
+    let hana = app.login("hana").await;
+    let scheduled = json!({"title": "M1", "kind": "scheduled", "start": "2027-03-01T09:00:00"});
+    for body in [json!({"title": "M1"}), json!({"title": "R1", "kind": "room"}), scheduled] {
+        let reply = hana.post("/v1/meetings", body).await;
+        assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
+        let path = format!("/v1/meetings/{}/join-info", reply.body["id"].as_str().unwrap());
+        for _ in 0..3 {
+            let info = hana.get(&path).await;
+            assert!(info.body["text"].as_str().unwrap().contains("/join/"), "{info:?}");
+        }
+    }
+    assert!(mail(&app, &office).await.is_empty(), "nobody was added, so nobody is written to");
+    // Beside PEOPLE, copying adds no mail to those that were sent.
+    let meeting = create(&hana, json!([{"email": "guest@else.test"}])).await;
+    assert_eq!(mail(&app, &office).await.len(), 1);
+    hana.get(&format!("/v1/meetings/{}/join-info", meeting["id"].as_str().unwrap())).await;
+    assert_eq!(mail(&app, &office).await.len(), 1);
+}
+
+#[tokio::test]
 async fn a21_i94_one_mail_per_person_and_meeting_whatever_is_pressed() {
     let (app, office) = office().await;
     let hana = app.login("hana").await;

@@ -171,15 +171,11 @@ impl Services {
         let owner = self.store.user(&admin.tenant, user).await?;
         let owner = owner.ok_or_else(|| ServiceError::not_found("user"))?;
         let tenant = self.tenant_row(&admin.tenant).await?;
-        let taken = self.store.devices(&admin.tenant).await?;
-        input::length(
-            "devices",
-            taken.iter().filter(|device| device.user == *user).count(),
-            DEVICES_MAX - 1,
-        )?;
+        let own = self.store.devices_of(&admin.tenant, user).await?;
+        input::length("devices", own.len(), DEVICES_MAX - 1)?;
         let name = match new.name {
             Some(name) => device_name(&name)?,
-            None => free_name(&owner, &taken),
+            None => free_name(&self.store, &owner).await?,
         };
         let secret = self.device_secret();
         let (ha1_md5, ha1_sha256) = ha1(&name, &tenant.domain, &secret);
@@ -209,7 +205,7 @@ impl Services {
             }
             written => written?,
         }
-        self.audit_by(&mut transaction, admin, "device.added", &row.id, (None, Some(facts(&row)))).await?;
+        self.audit(&mut transaction, admin, "device.added", &row.id, (None, Some(facts(&row)))).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.provision_device(&owner, &row).await?;
         self.with_secret(&owner, row, secret).await
@@ -246,7 +242,7 @@ impl Services {
         Store::update_device(&mut transaction, &admin.tenant, &row, self.now()).await?;
         let action = if secret.is_some() { "device.secret_renewed" } else { "device.changed" };
         let values = (Some(facts(&before)), Some(facts(&row)));
-        self.audit_by(&mut transaction, admin, action, &row.id, values).await?;
+        self.audit(&mut transaction, admin, action, &row.id, values).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         if secret.is_some() || row.ua_filter != before.ua_filter {
             // Whoever is registered with what held before must prove it again.
@@ -269,7 +265,7 @@ impl Services {
         let (_, row, _) = self.reach_device(actor, id).await?;
         let mut transaction = self.store.begin().await?;
         Store::delete_device(&mut transaction, &admin.tenant, &row).await?;
-        self.audit_by(&mut transaction, admin, "device.removed", &row.id, (Some(facts(&row)), None)).await?;
+        self.audit(&mut transaction, admin, "device.removed", &row.id, (Some(facts(&row)), None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.live.provision(Provision::NoDevice(row.aor())).await;
         Ok(())
@@ -282,7 +278,7 @@ impl Services {
     pub async fn end_registration(&self, actor: &Actor, id: &str) -> Result<DeviceRecord, ServiceError> {
         let (owner, row, by) = self.reach_device(actor, id).await?;
         let mut transaction = self.store.begin().await?;
-        self.audit_by(&mut transaction, &by, "device.unregistered", &row.id, (None, None)).await?;
+        self.audit(&mut transaction, &by, "device.unregistered", &row.id, (None, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.live.provision(Provision::NoDevice(row.aor())).await;
         self.provision_device(&owner, &row).await?;
@@ -466,12 +462,13 @@ fn device_name(text: &str) -> Result<String, ServiceError> {
 }
 
 /// `103a`, `103b` …; without an extension `phone-…`.
-fn free_name(owner: &UserRow, taken: &[DeviceRow]) -> String {
+async fn free_name(store: &Store, owner: &UserRow) -> Result<String, ServiceError> {
     let base = owner.extension.clone().unwrap_or_else(|| {
         let letters = owner.login.chars().filter(char::is_ascii_alphanumeric).take(20).collect::<String>();
         format!("{}-", letters.to_lowercase())
     });
-    let free = |name: &String| taken.iter().all(|device| device.name.as_str() != name);
+    let taken = store.device_names(&owner.tenant, &base).await?;
     let letters = ('a'..='z').map(|letter| format!("{base}{letter}"));
-    letters.chain((2..).map(|count| format!("{base}a{count}"))).find(free).unwrap_or(base)
+    let names = letters.chain((2..).map(|count| format!("{base}a{count}")));
+    Ok(names.into_iter().find(|name| !taken.contains(name)).unwrap_or(base))
 }

@@ -203,6 +203,7 @@ impl Services {
         if overdue || meeting.state != reach.meeting.state {
             let mut transaction = self.store.begin().await?;
             Store::update_meeting(&mut transaction, &meeting, self.now()).await?;
+            self.plan_reminder(&mut transaction, &meeting).await?;
             transaction.commit().await.map_err(StoreError::from)?;
         }
         self.live.provision(Provision::Meeting(Box::new(meeting.spec(&self.vault)))).await;
@@ -240,7 +241,7 @@ impl Services {
         };
         self.store.set_meeting_state(id, state, self.now()).await?;
         let mut transaction = self.store.begin().await?;
-        self.audit_meeting(&mut transaction, actor, "meeting.ended", id.as_str(), None, None).await?;
+        self.audit(&mut transaction, actor, "meeting.ended", id.as_str(), (None, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         if complete {
             let mut closed = meeting.clone();

@@ -11,10 +11,11 @@ use super::{Services, input};
 use crate::ids::{MeetingId, PersonId, UserId};
 use crate::live::event::PublicEvent;
 use crate::live::focus::{Command, MutedBy, PersonView, RefusalKind};
+use crate::live::resolver::Keys;
 use crate::live::{policy, rights};
 use crate::store::Connection;
 use crate::store::secrets::token_hash;
-use crate::store::{AuditEntry, Identity, PersonRow, Store, StoreError};
+use crate::store::{Identity, PersonRow, Store, StoreError};
 use crate::vocabulary::{Access, MeetingState, Role};
 use std::collections::BTreeSet;
 
@@ -105,7 +106,7 @@ impl Services {
         let names: Vec<_> =
             rows.iter().map(|row| (&row.id, &row.display_name, row.role, row.access)).collect();
         let names = Some(serde_json::json!(names));
-        self.audit_meeting(&mut transaction, actor, "people.invited", meeting.as_str(), None, names).await?;
+        self.audit(&mut transaction, actor, "people.invited", meeting.as_str(), (None, names)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         for row in rows.iter().filter(|_| !draft) {
             self.put_live_person(row).await;
@@ -171,17 +172,8 @@ impl Services {
                 "removed": row.removed_at.is_some(),
             })
         };
-        let entry = AuditEntry {
-            tenant: &after.tenant,
-            actor: Some(&inviter.user),
-            action: "person.added",
-            object: after.id.as_str(),
-            before: before.map(facts),
-            after: Some(facts(after)),
-            source,
-            at: self.now(),
-        };
-        Ok(Store::insert_audit(connection, &entry).await?)
+        let change = (before.map(facts), Some(facts(after)));
+        self.audit_from(source, connection, inviter, "person.added", after.id.as_str(), change).await
     }
 
     /// Who gave which role, who reversed VIEW ONLY (I86).
@@ -192,21 +184,10 @@ impl Services {
         (before, after): (&PersonRow, &PersonRow),
     ) -> Result<(), ServiceError> {
         let facts = |row: &PersonRow| serde_json::json!({ "role": row.role, "access": row.access });
-        let entry = AuditEntry {
-            tenant: &after.tenant,
-            actor: actor.user().ok().map(|user| &user.user),
-            action: if before.access == after.access {
-                "person.role_changed"
-            } else {
-                "person.access_changed"
-            },
-            object: after.id.as_str(),
-            before: Some(facts(before)),
-            after: Some(facts(after)),
-            source: "api",
-            at: self.now(),
-        };
-        Ok(Store::insert_audit(connection, &entry).await?)
+        let action =
+            if before.access == after.access { "person.role_changed" } else { "person.access_changed" };
+        let change = (Some(facts(before)), Some(facts(after)));
+        self.audit(connection, actor, action, after.id.as_str(), change).await
     }
 
     /// Checks who is meant; of somebody named twice the last entry counts (A15, A40).
@@ -284,7 +265,8 @@ impl Services {
         {
             return self.invited_number(inviter, number).await;
         }
-        let users = self.store.users(&inviter.tenant).await?;
+        let keys = Keys { mails: vec![mail.clone()], ..Keys::default() };
+        let users = self.store.users_touched(&inviter.tenant, &keys, &[]).await?;
         let owner = users.into_iter().find(|user| user.mail.as_deref() == Some(mail.as_str()));
         Ok(match owner {
             Some(user) => (Identity::User(user.id), user.display_name),
@@ -428,17 +410,8 @@ impl Services {
         }
         let mut transaction = self.store.begin().await?;
         Store::remove_person(&mut transaction, &row.tenant, person, self.now()).await?;
-        let entry = AuditEntry {
-            tenant: &row.tenant,
-            actor: actor.user().ok().map(|user| &user.user),
-            action: "person.removed",
-            object: person.as_str(),
-            before: Some(serde_json::json!({ "role": row.role, "access": row.access })),
-            after: None,
-            source: "api",
-            at: self.now(),
-        };
-        Store::insert_audit(&mut transaction, &entry).await?;
+        let was = serde_json::json!({ "role": row.role, "access": row.access });
+        self.audit(&mut transaction, actor, "person.removed", person.as_str(), (Some(was), None)).await?;
         if reach.meeting.state == MeetingState::Draft {
             transaction.commit().await.map_err(StoreError::from)?;
             return Ok(());

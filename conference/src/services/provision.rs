@@ -20,6 +20,7 @@ use sip_core::ua::{
     AddressOfRecord, Credentials, DeviceAccount, FromFormat, IdentityFormat, NumberFormat, Peer,
     StoredBinding, Transport, Trunk, TrunkId, TrunkLimits, TrunkRegistration,
 };
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -223,9 +224,10 @@ impl Services {
 
     async fn provision_devices(&self, tenant: &TenantRow) -> Result<(), ServiceError> {
         let users = self.store.users(&tenant.id).await?;
+        let users: BTreeMap<&UserId, &UserRow> = users.iter().map(|user| (&user.id, user)).collect();
         for device in self.store.devices(&tenant.id).await? {
             // A disabled user's devices may not register (I82).
-            let Some(user) = users.iter().find(|user| user.id == device.user) else { continue };
+            let Some(user) = users.get(&device.user) else { continue };
             self.provision_device(user, &device).await?;
         }
         Ok(())

@@ -5,7 +5,7 @@ use super::error::{ErrorKind, ServiceError};
 use super::provision::Provision;
 use super::{Services, input};
 use crate::ids::TenantId;
-use crate::store::{AuditEntry, Store, StoreError, TrunkRow};
+use crate::store::{Store, StoreError, TrunkRow};
 use crate::vocabulary::TenantRole;
 use crate::vocabulary::trunk::{
     TrunkFromFormat, TrunkNumberFormat, TrunkPaiFormat, TrunkSettings, TrunkSrtp, TrunkTransport,
@@ -386,17 +386,8 @@ impl Services {
         (before, after): (Option<&TrunkView>, Option<&TrunkView>),
     ) -> Result<(), ServiceError> {
         let object = before.or(after).map(|view| view.id.to_string()).unwrap_or_default();
-        let entry = AuditEntry {
-            tenant: &admin.tenant,
-            actor: Some(&admin.user),
-            action,
-            object: &object,
-            before: before.map(|view| serde_json::json!(view)),
-            after: after.map(|view| serde_json::json!(view)),
-            source: "api",
-            at: self.now(),
-        };
-        Ok(Store::insert_audit(connection, &entry).await?)
+        let shown = |view: Option<&TrunkView>| view.map(|view| serde_json::json!(view));
+        self.audit(connection, admin, action, &object, (shown(before), shown(after))).await
     }
 
     /// Checks what is to be set, and sets it.

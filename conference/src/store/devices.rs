@@ -1,10 +1,12 @@
 //! Devices: one address of record each, each of one user.
 
 use super::columns::{Columns, millis};
+use super::search::beginning;
 use super::{Connection, Store, StoreError};
 use crate::ids::{DeviceName, TenantId, UserId};
 use crate::store::Row;
 use crate::vocabulary::UnixMillis;
+use std::collections::BTreeSet;
 
 /// One row of `devices`.
 #[derive(Clone, Debug)]
@@ -31,7 +33,7 @@ pub(crate) struct DeviceRow {
 }
 
 impl DeviceRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
             id: row.text("id")?,
@@ -73,6 +75,20 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(DeviceRow::read).collect()
+    }
+
+    /// The names in use that begin with `base`.
+    pub(crate) async fn device_names(
+        &self,
+        tenant: &TenantId,
+        base: &str,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let rows = sqlx::query("SELECT name FROM devices WHERE tenant_id = $1 AND name LIKE $2 ESCAPE '!'")
+            .bind(tenant.as_str())
+            .bind(beginning(base))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Columns(row).text("name")).collect()
     }
 
     /// The devices of one user, by name.

@@ -22,6 +22,7 @@ mod columns;
 pub mod command;
 mod dashboard;
 mod devices;
+mod directory;
 mod erase;
 mod error;
 mod evidence;
@@ -40,8 +41,10 @@ mod policy;
 mod pool;
 pub mod records;
 mod registrations;
+mod reminders;
 #[cfg(any(test, feature = "testing"))]
 mod scratch;
+mod search;
 pub mod secrets;
 pub mod seed;
 mod sessions;

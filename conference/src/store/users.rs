@@ -107,6 +107,20 @@ impl Store {
         row.map(|row| Columns(&row).text("display_name")).transpose()
     }
 
+    /// The area code a user has set for themselves.
+    pub(crate) async fn area_code(
+        &self,
+        tenant: &TenantId,
+        id: &UserId,
+    ) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT area_code FROM users WHERE tenant_id = $1 AND id = $2 AND enabled = 1")
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(|row| Columns(&row).optional_text("area_code")).transpose()?.flatten())
+    }
+
     /// The enabled users of a tenant, by extension and name.
     pub(crate) async fn users(&self, tenant: &TenantId) -> Result<Vec<UserRow>, StoreError> {
         let rows = sqlx::query(select_users!(

@@ -14,7 +14,8 @@ use crate::sdp::{Negotiated, OpusSettings};
 use crate::speaker::HeldLevel;
 
 use super::Outbox;
-use super::align::Waiting;
+use super::align::{Aligner, Waiting};
+use super::apart::Turns;
 use super::opus_sender::{OpusListener, SharedOpus};
 use super::player::Player;
 use super::sip_leg::{Received, SipLeg};
@@ -37,6 +38,9 @@ pub(super) struct Leg {
     /// The voice is above the gate.
     pub(super) is_active: bool,
     pub(super) held: HeldLevel,
+    /// Its own steps, where the room is small.
+    pub(super) turns: Turns,
+    pub(super) aligner: Aligner,
     media_started: bool,
     /// Ticks since statistics were reported; legs begin with different ones, so that reports are spread.
     stats_ticks: u64,
@@ -72,6 +76,8 @@ impl Leg {
             was_mixed: false,
             is_active: false,
             held: HeldLevel::default(),
+            turns: Turns::default(),
+            aligner: Aligner::default(),
             media_started: false,
             stats_ticks: id.0 % Self::STATS_TICKS,
             gate: Gate::default(),
@@ -222,11 +228,12 @@ impl Leg {
         }
     }
 
-    /// Second half of a tick: mix, encode, send.
+    /// Second half of a tick: mix, encode, send. `with_own`: his voice is in the sums if it is mixed at all.
     pub(super) fn end_tick(
         &mut self,
         now: Instant,
         mixer: &Mixer,
+        with_own: bool,
         shared: &mut SharedMixes<'_>,
         out: &mut Outbox,
     ) {
@@ -237,7 +244,7 @@ impl Leg {
         }
         let hears = Hearing {
             listens: self.listens(),
-            own: self.is_mixed.then_some(&self.voice),
+            own: (with_own && self.is_mixed).then_some(&self.voice),
             played: playing.then(|| self.player.frame()),
         };
         match &mut self.media {

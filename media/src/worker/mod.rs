@@ -9,6 +9,7 @@
 //! was received as much earlier as the network's jitter asks for; the plan of the tick counts, not that of the arrival.
 
 mod align;
+mod apart;
 mod browsers;
 mod leg;
 mod moving;
@@ -79,8 +80,6 @@ pub struct Worker {
     /// The datagram lent by the last [`Worker::poll_transmit`].
     lent: Option<PeerTransmit>,
     ticks: u64,
-    /// Conversions of rooms that are gone.
-    past_conversions: u64,
     dropped_datagrams: u64,
 }
 
@@ -100,6 +99,7 @@ struct Outbox {
     /// Browsers whose peers may have datagrams to send; each at most once.
     pending: VecDeque<LegId>,
     encodes: u64,
+    conversions: u64,
     /// Something was done to a browser or to forwarded video since the earliest deadline was looked for.
     timers_changed: bool,
 }
@@ -128,12 +128,12 @@ impl Worker {
                 events: EventQueue::new(config.max_events),
                 pending: VecDeque::new(),
                 encodes: 0,
+                conversions: 0,
                 timers_changed: false,
             },
             earliest: None,
             lent: None,
             ticks: 0,
-            past_conversions: 0,
             dropped_datagrams: 0,
         }
     }
@@ -253,29 +253,31 @@ impl Worker {
     }
 
     /// One step of [`STEP`]: the mix tick of those rooms whose turn it is, each in about every twentieth step: a room
-    /// ticks when the voices heard in it have come. Drain
-    /// [`Self::poll_transmit`] after each step.
+    /// ticks when the voices heard in it have come, and in a small room of phones each listener has a step of his own.
+    /// Drain [`Self::poll_transmit`] after each step.
     pub fn handle_step(&mut self, now: Instant) {
         let (step, due) = self.schedule.take();
         for &place in &due {
             let Some(room) = self.rooms.get_mut(place) else { continue };
             self.ticks += 1;
-            room.tick(now, self.config.max_voices, &mut self.out);
+            room.step(step, now, self.config.max_voices, &mut self.out);
             if room.browsers > 0 {
                 room.serve_peers(now, &|_| true, &mut self.out);
             }
-            room.next_step = room.next_step(step);
             self.schedule.put(room.next_step, place);
         }
         self.schedule.give_back(due);
     }
 
-    /// Adds to `phones` those whose rooms mix in the step that comes next, room by room in the order in which they
-    /// will be sent to: their ports are to be read before it.
+    /// Adds to `phones` those whose voices are taken in by the step that comes next: their ports are to be read before
+    /// it.
     pub fn due_phones(&self, phones: &mut Vec<DuePhone>) {
         for &place in self.schedule.due() {
             let Some(room) = self.rooms.get(place) else { continue };
-            let legs = room.legs().iter().enumerate().filter(|(_, leg)| leg.webrtc().is_none());
+            let step = self.schedule.next();
+            let legs = room.legs().iter().enumerate();
+            let legs =
+                legs.filter(|(_, leg)| leg.webrtc().is_none() && (!room.is_apart || leg.turns.voice <= step));
             phones.extend(legs.map(|(at, leg)| DuePhone { leg: leg.id, place, at }));
         }
     }
@@ -345,7 +347,7 @@ impl Worker {
             legs: self.index.len(),
             ticks: self.ticks,
             encodes: self.out.encodes,
-            conversions: self.past_conversions + self.rooms.iter().map(Room::conversions).sum::<u64>(),
+            conversions: self.out.conversions,
             dropped_datagrams: self.dropped_datagrams,
             dropped_events: self.out.events.dropped(),
             dropped_transmits: self.out.ring.dropped(),
@@ -403,10 +405,9 @@ impl Worker {
         let Some(place) = self.index.remove(&leg) else { return };
         self.demux.remove(leg);
         let Some(room) = self.rooms.get_mut(place) else { return };
-        room.remove(now, leg, &mut self.out);
+        room.remove(now, leg, self.config.max_voices, &mut self.out);
         self.out.timers_changed = true;
         if room.is_empty() {
-            self.past_conversions += room.conversions();
             self.schedule.remove(room.next_step, place);
             self.rooms.remove(place);
         }

@@ -10,7 +10,7 @@ use partyline_tests::voice::Voice;
 use crate::support::{LONG, call_and_join, eventually, on_stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a58_baresip_is_called_heard_and_hears() {
+async fn a58_d68_baresip_is_called_heard_and_hears() {
     on_stage(async |stage| {
         let mut baresip = Baresip::start(&BaresipConfig::new("103a", stage.sip()?, tone::UMA)).await?;
         let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;

@@ -22,6 +22,7 @@ mod dialling;
 mod ivr;
 mod life;
 mod mail;
+mod moderation;
 mod never_twice;
 mod oidc;
 mod operations;

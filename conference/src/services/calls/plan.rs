@@ -13,7 +13,7 @@ use crate::services::error::ServiceError;
 use crate::services::people::Invitee;
 use crate::services::phones::PhoneSettings;
 use crate::services::reach::Reach;
-use crate::services::resolve::{Directory, Meaning};
+use crate::services::resolve::{Directory, Meaning, Meant};
 use crate::services::trunk_order::in_order;
 use crate::services::views::{CallAnswer, CallFacts, ShownCallerId};
 use crate::services::{Services, input};
@@ -199,19 +199,24 @@ impl Services {
         meeting: &MeetingId,
         targets: &[CallTarget],
     ) -> Result<Vec<CallAnswer>, ServiceError> {
-        let desk = self.desk(actor, meeting).await?;
+        let desk = self.desk(actor, meeting, targets).await?;
         let plans = self.plan_calls(&desk, targets).await?;
         Ok(plans.iter().map(Plan::answer).collect())
     }
 
     /// Gathers what is needed to judge targets, and refuses those who may not call at all.
-    pub(super) async fn desk(&self, actor: &Actor, meeting: &MeetingId) -> Result<Desk, ServiceError> {
+    pub(super) async fn desk(
+        &self,
+        actor: &Actor,
+        meeting: &MeetingId,
+        targets: &[CallTarget],
+    ) -> Result<Desk, ServiceError> {
         let reach = self.reach(actor, meeting).await?;
         reach.require_invite()?;
         let policy = self.policy_of(actor.tenant()).await?;
         let user = actor.user().ok().map(|user| &user.user);
         check_mode(&policy, user)?;
-        let desk = self.desk_for(actor, reach, policy, CallPurpose::Call).await?;
+        let desk = self.desk_for(actor, reach, policy, (CallPurpose::Call, targets)).await?;
         policy::check_host_present(host_present(desk.snapshot.as_ref()))?;
         Ok(desk)
     }
@@ -222,7 +227,7 @@ impl Services {
         actor: &Actor,
         reach: Reach,
         policy: DialPolicy,
-        purpose: CallPurpose,
+        (purpose, targets): (CallPurpose, &[CallTarget]),
     ) -> Result<Desk, ServiceError> {
         let signed_in = actor.user().is_ok();
         let host = self.accountable(actor, &reach).await?;
@@ -245,8 +250,11 @@ impl Services {
         let of = UsageOf { tenant: &host.tenant, host: &host.user, meeting: &reach.meeting.id };
         let usage = self.store.usage(of, &policy, now).await?;
         let trunks = self.store.trunks(&host.tenant).await?;
+        let texts = targets.iter().filter_map(|target| target.number.as_deref()).collect();
+        let users = targets.iter().filter_map(|target| target.user.clone()).collect();
+        let meant = Meant { texts, users, ..Meant::default() };
         Ok(Desk {
-            directory: self.directory(&host, &tenant).await?,
+            directory: self.directory(&host, &tenant, &meant).await?,
             order: in_order(&trunks, self.entropy.as_ref()),
             trunks,
             home: tenant.country,

@@ -1,5 +1,6 @@
 //! Whole rooms on a virtual clock: phones that send tones and keep what they hear, and browsers behind fake peers.
 
+mod apart;
 mod browsers;
 mod codecs;
 mod encrypted;
