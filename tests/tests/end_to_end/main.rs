@@ -28,6 +28,7 @@ mod oidc;
 mod operations;
 mod policy;
 mod races;
+mod real_phones;
 mod records;
 mod refusals;
 mod roles;

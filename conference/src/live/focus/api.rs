@@ -11,6 +11,7 @@ pub use crate::live::snapshot::{CallView, MeetingSnapshot, PersonView};
 pub use crate::live::speech::{Language, Part, Utterance};
 pub use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Access, Cause, Role};
+use media::dtls::Fingerprint;
 use media::sdp::{Codec, SrtpPolicy};
 use media::worker::{LegId, PlayingId, RoomId};
 use sip_core::ua::{AddressOfRecord, SubscriptionId, TrunkId};
@@ -23,6 +24,8 @@ pub struct FocusConfig {
     pub codecs: Vec<Codec>,
     /// Whether the media of SIP legs is encrypted.
     pub srtp: SrtpPolicy,
+    /// The fingerprint of the certificate the media threads show, if phones may agree on keys by DTLS.
+    pub dtls: Option<Fingerprint>,
     /// How long a meeting that everybody has left waits before it ends, ringing calls included.
     pub empty_grace: Duration,
     /// How long a meeting goes on after its last Host has left.
@@ -57,6 +60,7 @@ impl Default for FocusConfig {
         Self {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             srtp: SrtpPolicy::Off,
+            dtls: None,
             empty_grace: Duration::from_secs(30),
             no_host_grace: Duration::from_secs(600),
             lobby_timeout: Duration::from_secs(1800),
