@@ -9,6 +9,7 @@ mod hearing;
 mod keys;
 mod moving;
 mod phones;
+mod properties;
 mod reports;
 mod rights;
 
