@@ -40,11 +40,9 @@ impl Services {
         let actor = Actor::User(acting(&user));
         let _turn = self.locks.lock(&asked.meeting).await;
         let _dialling = self.locks.lock_dialling(actor.tenant()).await;
-        let mut desk = self.desk(&actor, &asked.meeting).await?;
-        desk.purpose = CallPurpose::Call;
-        let role = desk.reach.meeting.direct_join_role;
-        let target =
-            CallTarget { number: Some(asked.target.clone()), role: Some(role), ..CallTarget::default() };
+        let mut target = CallTarget { number: Some(asked.target.clone()), ..CallTarget::default() };
+        let mut desk = self.desk(&actor, &asked.meeting, std::slice::from_ref(&target)).await?;
+        target.role = Some(desk.reach.meeting.direct_join_role);
         let mut plans = self.plan_calls(&desk, std::slice::from_ref(&target)).await?;
         for plan in &mut plans {
             // Whoever is on the list comes in as what the list says.
@@ -53,7 +51,8 @@ impl Services {
                 (plan.invitee.role, plan.invitee.access) = (row.role, row.access);
             }
             if let Some(refusal) = &plan.refusal {
-                let unknown = plan.destination.is_none() && matches!(plan.invitee.identity, Identity::Number(_));
+                let unknown =
+                    plan.destination.is_none() && matches!(plan.invitee.identity, Identity::Number(_));
                 return Ok(Err((if unknown { 404 } else { 403 }, refusal.detail.clone())));
             }
             if asked.replaces.is_some() && plan.device().is_none() {
