@@ -9,7 +9,9 @@ use crate::speech::{Ready, Speaker};
 use crate::story;
 use conference::ids::MeetingId;
 use conference::live::event::Record;
-use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, RefusalKind, Reply, Utterance};
+use conference::live::focus::{
+    self, Effect, Focus, MeetingSnapshot, Refusal, RefusalKind, Reply, TransferRequest, Utterance,
+};
 use conference::services::EventHub;
 use conference::services::trunks::{TrunkAnswer, TrunkHealth, TrunkState};
 use media::webrtc::AcceptedPeer;
@@ -74,6 +76,8 @@ pub(crate) struct FocusTask {
     pub(crate) metrics: Arc<Metrics>,
     /// Records go here, in order.
     pub(crate) records: mpsc::Sender<Record>,
+    /// Transfers of phones, to be judged.
+    pub(crate) transfers: mpsc::Sender<TransferRequest>,
     /// Requests from API and start-up.
     pub(crate) requests: mpsc::Receiver<Request>,
     /// Events of all media threads.
@@ -285,6 +289,7 @@ impl FocusTask {
             Effect::Speak { leg, room, utterance, playing } => self.speak((leg, room, playing), utterance),
             Effect::MoveLeg { leg, from, to } => self.move_leg(leg, from, to),
             Effect::AttachPeer { leg, room } => self.attach_peer(leg, room),
+            Effect::Transfer(request) => self.transfer(*request),
             Effect::Publish(event) => drop(self.events.publish(event)),
             Effect::Record(record) => {
                 self.metrics.record(&record);
@@ -294,6 +299,14 @@ impl FocusTask {
                     tracing::error!("the database is too far behind: a record is lost");
                 }
             }
+        }
+    }
+
+    fn transfer(&mut self, request: TransferRequest) {
+        if let Err(full) = self.transfers.try_send(request) {
+            let refer = full.into_inner().refer;
+            let answer = Err((503, "too many transfers at once".to_owned()));
+            self.user_agent.handle_command(Instant::now(), ua::Command::AnswerRefer { refer, answer });
         }
     }
 

@@ -7,6 +7,7 @@ use crate::focus_task::{FocusTask, Request};
 use crate::housekeeping;
 use crate::http_server::{self, Reloader, Security};
 use crate::keeper;
+use crate::transfers;
 use crate::limits;
 use crate::live::LiveHandle;
 use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
@@ -27,6 +28,7 @@ use conference::services::{EventHub, Parts, Services, ServicesConfig};
 use conference::store::records::RecordWriter;
 use conference::store::secrets::LinkKey;
 use conference::store::{Store, Vault};
+use media::dtls::Identity;
 use media::sdp::{Codec, SrtpPolicy};
 use media::worker::WorkerConfig;
 use sd_notify::NotifyState;
@@ -203,8 +205,11 @@ impl Gateway {
         let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS);
         let (ended, media_ended) = mpsc::unbounded_channel();
         let metrics = Arc::<Metrics>::default();
-        let (handles, media) = start_media(config, sockets.webrtc, &media_sender, &ended, &metrics)?;
+        let identity = Arc::new(Identity::generate()?);
+        let (handles, media) =
+            start_media(config, sockets.webrtc, &media_sender, &ended, &metrics, &identity)?;
         let (request_sender, requests) = mpsc::channel(REQUESTS);
+        let (transfers, asked_transfers) = mpsc::channel(transfers::WAITING);
         let (records, record_queue) = mpsc::channel(RECORDS);
         let recorder = tokio::spawn(recorder::run(RecordWriter::new(store.clone()), record_queue));
         let told = |handle: &MediaHandle| SocketAddr::new(config.webrtc_advertised(), handle.webrtc.port());
@@ -212,7 +217,7 @@ impl Gateway {
         let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256, Arc::clone(&metrics));
         let signalling = signalling(config, sockets.udp, sockets.streams)?;
         let task = FocusTask {
-            focus: Focus::new(focus_config(config), edge::seed()?),
+            focus: Focus::new(focus_config(config, &identity), edge::seed()?),
             user_agent: UserAgent::new(user_agent_config(config), edge::seed()?),
             signalling,
             media: handles,
@@ -221,6 +226,7 @@ impl Gateway {
             events: events.clone(),
             metrics,
             records,
+            transfers,
             requests,
             media_events,
             peers: BTreeMap::new(),
@@ -234,6 +240,7 @@ impl Gateway {
         services.resume_multi_invites().await.map_err(StartError::services)?;
         // It ends by itself when the services are gone.
         tokio::spawn(keeper::run(Arc::downgrade(&services)));
+        tokio::spawn(transfers::run(Arc::downgrade(&services), live.clone(), asked_transfers));
         let outbox = Outbox::start(config, &services)?;
         let stop_api = Handle::new();
         tokio::spawn(housekeeping::run(Arc::clone(&services)));
@@ -316,6 +323,7 @@ fn start_media(
     events: &mpsc::Sender<media::worker::Event>,
     ended: &mpsc::UnboundedSender<usize>,
     metrics: &Metrics,
+    identity: &Arc<Identity>,
 ) -> Result<(Vec<MediaHandle>, Vec<JoinHandle<()>>), StartError> {
     let (mut handles, mut threads) = (Vec::new(), Vec::new());
     for (index, webrtc) in sockets.into_iter().enumerate() {
@@ -323,6 +331,7 @@ fn start_media(
             index,
             webrtc,
             core: config.media.cores.get(index).copied(),
+            identity: Some(Arc::clone(identity)),
             worker: WorkerConfig::default(),
             seed: edge::seed()?,
             metrics: metrics.thread(),
@@ -334,7 +343,7 @@ fn start_media(
     Ok((handles, threads))
 }
 
-fn focus_config(config: &Config) -> FocusConfig {
+fn focus_config(config: &Config, identity: &Identity) -> FocusConfig {
     let codecs = config.media.codecs.iter().map(|name| match name {
         CodecName::Pcmu => Codec::Pcmu,
         CodecName::Pcma => Codec::Pcma,
@@ -346,7 +355,8 @@ fn focus_config(config: &Config) -> FocusConfig {
         Encryption::Prefer => SrtpPolicy::Prefer,
         Encryption::Require => SrtpPolicy::Require,
     };
-    FocusConfig { codecs: codecs.collect(), srtp, ..FocusConfig::default() }
+    let dtls = Some(identity.fingerprint());
+    FocusConfig { codecs: codecs.collect(), srtp, dtls, ..FocusConfig::default() }
 }
 
 fn user_agent_config(config: &Config) -> UserAgentConfig {

@@ -11,6 +11,7 @@ use super::{Services, input};
 use crate::ids::{MeetingId, PersonId, UserId};
 use crate::live::event::PublicEvent;
 use crate::live::focus::{Command, MutedBy, PersonView, RefusalKind};
+use crate::live::resolver::Keys;
 use crate::live::{policy, rights};
 use crate::store::Connection;
 use crate::store::secrets::token_hash;
@@ -289,7 +290,8 @@ impl Services {
         {
             return self.invited_number(inviter, number).await;
         }
-        let users = self.store.users(&inviter.tenant).await?;
+        let keys = Keys { mails: vec![mail.clone()], ..Keys::default() };
+        let users = self.store.users_touched(&inviter.tenant, &keys, &[]).await?;
         let owner = users.into_iter().find(|user| user.mail.as_deref() == Some(mail.as_str()));
         Ok(match owner {
             Some(user) => (Identity::User(user.id), user.display_name),

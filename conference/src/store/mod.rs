@@ -22,6 +22,7 @@ mod columns;
 pub mod command;
 mod dashboard;
 mod devices;
+mod directory;
 mod erase;
 mod error;
 mod evidence;

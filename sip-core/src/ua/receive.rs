@@ -90,6 +90,8 @@ impl UserAgent {
             self.receive_invite(now, request, source);
         } else if request.message.method == Method::Register {
             self.receive_register(now, &request, source);
+        } else if request.message.method == Method::Subscribe {
+            self.receive_subscribe(now, request, source);
         } else {
             self.receive_options(&request, source);
         }
@@ -99,7 +101,7 @@ impl UserAgent {
     fn refusal(&self, request: &Received<Request>, in_dialog: bool) -> Option<u16> {
         match &request.message.method {
             Method::Other(_) => return Some(501),
-            Method::Message | Method::Notify | Method::Publish | Method::Subscribe => {
+            Method::Message | Method::Notify | Method::Publish => {
                 let known = !in_dialog || self.dialogs.contains_key(&Dialog::id_of(request));
                 return Some(if known { 405 } else { 481 });
             }
@@ -114,6 +116,7 @@ impl UserAgent {
             | Method::Prack
             | Method::Refer
             | Method::Register
+            | Method::Subscribe
             | Method::Update => {}
         }
         let foreign = match &request.message.uri {
@@ -188,7 +191,7 @@ impl UserAgent {
 fn unsupported(request: &Received<Request>) -> Vec<String> {
     let mut required = request.message.headers.tokens(&HeaderName::Require);
     required.retain(|option| {
-        !["100rel", "timer", "path", "outbound"].iter().any(|ours| option.eq_ignore_ascii_case(ours))
+        !["100rel", "timer", "path", "outbound", "replaces", "norefersub"].iter().any(|ours| option.eq_ignore_ascii_case(ours))
     });
     required
 }

@@ -109,7 +109,7 @@ fn s1_nothing_but_options_works_for_strangers() {
         ("BYE", "481"),
         ("CANCEL", "481"),
         ("MESSAGE", "405"),
-        ("SUBSCRIBE", "405"),
+        ("SUBSCRIBE", "401"),
         ("REFER", "405"),
         ("PUBLISH", "405"),
         ("NOTIFY", "405"),

@@ -1,6 +1,6 @@
 //! The vocabulary of the focus: what goes in and what comes out.
 
-use super::TenantDialling;
+use super::{TenantDialling, TransferRefusal, TransferRequest};
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 pub use crate::live::call::{DialExtra, DialSpec, DialTarget, Enough};
 use crate::live::event::{PublicEvent, Record};
@@ -11,9 +11,10 @@ pub use crate::live::snapshot::{CallView, MeetingSnapshot, PersonView};
 pub use crate::live::speech::{Language, Part, Utterance};
 pub use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Access, Cause, Role};
+use media::dtls::Fingerprint;
 use media::sdp::{Codec, SrtpPolicy};
 use media::worker::{LegId, PlayingId, RoomId};
-use sip_core::ua::{AddressOfRecord, TrunkId};
+use sip_core::ua::{AddressOfRecord, SubscriptionId, TrunkId};
 use std::time::{Duration, Instant};
 
 /// What an installation may set.
@@ -23,6 +24,8 @@ pub struct FocusConfig {
     pub codecs: Vec<Codec>,
     /// Whether the media of SIP legs is encrypted.
     pub srtp: SrtpPolicy,
+    /// The fingerprint of the certificate the media threads show, if phones may agree on keys by DTLS.
+    pub dtls: Option<Fingerprint>,
     /// How long a meeting that everybody has left waits before it ends, ringing calls included.
     pub empty_grace: Duration,
     /// How long a meeting goes on after its last Host has left.
@@ -57,6 +60,7 @@ impl Default for FocusConfig {
         Self {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             srtp: SrtpPolicy::Off,
+            dtls: None,
             empty_grace: Duration::from_secs(30),
             no_host_grace: Duration::from_secs(600),
             lobby_timeout: Duration::from_secs(1800),
@@ -287,6 +291,13 @@ pub enum Command {
         /// Which.
         meeting: MeetingId,
     },
+    /// The answer to [`Effect::Transfer`]: its call, which has been dialled, or a SIP status and why not.
+    TransferJudged {
+        /// Which transfer.
+        refer: SubscriptionId,
+        /// The answer.
+        result: Result<CallId, TransferRefusal>,
+    },
     /// Running meetings go on, others do not begin.
     Drain,
     /// End everything; nothing new is taken.
@@ -356,6 +367,8 @@ pub enum Effect {
         /// The room.
         room: RoomId,
     },
+    /// A phone wants somebody else to be called into its meeting: judge it, and say [`Command::TransferJudged`].
+    Transfer(Box<TransferRequest>),
     /// For the event stream.
     Publish(PublicEvent),
     /// For the database.

@@ -75,6 +75,7 @@ impl Focus {
                 Ok(Reply::Done)
             }
             Command::Dial(spec) => self.dial(at, *spec),
+            Command::TransferJudged { refer, result } => self.transfer_judged(refer, result),
             Command::EndCall { call } => self.end_call(at, &call, Cause::Cancelled),
             Command::StopCall { call, cause } => self.end_call(at, &call, cause),
             Command::PutDialling { tenant, rules } => {
@@ -157,6 +158,7 @@ impl Focus {
             self.rooms.remove(&meeting.room);
         }
         self.addresses.retain(|_, meeting| meeting != id);
+        self.touch_roster(id);
         Ok(Reply::Done)
     }
 

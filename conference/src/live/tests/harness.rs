@@ -5,7 +5,7 @@ use crate::live::call::{DialExtra, DialSpec, DialTarget, Gate, RING_TIMEOUT};
 use crate::live::event::{PublicEvent, Record};
 use crate::live::focus::{
     Command, Effect, Focus, FocusConfig, MeetingSpec, Output, Part, PersonSpec, PersonView, Refusal, Reply,
-    Utterance,
+    TransferRequest, Utterance,
 };
 use crate::live::settings::MeetingSettings;
 use crate::vocabulary::{CallState, Cause, MeetingKind, Role, UnixMillis};
@@ -51,6 +51,11 @@ pub(crate) struct Stage {
     pub(crate) accepted: Vec<SessionId>,
     pub(crate) answers: Vec<(SessionId, Result<Bytes, u16>)>,
     pub(crate) events: Vec<PublicEvent>,
+    /// The session whose seat the next caller takes over.
+    pub(crate) replaces: Option<SessionId>,
+    pub(crate) transfers: Vec<TransferRequest>,
+    /// What the user agent was told about transfers, subscriptions and texts.
+    pub(crate) orders: Vec<SipCommand>,
     /// What was said to which leg, as names of prompts and as texts in quotes.
     pub(crate) said: Vec<(LegId, String)>,
     pub(crate) utterances: BTreeMap<LegId, Utterance>,
@@ -186,6 +191,9 @@ impl Stage {
             accepted: Vec::new(),
             answers: Vec::new(),
             events: Vec::new(),
+            replaces: None,
+            transfers: Vec::new(),
+            orders: Vec::new(),
             said: Vec::new(),
             utterances: BTreeMap::new(),
             playing: BTreeMap::new(),
@@ -329,6 +337,7 @@ impl Stage {
         body: Bytes,
     ) -> SessionId {
         let session = SessionId::Incoming(number);
+        let replaces = self.replaces.take();
         self.sip(SipEvent::Incoming(Box::new(IncomingInvite {
             session,
             origin,
@@ -340,6 +349,7 @@ impl Stage {
             from_display: String::new(),
             body,
             call_id: format!("in-{number}"),
+            replaces,
         })));
         session
     }
@@ -493,6 +503,7 @@ impl Stage {
                 self.moved.push(leg);
             }
             Effect::AttachPeer { leg, .. } => assert!(self.worker_legs.insert(leg)),
+            Effect::Transfer(request) => self.transfers.push(*request),
             Effect::Publish(event) => self.events.push(event),
             Effect::Record(record) => self.records.push(record),
         }
@@ -514,6 +525,12 @@ impl Stage {
             }
             SipCommand::Accept { session, .. } => self.accepted.push(session),
             SipCommand::AnswerOffer { session, body } => self.answers.push((session, body)),
+            SipCommand::AnswerRefer { .. }
+            | SipCommand::ReferProgress { .. }
+            | SipCommand::AnswerSubscribe { .. }
+            | SipCommand::Notify { .. }
+            | SipCommand::EndSubscription { .. }
+            | SipCommand::Message { .. } => self.orders.push(command),
             _ => {}
         }
     }

@@ -8,6 +8,7 @@ mod again;
 mod call_me;
 mod place;
 mod plan;
+mod transfer;
 
 pub use call_me::CallMeTarget;
 pub use plan::{Again, CallTarget};

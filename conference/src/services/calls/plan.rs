@@ -13,13 +13,13 @@ use crate::services::error::ServiceError;
 use crate::services::people::Invitee;
 use crate::services::phones::PhoneSettings;
 use crate::services::reach::Reach;
-use crate::services::resolve::{Directory, Meaning};
+use crate::services::resolve::{Directory, Meaning, Meant};
 use crate::services::trunk_order::{Lots, in_order};
 use crate::services::views::{CallAnswer, CallFacts, ShownCallerId};
 use crate::services::{Services, input};
 use crate::store::{CallerIdRow, DeviceRow, Identity, PersonRow, TenantRow, TrunkRow, UsageOf, UserRow};
 use crate::vocabulary::{Access, CallPurpose, CallState, Cause, Role, UnixMillis};
-use sip_core::ua::TrunkId;
+use sip_core::ua::{Replaces, TrunkId};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -86,6 +86,8 @@ pub(super) struct Desk {
     trunks: Vec<TrunkRow>,
     pub(super) policy: DialPolicy,
     pub(super) purpose: CallPurpose,
+    /// The call of the callee that a transfer takes the place of.
+    pub(super) replaces: Option<Replaces>,
     pub(super) usage: Usage,
     pub(super) phones: PhoneSettings,
     home: String,
@@ -197,19 +199,24 @@ impl Services {
         meeting: &MeetingId,
         targets: &[CallTarget],
     ) -> Result<Vec<CallAnswer>, ServiceError> {
-        let desk = self.desk(actor, meeting).await?;
+        let desk = self.desk(actor, meeting, targets).await?;
         let plans = self.plan_calls(&desk, targets).await?;
         Ok(plans.iter().map(Plan::answer).collect())
     }
 
     /// Gathers what is needed to judge targets, and refuses those who may not call at all.
-    pub(super) async fn desk(&self, actor: &Actor, meeting: &MeetingId) -> Result<Desk, ServiceError> {
+    pub(super) async fn desk(
+        &self,
+        actor: &Actor,
+        meeting: &MeetingId,
+        targets: &[CallTarget],
+    ) -> Result<Desk, ServiceError> {
         let reach = self.reach(actor, meeting).await?;
         reach.require_invite()?;
         let policy = self.policy_of(actor.tenant()).await?;
         let user = actor.user().ok().map(|user| &user.user);
         check_mode(&policy, user)?;
-        let desk = self.desk_for(actor, reach, policy, CallPurpose::Call).await?;
+        let desk = self.desk_for(actor, reach, policy, (CallPurpose::Call, targets)).await?;
         policy::check_host_present(host_present(desk.snapshot.as_ref()))?;
         Ok(desk)
     }
@@ -220,7 +227,7 @@ impl Services {
         actor: &Actor,
         reach: Reach,
         policy: DialPolicy,
-        purpose: CallPurpose,
+        (purpose, targets): (CallPurpose, &[CallTarget]),
     ) -> Result<Desk, ServiceError> {
         let signed_in = actor.user().is_ok();
         let host = self.accountable(actor, &reach).await?;
@@ -243,8 +250,11 @@ impl Services {
         let of = UsageOf { tenant: &host.tenant, host: &host.user, meeting: &reach.meeting.id };
         let usage = self.store.usage(of, &policy, now).await?;
         let trunks = self.store.trunks(&host.tenant).await?;
+        let texts = targets.iter().filter_map(|target| target.number.as_deref()).collect();
+        let users = targets.iter().filter_map(|target| target.user.clone()).collect();
+        let meant = Meant { texts, users, ..Meant::default() };
         Ok(Desk {
-            directory: self.directory(&host, &tenant).await?,
+            directory: self.directory(&host, &tenant, &meant).await?,
             trunks,
             home: tenant.country,
             signed_in,
@@ -253,6 +263,7 @@ impl Services {
             caller,
             policy,
             purpose,
+            replaces: None,
             usage,
             phones,
             snapshot,

@@ -12,7 +12,7 @@ pub use views::{MultiInvite, MultiInviteState, Outcome, PairResult};
 use super::actor::{Actor, UserActor};
 use super::error::{ErrorKind, ServiceError};
 use super::page::{Page, PageRequest};
-use super::resolve::Named;
+use super::resolve::{Meant, Named};
 use super::{Services, input};
 use crate::ids::{MeetingId, UserId};
 use crate::store::secrets::token_hash;
@@ -181,7 +181,9 @@ impl Services {
                 .mend(format!("Send at most {PAIRS_MAX} at once")));
         }
         let tenant = self.own_tenant(admin).await?;
-        let mut directory = self.directory(admin, &tenant).await?;
+        let texts: Vec<&str> = new.users.iter().map(String::as_str).collect();
+        let users = texts.iter().map(|text| UserId::new(text.trim())).collect();
+        let mut directory = self.directory(admin, &tenant, &Meant { texts, whole: true, users }).await?;
         directory.keep_registered();
         let (mut targets, mut seen) = (Vec::with_capacity(new.users.len()), BTreeSet::new());
         for (index, text) in new.users.iter().enumerate() {

@@ -77,7 +77,8 @@ impl Services {
     }
 
     async fn run_once(&self, bulk: &mut BulkRow, order: &Order) -> Result<(), ServiceError> {
-        let users = self.store.users(&bulk.tenant).await?;
+        let targets: Vec<UserId> = order.targets.iter().filter_map(|target| target.user.clone()).collect();
+        let users = self.store.users_by_id(&bulk.tenant, &targets).await?;
         let users: BTreeMap<UserId, UserRow> =
             users.into_iter().map(|user| (user.id.clone(), user)).collect();
         let actor = self.store.any_user(&bulk.tenant, &bulk.actor).await?;

@@ -117,10 +117,14 @@ impl Services {
         let (limit, offset) = page.slice();
         let slice =
             UserSlice { tenant: &admin.tenant, without: None, disabled: true, query: &query, limit, offset };
-        let (rows, total) = self.store.users_slice(&slice, resolver::fold).await?;
+        let (rows, total) = self.store.users_slice(&slice).await?;
         let mut users = Vec::with_capacity(rows.len());
+        let ids: Vec<UserId> = rows.iter().map(|row| row.id.clone()).collect();
+        let devices = self.store.devices_of_users(&admin.tenant, &ids).await?;
         for row in &rows {
-            users.push(self.user_detail(row, true).await?);
+            let own: Vec<&DeviceRow> = devices.iter().filter(|device| device.user == row.id).collect();
+            let user = self.user_view(row, &own).await;
+            users.push(UserDetail { user, account: Some(views::account(row)) });
         }
         Ok(page.of(users, total))
     }

@@ -194,6 +194,7 @@ impl Gateway {
                     MediaCommand::AddWebrtcLeg { leg, room, peer, ufrag: leg.0.to_string(), video_slots: 8 },
                 );
             }
+            Effect::Transfer(_) => {}
             Effect::Publish(event) => self.events.push(event),
             Effect::Record(_) => {}
         }
