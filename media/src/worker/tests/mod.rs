@@ -12,6 +12,7 @@ mod paths;
 mod phones;
 mod reports;
 mod rights;
+mod strangers;
 
 use std::sync::mpsc;
 
