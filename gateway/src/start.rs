@@ -7,6 +7,7 @@ use crate::focus_task::{FocusTask, Request};
 use crate::housekeeping;
 use crate::http_server::{self, Reloader, Security};
 use crate::keeper;
+use crate::transfers;
 use crate::limits;
 use crate::live::LiveHandle;
 use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
@@ -208,6 +209,7 @@ impl Gateway {
         let (handles, media) =
             start_media(config, sockets.webrtc, &media_sender, &ended, &metrics, &identity)?;
         let (request_sender, requests) = mpsc::channel(REQUESTS);
+        let (transfers, asked_transfers) = mpsc::channel(transfers::WAITING);
         let (records, record_queue) = mpsc::channel(RECORDS);
         let recorder = tokio::spawn(recorder::run(RecordWriter::new(store.clone()), record_queue));
         let told = |handle: &MediaHandle| SocketAddr::new(config.webrtc_advertised(), handle.webrtc.port());
@@ -224,6 +226,7 @@ impl Gateway {
             events: events.clone(),
             metrics,
             records,
+            transfers,
             requests,
             media_events,
             peers: BTreeMap::new(),
@@ -237,6 +240,7 @@ impl Gateway {
         services.resume_multi_invites().await.map_err(StartError::services)?;
         // It ends by itself when the services are gone.
         tokio::spawn(keeper::run(Arc::downgrade(&services)));
+        tokio::spawn(transfers::run(Arc::downgrade(&services), live.clone(), asked_transfers));
         let outbox = Outbox::start(config, &services)?;
         let stop_api = Handle::new();
         tokio::spawn(housekeeping::run(Arc::clone(&services)));

@@ -179,6 +179,9 @@ impl Services {
     pub async fn provision_all(&self) -> Result<(), ServiceError> {
         let tenants = self.store.tenants().await?;
         for tenant in &tenants {
+            for user in self.store.disabled_users(&tenant.id).await? {
+                self.put_account(user, false).await;
+            }
             self.provision_devices(tenant).await?;
             self.provision_dialling(tenant).await?;
             for row in self.store.trunks(&tenant.id).await? {

@@ -42,6 +42,7 @@ mod pool;
 pub mod records;
 mod registrations;
 mod reminders;
+mod reseal;
 #[cfg(any(test, feature = "testing"))]
 mod scratch;
 mod search;
@@ -59,6 +60,7 @@ mod webhooks;
 pub mod world;
 
 pub use error::StoreError;
+pub use reseal::Resealed;
 #[cfg(any(test, feature = "testing"))]
 pub use scratch::Scratch;
 pub use vault::Vault;

@@ -7,6 +7,7 @@
 //! a flood on one port can cost, and delays nothing.
 
 mod load;
+mod pages;
 mod ports;
 mod timer;
 
@@ -44,6 +45,8 @@ const BROWSER_BURST: usize = 16;
 /// Calls that read a phone's port in one tick: more than its jitter buffer holds. What a flood brings beyond that
 /// stays in the kernel's buffer, and is lost there.
 const PHONE_BURST: usize = 10;
+/// Legs opened between two looks at where memory comes from; an area holds more.
+const LEGS_PER_AREA: u64 = 256;
 /// Steps made up for before the browsers' port gets its turn.
 const STEP_BURST: u32 = 4;
 
@@ -196,6 +199,7 @@ pub fn start(
             due: Vec::with_capacity(1024),
             batch: Batch::new(),
             draining: VecDeque::new(),
+            opened: 0,
             inputs,
             events,
             next_step: now + STEP,
@@ -231,6 +235,8 @@ struct MediaThread {
     due: Vec<DuePhone>,
     batch: Batch,
     draining: VecDeque<(Instant, std::net::UdpSocket)>,
+    /// Phones' ports opened so far.
+    opened: u64,
     inputs: Receiver<Input>,
     events: mpsc::Sender<Event>,
     next_step: Instant,
@@ -292,6 +298,12 @@ impl MediaThread {
         if let Err(error) = socket.set_nonblocking(true).and_then(|()| udp::stamp(&socket)) {
             tracing::error!(%error, leg.id = leg.0, "the leg's port cannot be read");
             return;
+        }
+        // Without it sending costs a little more, which is no reason to refuse a leg.
+        let _ = udp::send_whole(&socket);
+        self.opened += 1;
+        if self.opened % LEGS_PER_AREA == 1 {
+            pages::prefer_large();
         }
         self.phones.insert(leg, socket);
     }

@@ -238,9 +238,9 @@ impl Leg {
         out: &mut Outbox,
     ) {
         // What is played waits until it can be heard.
-        let (playing, over) = if self.is_reachable() { self.player.tick() } else { (false, false) };
-        if over {
-            out.events.push(Event::PlayingDone { leg: self.id });
+        let (playing, over) = if self.is_reachable() { self.player.tick() } else { (false, None) };
+        if let Some(playing) = over {
+            out.events.push(Event::PlayingDone { leg: self.id, playing });
         }
         let hears = Hearing {
             listens: self.listens(),

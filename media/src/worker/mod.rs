@@ -55,7 +55,9 @@ use room::Room;
 use rooms::{Place, Rooms};
 use schedule::Schedule;
 use sip_leg::{Received, SipLeg};
-pub use types::{Command, Event, LegId, LegPlan, Load, Port, RoomId, Source, Transmit, WorkerConfig};
+pub use types::{
+    Command, Event, LegId, LegPlan, Load, PlayingId, Port, RoomId, Source, Transmit, WorkerConfig,
+};
 use webrtc_leg::WebrtcLeg;
 
 /// The length of a step: rooms tick every 20 ms, spread over steps of this length.
@@ -167,8 +169,8 @@ impl Worker {
             }
             Command::RemoveLeg { leg } => self.remove(now, leg),
             Command::SetPlan { leg, plan } => self.with_leg(leg, |leg| leg.next_plan = Some(plan)),
-            Command::Play { leg, source, repeat } => {
-                self.with_leg(leg, |leg| leg.player.play(source, repeat))
+            Command::Play { leg, source, repeat, playing } => {
+                self.with_leg(leg, |leg| leg.player.play(playing, source, repeat))
             }
             Command::SendDigits { leg, digits } => self.with_phone(leg, |sip| sip.send_digits(&digits)),
             Command::DetectTones { leg, enabled } => self.with_phone(leg, |sip| sip.detect_tones(enabled)),

@@ -1,6 +1,6 @@
 //! The vocabulary of the focus: what goes in and what comes out.
 
-use super::TenantDialling;
+use super::{TenantDialling, TransferRefusal, TransferRequest};
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 pub use crate::live::call::{DialExtra, DialSpec, DialTarget, Enough};
 use crate::live::event::{PublicEvent, Record};
@@ -13,8 +13,8 @@ pub use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Access, Cause, Role};
 use media::dtls::Fingerprint;
 use media::sdp::{Codec, SrtpPolicy};
-use media::worker::{LegId, RoomId};
-use sip_core::ua::{AddressOfRecord, TrunkId};
+use media::worker::{LegId, PlayingId, RoomId};
+use sip_core::ua::{AddressOfRecord, SubscriptionId, TrunkId};
 use std::time::{Duration, Instant};
 
 /// What an installation may set.
@@ -114,6 +114,14 @@ pub enum Command {
         display_name: String,
         /// The role in meetings that know nothing better of this user; `None` for the meeting's own default.
         role_hint: Option<Role>,
+    },
+    /// Whether a user's account is in force: whoever is disabled comes in by no way, their PIN and a call that is
+    /// returned included (I82).
+    PutUser {
+        /// Who.
+        user: UserId,
+        /// In force or not.
+        enabled: bool,
     },
     /// A device was removed.
     DropDevice {
@@ -283,6 +291,13 @@ pub enum Command {
         /// Which.
         meeting: MeetingId,
     },
+    /// The answer to [`Effect::Transfer`]: its call, which has been dialled, or a SIP status and why not.
+    TransferJudged {
+        /// Which transfer.
+        refer: SubscriptionId,
+        /// The answer.
+        result: Result<CallId, TransferRefusal>,
+    },
     /// Running meetings go on, others do not begin.
     Drain,
     /// End everything; nothing new is taken.
@@ -332,6 +347,8 @@ pub enum Effect {
         room: RoomId,
         /// What.
         utterance: Utterance,
+        /// What `media::worker::Event::PlayingDone` is to name.
+        playing: PlayingId,
     },
     /// A leg, with its port, goes on in another room, which may live on another media thread. What follows for this
     /// leg is meant for the new room.
@@ -350,6 +367,8 @@ pub enum Effect {
         /// The room.
         room: RoomId,
     },
+    /// A phone wants somebody else to be called into its meeting: judge it, and say [`Command::TransferJudged`].
+    Transfer(Box<TransferRequest>),
     /// For the event stream.
     Publish(PublicEvent),
     /// For the database.

@@ -321,6 +321,7 @@ impl Focus {
             caller: entry.spec().caller.clone(),
             call_id: entry.sip_call_id(),
             offer: offer.into(),
+            replaces: entry.spec().extra.replaces.clone().filter(|_| entry.number().is_none()),
             patience: entry.patience(),
         };
         self.sip(SipCommand::Invite(Box::new(invite)));

@@ -16,7 +16,7 @@ use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Cause, LegKind, Role};
 use bytes::Bytes;
 use media::sdp::{Codec, Direction, KeySeed, LocalDescription, Negotiated, SrtpPolicy};
-use media::worker::{Command as MediaCommand, LegId, LegPlan, RoomId};
+use media::worker::{Command as MediaCommand, LegId, LegPlan, PlayingId, RoomId};
 use rand_chacha::rand_core::Rng;
 use sip_core::ua::{Command as SipCommand, IncomingInvite, Origin, SessionId, TrunkId};
 use std::net::{IpAddr, SocketAddr};
@@ -39,6 +39,8 @@ pub(super) struct Leg {
     pub(super) level: u8,
     /// What it hears beside the meeting.
     pub(super) sound: Sound,
+    /// What was said or played to it last.
+    pub(super) playing: PlayingId,
     /// It waits, and hears music when nothing else is said to it.
     pub(super) music: bool,
     /// The language its caller has chosen.
@@ -89,6 +91,8 @@ pub(super) struct SipLeg {
     pub(super) version: u64,
     /// The offer of an incoming call that waits for the port.
     pub(super) offer: Option<Bytes>,
+    /// The session whose seat its caller takes over.
+    pub(super) replaces: Option<SessionId>,
     /// What was agreed with a caller known by address alone, until the ACK proves that the address is theirs.
     pub(super) unproven: Option<Negotiated>,
     /// The caller has proved who they are by digest.
@@ -120,6 +124,7 @@ impl SipLeg {
             call_id: Some(invite.call_id),
             trunk,
             offer: Some(invite.body),
+            replaces: invite.replaces,
             symmetric: is_device,
             proved: is_device,
             signalled_from: Some(invite.source.ip()),
@@ -148,6 +153,7 @@ impl Leg {
             plan: LegPlan::default(),
             level: 127,
             sound: Sound::Quiet,
+            playing: PlayingId::default(),
             music: false,
             language: None,
             parting: false,
@@ -171,6 +177,10 @@ impl Leg {
             Carrier::Sip(sip) => Some(sip),
             Carrier::Webrtc => None,
         }
+    }
+
+    pub(super) fn meeting_of(&self) -> &MeetingId {
+        &self.meeting
     }
 
     pub(super) fn visit(&self) -> Option<&Visit> {

@@ -10,6 +10,7 @@ mod keys;
 mod moving;
 mod paths;
 mod phones;
+mod properties;
 mod reports;
 mod rights;
 mod strangers;
