@@ -53,7 +53,8 @@ impl Services {
                 (plan.invitee.role, plan.invitee.access) = (row.role, row.access);
             }
             if let Some(refusal) = &plan.refusal {
-                let unknown = plan.destination.is_none() && matches!(plan.invitee.identity, Identity::Number(_));
+                let unknown =
+                    plan.destination.is_none() && matches!(plan.invitee.identity, Identity::Number(_));
                 return Ok(Err((if unknown { 404 } else { 403 }, refusal.detail.clone())));
             }
             if asked.replaces.is_some() && plan.device().is_none() {

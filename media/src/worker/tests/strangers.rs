@@ -74,7 +74,8 @@ fn garbage() -> Vec<Vec<u8>> {
     // STUN: all classes and methods, wrong lengths, no attributes, broken ones.
     for kind in [0x0001_u16, 0x0011, 0x0101, 0x0111, 0x0003, 0x0004, 0x0008, 0x0009, 0x3FFF] {
         for (length, body) in [(0, 0), (8, 8), (8, 4), (0xFFFC, 8), (3, 3)] {
-            let mut message = [&kind.to_be_bytes()[..], &u16::to_be_bytes(length), &[0x21, 0x12, 0xA4, 0x42]].concat();
+            let mut message =
+                [&kind.to_be_bytes()[..], &u16::to_be_bytes(length), &[0x21, 0x12, 0xA4, 0x42]].concat();
             message.extend([7; 12]);
             message.extend([0, 6, 0xFF, 0xFF, 1, 2, 3, 4].iter().take(body));
             kinds.push(message);
@@ -90,7 +91,9 @@ fn garbage() -> Vec<Vec<u8>> {
     }
     // RTP: extensions, contributors and padding that lie, types nobody agreed on.
     for flags in [0x80_u8, 0x8F, 0x90, 0x9F, 0xA0, 0xBF] {
-        for (kind, tail) in [(0_u8, 0), (0, 160), (8, 3), (13, 0), (34, 10), (101, 2), (127, 160), (0x80, 1_300)] {
+        for (kind, tail) in
+            [(0_u8, 0), (0, 160), (8, 3), (13, 0), (34, 10), (101, 2), (127, 160), (0x80, 1_300)]
+        {
             let mut packet = vec![flags, kind, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
             packet.extend(std::iter::repeat_n(0xFF, tail));
             kinds.push(packet);
