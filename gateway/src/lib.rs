@@ -8,8 +8,10 @@ pub mod config;
 pub mod edge;
 mod error;
 mod focus_task;
+mod hep;
 mod housekeeping;
 mod http_server;
+mod identity;
 mod keeper;
 mod limits;
 mod live;
@@ -28,6 +30,7 @@ mod start;
 mod story;
 pub mod udp;
 mod webhook_sender;
+mod wire_log;
 
 pub use error::StartError;
 pub use start::run;

@@ -17,6 +17,7 @@ const ALL: &[(i64, &str, &str)] = &[
     (51, "evidence", include_str!("../../migrations/0051_evidence.sql")),
     (60, "people", include_str!("../../migrations/0060_people.sql")),
     (70, "trunks", include_str!("../../migrations/0070_trunks.sql")),
+    (71, "ladders", include_str!("../../migrations/0071_ladders.sql")),
 ];
 
 /// The migrations in the words of one database.

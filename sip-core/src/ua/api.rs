@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::flows::Connect;
+use super::identity::{Attestation, Verstat};
 use super::trunk::Trunk;
 use crate::IpNetwork;
 use crate::flow::{FlowId, Listener, Transport};
@@ -250,6 +251,10 @@ pub struct OutgoingInvite {
     /// of it is cancelled or released. `None` waits as long as RFC 3261 does (64 x T1). A call with other servers of the
     /// trunk to try never waits that long.
     pub patience: Option<Duration>,
+    /// How far we stand for the caller's number, for whoever signs the call; no number is signed without it.
+    pub attestation: Option<Attestation>,
+    /// The Identity header field (RFC 8224), signed; only towards trunks.
+    pub identity: Option<String>,
 }
 
 /// Whom to call.
@@ -443,6 +448,11 @@ pub struct IncomingInvite {
     pub body: Bytes,
     /// The Call-ID.
     pub call_id: String,
+    /// The Identity header fields (RFC 8224) of a trunk or trusted peer, at most a few; what a phone of ours sends is not
+    /// its to say.
+    pub identity: Vec<String>,
+    /// What came of checking them; the user agent itself checks nothing.
+    pub verstat: Option<Verstat>,
 }
 
 /// Why an incoming call was let in.

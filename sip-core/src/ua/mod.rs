@@ -22,12 +22,14 @@
 //! | 3515, 3891 | REFER is declined (603), Replaces refused (403) | nothing may lead a call around the dial policy |
 //! | 3261 22.4 | `qop=auth` is required | without it a response can be replayed |
 
+mod acceptable;
 mod agent;
 mod api;
 mod check;
 mod compose;
 mod failover;
 mod flows;
+mod identity;
 mod in_dialog;
 mod incoming;
 mod info;
@@ -49,6 +51,7 @@ pub use api::{
     CallerIdentity, Command, Counts, Datagram, DeviceAccount, EndCause, Event, FlowInput, FlowOpened,
     IncomingInvite, Origin, OutgoingInvite, Output, SessionId, Target, TrunkId, UserAgentConfig,
 };
+pub use identity::{Attestation, Verstat};
 pub use probe::ProbeAnswer;
 pub use trunk::{FromFormat, IdentityFormat, NumberFormat, Peer, PeerError, Trunk, TrunkLimits};
 pub use trunks::TrunkStatus;

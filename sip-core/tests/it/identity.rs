@@ -15,6 +15,8 @@ fn invite_as(network: &mut Network, target: Target, caller: CallerIdentity, peer
         call_id: "c7".into(),
         offer: Bytes::from_static(b"v=0\r\n"),
         patience: None,
+        attestation: None,
+        identity: None,
     };
     network.command(GATEWAY, Command::Invite(Box::new(order)));
     network.run_for(Duration::from_millis(50));
@@ -77,6 +79,8 @@ fn i93_names_and_numbers_cannot_inject_header_fields() {
         call_id: "c7\r\nX-Call: 1".into(),
         offer: Bytes::new(),
         patience: None,
+        attestation: None,
+        identity: None,
     };
     network.command(GATEWAY, Command::Invite(Box::new(order)));
     network.run_for(Duration::from_millis(50));

@@ -19,6 +19,7 @@ mod properties;
 mod races;
 mod reader;
 mod registrar;
+mod sections;
 mod sessions;
 mod support;
 mod torture;

@@ -76,6 +76,8 @@ fn our_invite_without_offer_is_acknowledged_with_the_answer() {
             call_id: "late".into(),
             offer: Bytes::new(),
             patience: None,
+            attestation: None,
+            identity: None,
         };
         network.command(GATEWAY, Command::Invite(Box::new(order)));
         network.run_for(SECOND / 20);

@@ -122,6 +122,8 @@ pub(crate) fn call(target: Target) -> Command {
         call_id: "call-7@acme.test".into(),
         offer: Bytes::from_static(OFFER.as_bytes()),
         patience: None,
+        attestation: None,
+        identity: None,
     }))
 }
 

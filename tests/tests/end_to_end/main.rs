@@ -34,6 +34,7 @@ mod sipp;
 mod smtp_server;
 mod stranger;
 mod support;
+mod torture;
 mod transports;
 mod trunk;
 mod trunks;

@@ -322,6 +322,8 @@ impl Focus {
             call_id: entry.sip_call_id(),
             offer: offer.into(),
             patience: entry.patience(),
+            attestation: entry.spec().extra.attestation,
+            identity: None,
         };
         self.sip(SipCommand::Invite(Box::new(invite)));
     }

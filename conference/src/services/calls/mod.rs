@@ -6,10 +6,12 @@
 
 mod again;
 mod call_me;
+mod explain;
 mod place;
 mod plan;
 
 pub use call_me::CallMeTarget;
+pub use explain::{CallExplanation, RuleExplanation, TrunkExplanation};
 pub use plan::{Again, CallTarget};
 
 use super::Services;
