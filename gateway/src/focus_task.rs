@@ -28,6 +28,8 @@ use tokio::sync::{mpsc, oneshot};
 /// How long a stop goes on answering after the last call is over: a carrier may challenge the BYE or the
 /// de-registration, or have missed it.
 const LINGER: Duration = Duration::from_millis(500);
+/// So many more datagrams are read in one turn.
+const TOGETHER: usize = 31;
 /// Largest SIP datagram read.
 const DATAGRAM: usize = 65_535;
 
@@ -113,7 +115,10 @@ impl FocusTask {
                 linger = Some(Instant::now() + LINGER);
             }
             tokio::select! {
-                arrival = self.signalling.receive(self.listening, &mut buffer) => self.receive(arrival, &buffer),
+                arrival = self.signalling.receive(self.listening, &mut buffer) => {
+                    self.receive(arrival, &buffer);
+                    self.receive_more(&mut buffer);
+                }
                 request = self.requests.recv() => match request {
                     Some(Request::Shutdown(done)) => { self.shut_down(); goodbye = Some(done); }
                     Some(request) => self.serve(request),
@@ -179,6 +184,14 @@ impl FocusTask {
             Arrival::Opened(opened, _) => agent.handle_flow_opened(now, opened),
             Arrival::Closed(flow) => agent.handle_flow_closed(now, flow),
             Arrival::Answer(question, answer) => agent.handle_answer(now, &question, answer),
+        }
+    }
+
+    /// What has come with it: a turn for each datagram would cost more than reading it.
+    fn receive_more(&mut self, buffer: &mut [u8]) {
+        for _ in 0..if self.listening { TOGETHER } else { 0 } {
+            let Some(arrival) = self.signalling.another(buffer) else { return };
+            self.receive(arrival, buffer);
         }
     }
 

@@ -40,7 +40,8 @@ impl Place {
 
     fn desk(&self, section: &str) -> Desk {
         let path = self.0.join("partyline.toml");
-        let text = format!("[sip]\nlisten = \"127.0.0.1:5060\"\n[api]\nlisten = \"127.0.0.1:8080\"\n{section}");
+        let text =
+            format!("[sip]\nlisten = \"127.0.0.1:5060\"\n[api]\nlisten = \"127.0.0.1:8080\"\n{section}");
         std::fs::write(&path, text).unwrap();
         Desk::new(&Config::load(&path).unwrap(), || None).unwrap()
     }

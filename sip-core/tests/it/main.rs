@@ -12,6 +12,7 @@
 
 mod calls;
 mod checks;
+mod floods;
 mod guard;
 mod identity;
 mod incoming;

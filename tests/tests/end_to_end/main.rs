@@ -19,6 +19,8 @@ mod database;
 mod devices;
 mod dial_in;
 mod dialling;
+mod explain;
+mod floods;
 mod ivr;
 mod life;
 mod mail;
