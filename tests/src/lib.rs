@@ -46,6 +46,7 @@ pub mod ear;
 pub mod error;
 pub mod g711;
 pub mod gateway;
+pub mod linphone;
 pub mod mail_sink;
 pub mod participant;
 pub mod phone;

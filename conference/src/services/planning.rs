@@ -115,6 +115,7 @@ impl Services {
         let told = if new.draft {
             Told::default()
         } else {
+            self.plan_reminder(&mut transaction, &meeting).await?;
             self.meeting_created(&mut transaction, member, &meeting, &people).await?
         };
         self.audit(
@@ -152,6 +153,7 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         meeting.number = self.new_meeting_number(&mut transaction).await?;
         Store::update_meeting(&mut transaction, &meeting, self.now()).await?;
+        self.plan_reminder(&mut transaction, &meeting).await?;
         let told = self.meeting_created(&mut transaction, member, &meeting, &people).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.announce(&meeting, &people).await;
@@ -185,6 +187,9 @@ impl Services {
         after.ics_sequence += i64::from(told_to_calendars && before.state != MeetingState::Draft);
         let mut transaction = self.store.begin().await?;
         Store::update_meeting(&mut transaction, &after, self.now()).await?;
+        if (&before.plan, before.settings.reminder) != (&after.plan, after.settings.reminder) {
+            self.plan_reminder(&mut transaction, &after).await?;
+        }
         let told = if after.ics_sequence == before.ics_sequence {
             Told::default()
         } else {

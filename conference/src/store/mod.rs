@@ -42,6 +42,8 @@ mod policy;
 mod pool;
 pub mod records;
 mod registrations;
+mod reminders;
+mod reseal;
 #[cfg(any(test, feature = "testing"))]
 mod scratch;
 mod search;
@@ -59,6 +61,7 @@ mod webhooks;
 pub mod world;
 
 pub use error::StoreError;
+pub use reseal::Resealed;
 #[cfg(any(test, feature = "testing"))]
 pub use scratch::Scratch;
 pub use vault::Vault;

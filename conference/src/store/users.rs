@@ -120,4 +120,13 @@ impl Store {
             .await?;
         Ok(row.map(|row| Columns(&row).optional_text("area_code")).transpose()?.flatten())
     }
+
+    /// The users of a tenant whose account is not in force.
+    pub(crate) async fn disabled_users(&self, tenant: &TenantId) -> Result<Vec<UserId>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM users WHERE tenant_id = $1 AND enabled = 0 ORDER BY id")
+            .bind(tenant.as_str())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(UserId::new(Columns(row).text("id")?))).collect()
+    }
 }

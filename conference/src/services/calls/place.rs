@@ -229,6 +229,7 @@ impl Services {
             purpose: desk.purpose,
             keys: plan.number().and_then(|number| number.keys.clone()),
             max_length: desk.longest(&plan),
+            replaces: desk.replaces.clone(),
             enough,
         };
         let rule = plan.decision.rule;
@@ -320,7 +321,7 @@ impl Services {
             }
             // Answering is not consent: voicemail would come into the meeting (I50).
             Destination::Number(number) => {
-                let trunks = desk.order.clone();
+                let trunks = desk.order_for(number);
                 (DialTarget::Number { e164: number.e164.clone(), trunks }, true)
             }
         };
