@@ -10,7 +10,8 @@ use crate::message::{HeaderName, Host, Message, Received, Rejection, Request, Re
 use crate::transaction::Transmit;
 
 /// The methods this user agent understands.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE";
 
 /// How many times as long as the request a stateless answer may be.
 const LARGEST_ANSWER: usize = 3;

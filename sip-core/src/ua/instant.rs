@@ -39,7 +39,8 @@ impl UserAgent {
     fn send_text(&mut self, now: Instant, reached: &Reached, device: AddressOfRecord, text: &str) {
         let mut request = self.outside(Method::Message, reached, &device);
         request.headers.push(HeaderName::ContentType, "text/plain;charset=UTF-8");
-        let end = text.char_indices().map(|(at, char)| at + char.len_utf8()).take_while(|end| *end <= LONGEST);
+        let end =
+            text.char_indices().map(|(at, char)| at + char.len_utf8()).take_while(|end| *end <= LONGEST);
         let text = text.get(..end.last().unwrap_or_default()).unwrap_or_default();
         request.body = Bytes::from(text.to_owned());
         self.send_outside(now, request, reached.hop, Owner::Text(device));

@@ -55,11 +55,11 @@ mod watched;
 pub use agent::UserAgent;
 pub use api::{
     CallerIdentity, Command, Counts, Datagram, DeviceAccount, EndCause, Event, FlowInput, FlowOpened,
-    IncomingInvite, Origin, OutgoingInvite, Output, ReferRequest, SessionId, SubscribeRequest, Target, TrunkId,
-    UserAgentConfig,
+    IncomingInvite, Origin, OutgoingInvite, Output, ReferRequest, SessionId, SubscribeRequest, Target,
+    TrunkId, UserAgentConfig,
 };
-pub use probe::ProbeAnswer;
 pub(crate) use instant::allows_messages;
+pub use probe::ProbeAnswer;
 pub use subscription::SubscriptionId;
 pub use trunk::{FromFormat, IdentityFormat, NumberFormat, Peer, PeerError, Trunk, TrunkLimits};
 pub use trunks::TrunkStatus;

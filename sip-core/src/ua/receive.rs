@@ -188,7 +188,9 @@ impl UserAgent {
 fn unsupported(request: &Received<Request>) -> Vec<String> {
     let mut required = request.message.headers.tokens(&HeaderName::Require);
     required.retain(|option| {
-        !["100rel", "timer", "path", "outbound", "replaces", "norefersub"].iter().any(|ours| option.eq_ignore_ascii_case(ours))
+        !["100rel", "timer", "path", "outbound", "replaces", "norefersub"]
+            .iter()
+            .any(|ours| option.eq_ignore_ascii_case(ours))
     });
     required
 }

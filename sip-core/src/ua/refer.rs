@@ -58,9 +58,15 @@ impl UserAgent {
         // RFC 3515 section 2.4.6: the first one needs no number.
         let event = if first { "refer".to_owned() } else { format!("refer;id={cseq}") };
         let watched = AddressOfRecord::new(target.user_text(), &target.host_text());
-        let mut subscription =
-            Subscription::new(Topic::Refer(id), event, (dialog, source), (device.clone(), watched), expires_at);
-        let wish = request.message.headers.first(&HeaderName::ReferSub).map(|value| value.text().into_owned());
+        let mut subscription = Subscription::new(
+            Topic::Refer(id),
+            event,
+            (dialog, source),
+            (device.clone(), watched),
+            expires_at,
+        );
+        let wish =
+            request.message.headers.first(&HeaderName::ReferSub).map(|value| value.text().into_owned());
         subscription.quiet = wish.is_some_and(|wish| wish.trim().eq_ignore_ascii_case("false"));
         subscription.request = Some((transaction, Box::new(request)));
         let refer = self.put_subscription(subscription);
@@ -116,7 +122,9 @@ impl UserAgent {
                 let mut response = self.response_to(&request, status, None);
                 let why = plain(&why);
                 if !why.is_empty() {
-                    response.headers.push(HeaderName::Warning, format!("399 {} \"{why}\"", self.own_domain()));
+                    response
+                        .headers
+                        .push(HeaderName::Warning, format!("399 {} \"{why}\"", self.own_domain()));
                     response.reason = why;
                 }
                 self.transactions.respond(now, transaction, response);

@@ -9,7 +9,11 @@ use crate::message::{Received, Request};
 impl UserAgent {
     /// The session whose place the caller wants to take. Whoever knows its tags has got them from one of its ends; beyond
     /// that, both must be devices of one domain, and the call must stand.
-    pub(super) fn replaced(&self, request: &Received<Request>, origin: &Origin) -> Result<Option<SessionId>, u16> {
+    pub(super) fn replaced(
+        &self,
+        request: &Received<Request>,
+        origin: &Origin,
+    ) -> Result<Option<SessionId>, u16> {
         let replaces = match request.message.headers.typed::<Replaces>() {
             Ok(None) => return Ok(None),
             Ok(Some(replaces)) => replaces,

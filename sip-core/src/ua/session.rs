@@ -12,8 +12,8 @@ use super::subscription::SubscriptionId;
 use super::trunk::Trunk;
 use crate::dialog::{Dialog, DialogId};
 use crate::flow::Hop;
-use crate::registrar::AddressOfRecord;
 use crate::message::{Headers, Received, Request, Response, session_description};
+use crate::registrar::AddressOfRecord;
 use crate::transaction::{TransactionId, Transmit};
 
 /// One session, from INVITE to the end of its BYE.

@@ -33,9 +33,9 @@ impl UserAgent {
             Ok(checked) => checked,
             Err(status) => return self.refuse_subscribe(&request, source, status),
         };
+        let watched = AddressOfRecord::new(request.message.uri.user_text(), &request.message.uri.host_text());
         let watched =
-            AddressOfRecord::new(request.message.uri.user_text(), &request.message.uri.host_text());
-        let watched = if package == Package::Conference { watched } else { self.own_device(watched, &device) };
+            if package == Package::Conference { watched } else { self.own_device(watched, &device) };
         if let Err(status) = self.check_watched(package, &watched, &device) {
             return self.refuse_subscribe(&request, source, status);
         }
@@ -68,7 +68,8 @@ impl UserAgent {
         let event = request.message.headers.typed::<EventPackage>().map_err(|_| 400_u16)?;
         let event = event.ok_or(489_u16)?;
         // RFC 3515 section 2.4.4: that one begins with a REFER.
-        let package = Package::parse(&event.package).ok_or(if event.package == "refer" { 403_u16 } else { 489 })?;
+        let package =
+            Package::parse(&event.package).ok_or(if event.package == "refer" { 403_u16 } else { 489 })?;
         let seconds = wanted_seconds(request);
         if seconds > 0 && seconds < SHORTEST {
             return Err(423);

@@ -195,7 +195,13 @@ impl UserAgent {
     }
 
     /// Tells the subscriber as soon as it may be told; `ends` says why nothing more follows.
-    pub(super) fn tell(&mut self, now: Instant, id: SubscriptionId, body: String, ends: Option<&'static str>) {
+    pub(super) fn tell(
+        &mut self,
+        now: Instant,
+        id: SubscriptionId,
+        body: String,
+        ends: Option<&'static str>,
+    ) {
         let Some(subscription) = self.subscriptions.get_mut(&id) else { return };
         // What ends the subscription is not overtaken by anything.
         if subscription.next.as_ref().is_none_or(|next| next.ends.is_none()) {
@@ -265,7 +271,12 @@ impl UserAgent {
 
     /// The answer to a NOTIFY. A subscriber that refuses it, or knows nothing of it, is told no more (RFC 6665
     /// section 4.2.2).
-    pub(super) fn notify_response(&mut self, now: Instant, id: SubscriptionId, response: &Received<Response>) {
+    pub(super) fn notify_response(
+        &mut self,
+        now: Instant,
+        id: SubscriptionId,
+        response: &Received<Response>,
+    ) {
         if !response.message.is_final() {
             return;
         }

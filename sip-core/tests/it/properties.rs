@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use proptest::prelude::*;
 use sip_core::message::header::{
-    Allow, Authorization, CSeq, Contact, ContentLength, EventPackage, Expires, From, MaxForwards, MinExpires, NameAddr,
-    PAssertedIdentity, Privacy, ProxyAuthenticate, ProxyAuthorization, Reason, RecordRoute, RetryAfter,
-    Route, To, TypedHeader, Via, WwwAuthenticate,
+    Allow, Authorization, CSeq, Contact, ContentLength, EventPackage, Expires, From, MaxForwards, MinExpires,
+    NameAddr, PAssertedIdentity, Privacy, ProxyAuthenticate, ProxyAuthorization, Reason, RecordRoute,
+    RetryAfter, Route, To, TypedHeader, Via, WwwAuthenticate,
 };
 use sip_core::message::{
     HeaderName, Headers, Host, Limits, Message, Method, Params, Request, Response, SipUri, Uri, read, write,

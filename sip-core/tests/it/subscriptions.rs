@@ -116,7 +116,10 @@ fn rfc_4575_a_meeting_is_watched_as_long_as_the_user_allows() {
     let events = network.take_events(GATEWAY);
     let [Event::Subscribe(asked)] = events.as_slice() else { panic!("{events:?}") };
     let SubscribeRequest { subscription, device: who, user, domain } = (**asked).clone();
-    assert_eq!((who, user.as_str(), domain.as_str()), (device("103a", "acme.test"), "900000001", "acme.test"));
+    assert_eq!(
+        (who, user.as_str(), domain.as_str()),
+        (device("103a", "acme.test"), "900000001", "acme.test")
+    );
     let answer = Ok("<c version=\"{version}\">{version}</c>".to_owned());
     network.command(GATEWAY, Command::AnswerSubscribe { subscription, answer });
     network.run_for(SECOND / 20);
@@ -152,7 +155,8 @@ fn rfc_4575_a_meeting_is_watched_as_long_as_the_user_allows() {
 }
 
 fn subscribe_again(network: &mut Network, to: &str) -> String {
-    let text = request_with("SUBSCRIBE", ROOM, PHONE_URI, ROOM, 9, "Event: conference\r\n", "", "900000001", "s9");
+    let text =
+        request_with("SUBSCRIBE", ROOM, PHONE_URI, ROOM, 9, "Event: conference\r\n", "", "900000001", "s9");
     network.send(PHONE, &text.replace(&format!("To: <{ROOM}>"), &format!("To: {to}")));
     network.take_one(PHONE)
 }
@@ -224,7 +228,9 @@ fn rfc_3428_a_text_goes_to_phones_that_can_show_it() {
     assert!(asked.starts_with("OPTIONS sip:103a@10.0.0.9:5060;ob SIP/2.0\r\n"), "{asked}");
     network.send(PHONE, &answer_to(&asked, "200 OK", "a", "Allow: INVITE, MESSAGE\r\n", ""));
     let text = network.take_one(PHONE);
-    assert!(text.starts_with("MESSAGE sip:103a@10.0.0.9:5060;ob SIP/2.0\r\n") && text.ends_with("Dial 900000001"));
+    assert!(
+        text.starts_with("MESSAGE sip:103a@10.0.0.9:5060;ob SIP/2.0\r\n") && text.ends_with("Dial 900000001")
+    );
     assert_eq!(header(&text, "Content-Type"), "text/plain;charset=UTF-8");
     network.send(PHONE, &answer_to(&text, "200 OK", "a", "", ""));
     let over = |status| Event::MessageOver { device: device("103a", "acme.test"), status };

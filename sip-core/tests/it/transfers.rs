@@ -230,7 +230,10 @@ fn rfc_3891_a_phone_of_the_same_domain_takes_the_place_of_a_call() {
     assert!(try_it(&mut network, "104a", "acme.test", &dialog, 3).starts_with("SIP/2.0 100 "));
     let events = network.take_events(GATEWAY);
     let [Event::Incoming(taking)] = events.as_slice() else { panic!("{events:?}") };
-    assert_eq!((taking.origin.clone(), taking.replaces), (Origin::Device(device("104a", "acme.test")), Some(CALL)));
+    assert_eq!(
+        (taking.origin.clone(), taking.replaces),
+        (Origin::Device(device("104a", "acme.test")), Some(CALL))
+    );
     hang_up(network);
 }
 

@@ -10,7 +10,13 @@ use sip_core::ua::Command as SipCommand;
 impl Focus {
     /// A call has come to its end: a registered phone that did not answer is told in writing how to join, if it can show
     /// that. Outside numbers never are.
-    pub(super) fn text_missed(&mut self, id: &MeetingId, call: &CallId, state: CallState, cause: Option<Cause>) {
+    pub(super) fn text_missed(
+        &mut self,
+        id: &MeetingId,
+        call: &CallId,
+        state: CallState,
+        cause: Option<Cause>,
+    ) {
         if state != CallState::Failed || !matches!(cause, Some(Cause::NoAnswer | Cause::Busy)) {
             return;
         }
@@ -21,7 +27,9 @@ impl Focus {
         let (host, title, number) = (&spec.caller.display_name, &meeting.spec.title, &meeting.spec.number);
         let text = match language {
             Language::English => format!("{host} called you into {title}. To join, dial {number}."),
-            Language::French => format!("{host} vous a appelé pour {title}. Pour participer, composez le {number}."),
+            Language::French => {
+                format!("{host} vous a appelé pour {title}. Pour participer, composez le {number}.")
+            }
         };
         let device = aor.clone();
         self.sip(SipCommand::Message { device, text });
