@@ -5,7 +5,9 @@ use crate::live::call::DialExtra;
 use crate::live::focus::{Command, TransferRequest};
 use crate::vocabulary::{CallState, Cause, MeetingKind, Role};
 use sip_core::dialog::DialogId;
-use sip_core::ua::{Command as SipCommand, Event as SipEvent, Origin, ReferRequest, Replaces, SessionId, SubscriptionId};
+use sip_core::ua::{
+    Command as SipCommand, Event as SipEvent, Origin, ReferRequest, Replaces, SessionId, SubscriptionId,
+};
 
 const REFER: SubscriptionId = SubscriptionId(5);
 
@@ -39,7 +41,9 @@ fn refer(stage: &mut Stage, session: SessionId, replaces: Option<Replaces>) {
 fn progress(stage: &mut Stage) -> Vec<(u16, String)> {
     let told = std::mem::take(&mut stage.orders).into_iter().filter_map(|order| match order {
         SipCommand::ReferProgress { refer: REFER, status, reason } => Some((status, reason)),
-        SipCommand::AnswerRefer { refer: REFER, answer } => Some(answer.err().unwrap_or((202, String::new()))),
+        SipCommand::AnswerRefer { refer: REFER, answer } => {
+            Some(answer.err().unwrap_or((202, String::new())))
+        }
         _ => None,
     });
     told.collect()
@@ -124,7 +128,9 @@ fn asks_22_an_attended_transfer_takes_the_place_of_the_consultation() {
     refer(&mut stage, session, Some(replaces.clone()));
     assert_eq!(stage.transfers[0].replaces.as_ref(), Some(&replaces));
     let extra = DialExtra { replaces: Some(replaces.clone()), ..DialExtra::default() };
-    stage.dial(crate::live::call::DialSpec { extra: extra.clone(), ..to_device("c1", "ari", "102a") }).unwrap();
+    stage
+        .dial(crate::live::call::DialSpec { extra: extra.clone(), ..to_device("c1", "ari", "102a") })
+        .unwrap();
     assert_eq!(stage.invites.last().unwrap().replaces, Some(replaces));
     // A carrier knows nothing of that dialog.
     let spec = crate::live::call::DialSpec { extra, ..to_number("c2", "kim", "+12025550177") };
@@ -141,7 +147,8 @@ fn rfc_3891_a_phone_takes_over_a_seat_at_the_door_like_everybody() {
     assert!(stage.accepted.contains(&taking));
     assert_eq!(stage.hung_up, [session], "the old phone hangs up once the new one is in");
     let people = stage.focus.snapshot(&meeting_id()).unwrap().people;
-    let pia = people.iter().find(|row| row.user.as_ref().is_some_and(|user| user.as_str() == "u-pia")).unwrap();
+    let pia =
+        people.iter().find(|row| row.user.as_ref().is_some_and(|user| user.as_str() == "u-pia")).unwrap();
     assert!(pia.present && pia.role == Role::Attendee, "with a role of their own");
     // A locked door stays shut, and the seat stays taken.
     stage.set(|settings| settings.locked = true);

@@ -7,7 +7,9 @@ use sip_core::ua::{Command as SipCommand, Event as SipEvent, Origin, SubscribeRe
 
 fn stage() -> Stage {
     let mut stage = Stage::hosted(MeetingKind::Conference);
-    for (device, user, tenant) in [("100a", "u-hana", "acme"), ("102a", "u-ari", "acme"), ("900a", "u-zoe", "zeta")] {
+    for (device, user, tenant) in
+        [("100a", "u-hana", "acme"), ("102a", "u-ari", "acme"), ("900a", "u-zoe", "zeta")]
+    {
         stage.ok(Command::PutDevice {
             aor: aor(device),
             user: user.into(),
@@ -28,7 +30,9 @@ fn subscribe(stage: &mut Stage, number: u64, device: &str, user: &str) -> Result
         domain: "acme.test".into(),
     })));
     match stage.orders.pop() {
-        Some(SipCommand::AnswerSubscribe { subscription: answered, answer }) if answered == subscription => answer,
+        Some(SipCommand::AnswerSubscribe { subscription: answered, answer }) if answered == subscription => {
+            answer
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -52,7 +56,10 @@ fn rfc_4575_a_phone_sees_who_is_in_and_hears_of_changes() {
     assert!(first.contains("<display-text>hana</display-text><roles><entry>host</entry></roles>"));
     stage.join("a<b>&\"", Role::Attendee);
     let joined = news(&mut stage, 1);
-    assert!(joined.last().unwrap().contains("<display-text>a&lt;b&gt;&amp;&quot;</display-text>"), "{joined:?}");
+    assert!(
+        joined.last().unwrap().contains("<display-text>a&lt;b&gt;&amp;&quot;</display-text>"),
+        "{joined:?}"
+    );
     let muted = Command::SetMuted {
         meeting: meeting_id(),
         person: "p-a<b>&\"".into(),

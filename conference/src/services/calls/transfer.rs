@@ -69,3 +69,7 @@ impl Services {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "transfer_tests.rs"]
+mod tests;
