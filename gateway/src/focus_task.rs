@@ -15,7 +15,7 @@ use conference::live::focus::{
 use conference::services::EventHub;
 use conference::services::trunks::{TrunkAnswer, TrunkHealth, TrunkState};
 use media::webrtc::AcceptedPeer;
-use media::worker::{self, LegId, RoomId};
+use media::worker::{self, LegId, PlayingId, RoomId};
 use sip_core::ua::{
     self, AddressOfRecord, BindingInfo, FlowInput, Transport, TrunkId, TrunkStatus, UserAgent,
 };
@@ -286,7 +286,7 @@ impl FocusTask {
                 }
                 self.tell(room, Input::Command(command));
             }
-            Effect::Speak { leg, room, utterance } => self.speak(leg, room, utterance),
+            Effect::Speak { leg, room, utterance, playing } => self.speak((leg, room, playing), utterance),
             Effect::MoveLeg { leg, from, to } => self.move_leg(leg, from, to),
             Effect::AttachPeer { leg, room } => self.attach_peer(leg, room),
             Effect::Transfer(request) => self.transfer(*request),
@@ -310,8 +310,8 @@ impl FocusTask {
         }
     }
 
-    fn speak(&mut self, leg: LegId, room: RoomId, utterance: Utterance) {
-        match self.speech.say(leg, room, utterance) {
+    fn speak(&mut self, (leg, room, playing): (LegId, RoomId, PlayingId), utterance: Utterance) {
+        match self.speech.say((leg, room, playing), utterance) {
             Some(ready) => self.play(ready),
             // What was being said is over, whenever the next words are ready.
             None => self.tell(room, Input::Command(worker::Command::StopPlaying { leg })),
@@ -319,8 +319,8 @@ impl FocusTask {
     }
 
     fn play(&self, ready: Ready) {
-        let Ready { leg, room, source, repeat } = ready;
-        self.tell(room, Input::Command(worker::Command::Play { leg, source, repeat }));
+        let Ready { leg, room, playing, source, repeat } = ready;
+        self.tell(room, Input::Command(worker::Command::Play { leg, source, repeat, playing }));
     }
 
     /// A phone goes on in another room, with its port, and perhaps on another media thread.

@@ -7,7 +7,6 @@ use crate::focus_task::{FocusTask, Request};
 use crate::housekeeping;
 use crate::http_server::{self, Reloader, Security};
 use crate::keeper;
-use crate::transfers;
 use crate::limits;
 use crate::live::LiveHandle;
 use crate::media_thread::{self, MediaHandle, MediaThreadConfig};
@@ -19,6 +18,7 @@ use crate::recorder;
 use crate::signalling::{ConnectionLimits, Signalling, StreamListener, UdpListener, dns, tls};
 use crate::sockets::Sockets;
 use crate::speech::{self, Speaker};
+use crate::transfers;
 use axum_server::Handle;
 use conference::live::emergency;
 use conference::live::focus::{Command, Focus, FocusConfig};
@@ -28,6 +28,7 @@ use conference::services::{EventHub, Parts, Services, ServicesConfig};
 use conference::store::records::RecordWriter;
 use conference::store::secrets::LinkKey;
 use conference::store::{Store, Vault};
+use media::dtls::Identity;
 use media::sdp::{Codec, SrtpPolicy};
 use media::worker::WorkerConfig;
 use sd_notify::NotifyState;
@@ -204,7 +205,9 @@ impl Gateway {
         let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS);
         let (ended, media_ended) = mpsc::unbounded_channel();
         let metrics = Arc::<Metrics>::default();
-        let (handles, media) = start_media(config, sockets.webrtc, &media_sender, &ended, &metrics)?;
+        let identity = Arc::new(Identity::generate()?);
+        let (handles, media) =
+            start_media(config, sockets.webrtc, &media_sender, &ended, &metrics, &identity)?;
         let (request_sender, requests) = mpsc::channel(REQUESTS);
         let (transfers, asked_transfers) = mpsc::channel(transfers::WAITING);
         let (records, record_queue) = mpsc::channel(RECORDS);
@@ -214,7 +217,7 @@ impl Gateway {
         let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256, Arc::clone(&metrics));
         let signalling = signalling(config, sockets.udp, sockets.streams)?;
         let task = FocusTask {
-            focus: Focus::new(focus_config(config), edge::seed()?),
+            focus: Focus::new(focus_config(config, &identity), edge::seed()?),
             user_agent: UserAgent::new(user_agent_config(config), edge::seed()?),
             signalling,
             media: handles,
@@ -320,6 +323,7 @@ fn start_media(
     events: &mpsc::Sender<media::worker::Event>,
     ended: &mpsc::UnboundedSender<usize>,
     metrics: &Metrics,
+    identity: &Arc<Identity>,
 ) -> Result<(Vec<MediaHandle>, Vec<JoinHandle<()>>), StartError> {
     let (mut handles, mut threads) = (Vec::new(), Vec::new());
     for (index, webrtc) in sockets.into_iter().enumerate() {
@@ -327,6 +331,7 @@ fn start_media(
             index,
             webrtc,
             core: config.media.cores.get(index).copied(),
+            identity: Some(Arc::clone(identity)),
             worker: WorkerConfig::default(),
             seed: edge::seed()?,
             metrics: metrics.thread(),
@@ -338,7 +343,7 @@ fn start_media(
     Ok((handles, threads))
 }
 
-fn focus_config(config: &Config) -> FocusConfig {
+fn focus_config(config: &Config, identity: &Identity) -> FocusConfig {
     let codecs = config.media.codecs.iter().map(|name| match name {
         CodecName::Pcmu => Codec::Pcmu,
         CodecName::Pcma => Codec::Pcma,
@@ -350,7 +355,8 @@ fn focus_config(config: &Config) -> FocusConfig {
         Encryption::Prefer => SrtpPolicy::Prefer,
         Encryption::Require => SrtpPolicy::Require,
     };
-    FocusConfig { codecs: codecs.collect(), srtp, ..FocusConfig::default() }
+    let dtls = Some(identity.fingerprint());
+    FocusConfig { codecs: codecs.collect(), srtp, dtls, ..FocusConfig::default() }
 }
 
 fn user_agent_config(config: &Config) -> UserAgentConfig {
@@ -433,6 +439,7 @@ async fn services(
             sip_server: config.sip.advertised.clone().unwrap_or_else(|| config.sip.listen.to_string()),
             outbox: outbox::config(config),
             webhooks: outbox::guard(config),
+            calendar_replies: config.mail.as_ref().and_then(|mail| mail.calendar_replies.clone()),
             ..ServicesConfig::default()
         },
     };

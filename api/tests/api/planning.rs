@@ -84,7 +84,10 @@ async fn a62_the_role_of_the_draft_is_the_role_after_next() {
     assert_eq!(roles(&stored), ["presenter", "presenter", "host", "presenter"]);
     let next = hana.post(&path(&draft, "/publish"), json!({})).await;
     assert_eq!(next.status, StatusCode::OK, "{next:?}");
-    assert_eq!(roles(&hana.get(&path(&draft, "")).await.body), ["presenter", "presenter", "host", "presenter"]);
+    assert_eq!(
+        roles(&hana.get(&path(&draft, "")).await.body),
+        ["presenter", "presenter", "host", "presenter"]
+    );
 }
 
 #[tokio::test]

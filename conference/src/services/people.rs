@@ -136,6 +136,7 @@ impl Services {
             let hash = token_hash(&self.links.token(row.id.as_str()));
             Store::insert_person(connection, &row, &hash).await?;
             self.audit_invitation(connection, inviter, (None, &row), source).await?;
+            self.tell_hooks(connection, meeting.state, (None, &row)).await?;
             return Ok(row);
         };
         let before = row.clone();
@@ -155,7 +156,31 @@ impl Services {
         }
         Store::update_person(connection, &row, self.now()).await?;
         self.audit_invitation(connection, inviter, (Some(&before), &row), source).await?;
+        self.tell_hooks(connection, meeting.state, (Some(&before), &row)).await?;
         Ok(row)
+    }
+
+    /// Tells webhooks what has become of somebody on the list; nobody hears of a draft (A20).
+    async fn tell_hooks(
+        &self,
+        connection: &mut Connection,
+        state: MeetingState,
+        (before, after): (Option<&PersonRow>, &PersonRow),
+    ) -> Result<(), ServiceError> {
+        if state == MeetingState::Draft {
+            return Ok(());
+        }
+        let listed = before.filter(|row| row.removed_at.is_none());
+        let kinds = [
+            ("person.added", listed.is_none()),
+            ("person.role_changed", listed.is_some_and(|row| row.role != after.role)),
+            ("person.access_changed", listed.is_some_and(|row| row.access != after.access)),
+        ];
+        for (kind, _) in kinds.into_iter().filter(|(_, happened)| *happened) {
+            let people = std::slice::from_ref(after);
+            self.store.queue_person_events(connection, kind, people, self.now()).await?;
+        }
+        Ok(())
     }
 
     /// Who invited whom where, as what, by which path (I86).
@@ -317,6 +342,7 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         Store::update_person(&mut transaction, &row, self.now()).await?;
         self.audit_change(&mut transaction, actor, (&before, &row)).await?;
+        self.tell_hooks(&mut transaction, reach.meeting.state, (Some(&before), &row)).await?;
         // The running part may refuse, such as to lose the last Host; then nothing is written either.
         if reach.meeting.state != MeetingState::Draft {
             for command in commands((&row.meeting, &row.id), change) {
@@ -386,6 +412,31 @@ impl Services {
         Ok(())
     }
 
+    /// Raises a hand, one's own alone, or lowers one: a Host lowers those of others too.
+    ///
+    /// # Errors
+    /// Not found; forbidden; conflict for somebody who is not in the meeting.
+    pub async fn set_hand(
+        &self,
+        actor: &Actor,
+        meeting: &MeetingId,
+        person: &PersonId,
+        raised: bool,
+    ) -> Result<(), ServiceError> {
+        let reach = self.reach(actor, meeting).await?;
+        let oneself = reach.me.as_ref().is_some_and(|me| me.id == *person);
+        if !oneself {
+            reach.require_moderate()?;
+        }
+        if raised && !oneself {
+            return Err(ServiceError::forbidden("Nobody raises the hand of another one")
+                .mend("They raise it themselves, by phone with *5"));
+        }
+        let command = Command::SetHand { meeting: meeting.clone(), person: person.clone(), raised };
+        self.live.command(command).await?;
+        Ok(())
+    }
+
     /// Takes somebody off the list and out of the meeting; their link no longer works until they are invited again
     /// (I74).
     ///
@@ -417,6 +468,8 @@ impl Services {
             return Ok(());
         }
         let told = self.person_removed(&mut transaction, &reach.meeting, &row).await?;
+        let gone = std::slice::from_ref(&row);
+        self.store.queue_person_events(&mut transaction, "person.removed", gone, self.now()).await?;
         // The running part may refuse to lose the last Host; then nothing is written either.
         self.command_unless_absent(command).await?;
         transaction.commit().await.map_err(StoreError::from)?;

@@ -82,7 +82,8 @@ fn is_expected(row: &InvitationRow) -> bool {
 }
 
 fn may_remind(meeting: &MeetingRow) -> bool {
-    let over = [MeetingState::Draft, MeetingState::Cancelled, MeetingState::Complete].contains(&meeting.state);
+    let over =
+        [MeetingState::Draft, MeetingState::Cancelled, MeetingState::Complete].contains(&meeting.state);
     meeting.settings.reminder && !over
 }
 

@@ -22,8 +22,8 @@ const SOURCES_MAX: usize = 64;
 const WORD_MAX: usize = 255;
 const LIMIT_MAX: u32 = 100_000;
 const PER_SECOND_MAX: u32 = 1_000;
-/// The codecs a trunk may be offered.
-const CODECS: [&str; 4] = ["opus", "g722", "pcmu", "pcma"];
+/// The codecs a trunk or device may be offered.
+pub(super) const CODECS: [&str; 4] = ["opus", "g722", "pcmu", "pcma"];
 /// How long a probe asked for by hand is waited for, and how often it is looked at.
 const PROBE_WAIT: Duration = Duration::from_secs(3);
 const PROBE_LOOK: Duration = Duration::from_millis(50);
@@ -462,17 +462,7 @@ fn apply_settings(settings: &mut TrunkSettings, change: &TrunkChange) -> Result<
         *setting = wish.unwrap_or(*setting);
     }
     if let Some(codecs) = &change.codecs {
-        for (index, codec) in codecs.iter().enumerate() {
-            let known = CODECS.contains(&codec.as_str());
-            let twice = codecs.iter().take(index).any(|other| other == codec);
-            if !known || twice {
-                return Err(ServiceError::invalid(
-                    format!("codecs[{index}]"),
-                    format!("{codec:?} is not a codec, or stands twice"),
-                )
-                .mend("Send each of opus, g722, pcmu, pcma at most once"));
-            }
-        }
+        check_codecs(codecs)?;
         settings.codecs.clone_from(codecs);
     }
     settings.transport = change.transport.unwrap_or(settings.transport);
@@ -524,4 +514,19 @@ fn word(field: &str, text: &str) -> Result<Option<String>, ServiceError> {
             .mend(format!("Send at most {WORD_MAX} characters on one line")));
     }
     Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
+}
+
+/// Known names, none of them twice.
+pub(super) fn check_codecs(codecs: &[String]) -> Result<(), ServiceError> {
+    let wrong = |(index, codec): &(usize, &String)| {
+        !CODECS.contains(&codec.as_str()) || codecs.iter().take(*index).any(|other| other == *codec)
+    };
+    match codecs.iter().enumerate().find(wrong) {
+        None => Ok(()),
+        Some((index, codec)) => Err(ServiceError::invalid(
+            format!("codecs[{index}]"),
+            format!("{codec:?} is not a codec, or stands twice"),
+        )
+        .mend("Send each of opus, g722, pcmu, pcma at most once")),
+    }
 }

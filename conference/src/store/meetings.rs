@@ -38,6 +38,8 @@ pub(crate) struct MeetingRow {
     pub(crate) host_pin: Option<String>,
     pub(crate) ics_uid: Option<String>,
     pub(crate) ics_sequence: i64,
+    /// When it was last over; written with its states, not by [`Store::update_meeting`].
+    pub(crate) ended_at: Option<UnixMillis>,
 }
 
 /// When a meeting takes place. Empty for instant meetings and rooms.
@@ -91,6 +93,7 @@ impl MeetingRow {
             host_pin: row.optional_text("host_pin")?,
             ics_uid: row.optional_text("ics_uid")?,
             ics_sequence: row.integer("ics_sequence")?,
+            ended_at: row.optional_time("ended_at")?,
         })
     }
 }
@@ -172,12 +175,13 @@ impl Store {
         tenant: &TenantId,
         limit: i64,
     ) -> Result<Vec<MeetingRow>, StoreError> {
-        let rows =
-            sqlx::query("SELECT * FROM meetings WHERE tenant_id = $1 ORDER BY created_at DESC, id LIMIT $2")
-                .bind(tenant.as_str())
-                .bind(limit)
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT * FROM meetings WHERE tenant_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
+        )
+        .bind(tenant.as_str())
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(MeetingRow::read).collect()
     }
 

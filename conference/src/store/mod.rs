@@ -36,12 +36,14 @@ mod numbers;
 mod oidc;
 mod open;
 pub(crate) mod outbox;
+mod patience;
 mod people;
 mod policy;
 mod pool;
 pub mod records;
-mod reminders;
 mod registrations;
+mod reminders;
+mod reseal;
 #[cfg(any(test, feature = "testing"))]
 mod scratch;
 mod search;
@@ -59,6 +61,7 @@ mod webhooks;
 pub mod world;
 
 pub use error::StoreError;
+pub use reseal::Resealed;
 #[cfg(any(test, feature = "testing"))]
 pub use scratch::Scratch;
 pub use vault::Vault;

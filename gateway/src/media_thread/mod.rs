@@ -7,6 +7,7 @@
 //! a flood on one port can cost, and delays nothing.
 
 mod load;
+mod pages;
 mod ports;
 mod timer;
 
@@ -15,6 +16,7 @@ use load::{Gauges, ThreadLoad};
 
 use crate::udp::{self, BATCH, Batch, Clocks};
 use load::Timekeeper;
+use media::dtls::Identity;
 use media::worker::{
     Command, DuePhone, Event, LegId, Port, RoomId, STEP, TravellingLeg, Worker, WorkerConfig,
 };
@@ -43,6 +45,8 @@ const BROWSER_BURST: usize = 16;
 /// Calls that read a phone's port in one tick: more than its jitter buffer holds. What a flood brings beyond that
 /// stays in the kernel's buffer, and is lost there.
 const PHONE_BURST: usize = 10;
+/// Legs opened between two looks at where memory comes from; an area holds more.
+const LEGS_PER_AREA: u64 = 256;
 /// Steps made up for before the browsers' port gets its turn.
 const STEP_BURST: u32 = 4;
 
@@ -133,6 +137,8 @@ pub struct MediaThreadConfig {
     pub webrtc: std::net::UdpSocket,
     /// Core to pin the thread to.
     pub core: Option<usize>,
+    /// The certificate that phones are shown which agree on keys by DTLS.
+    pub identity: Option<Arc<Identity>>,
     /// Settings of the worker.
     pub worker: WorkerConfig,
     /// Seed of the worker's randomness (SSRCs, first sequence numbers).
@@ -173,13 +179,18 @@ pub fn start(
     let gauges = Arc::new(Gauges::default());
     let told = Arc::clone(&gauges);
     let (core, worker, seed, metrics) = (config.core, config.worker, config.seed, config.metrics);
+    let identity = config.identity;
     let farewell = Farewell(ended, config.index);
     let thread = std::thread::Builder::new().name(format!("media-{}", config.index)).spawn(move || {
         let _farewell = farewell;
         pin(core);
         let now = Instant::now();
+        let mut worker = Worker::new(worker, seed);
+        if let Some(identity) = identity {
+            worker.set_identity(identity);
+        }
         let mut thread = MediaThread {
-            worker: Worker::new(worker, seed),
+            worker,
             poll,
             timer,
             webrtc,
@@ -188,6 +199,7 @@ pub fn start(
             due: Vec::with_capacity(1024),
             batch: Batch::new(),
             draining: VecDeque::new(),
+            opened: 0,
             inputs,
             events,
             next_step: now + STEP,
@@ -223,6 +235,8 @@ struct MediaThread {
     due: Vec<DuePhone>,
     batch: Batch,
     draining: VecDeque<(Instant, std::net::UdpSocket)>,
+    /// Phones' ports opened so far.
+    opened: u64,
     inputs: Receiver<Input>,
     events: mpsc::Sender<Event>,
     next_step: Instant,
@@ -284,6 +298,12 @@ impl MediaThread {
         if let Err(error) = socket.set_nonblocking(true).and_then(|()| udp::stamp(&socket)) {
             tracing::error!(%error, leg.id = leg.0, "the leg's port cannot be read");
             return;
+        }
+        // Without it sending costs a little more, which is no reason to refuse a leg.
+        let _ = udp::send_whole(&socket);
+        self.opened += 1;
+        if self.opened % LEGS_PER_AREA == 1 {
+            pages::prefer_large();
         }
         self.phones.insert(leg, socket);
     }

@@ -100,7 +100,7 @@ impl UserAgent {
             session: id,
             source: source.remote,
             transport: source.transport,
-            request_user: request.message.uri.user_text(),
+            request_user: dialled(&request.message.uri),
             request_domain: request.message.uri.host_text(),
             from_user: from.uri.user_text(),
             from_display: from.display.clone().unwrap_or_default(),
@@ -252,5 +252,13 @@ impl UserAgent {
             repeat_at: now + timers.t1,
             give_up: now + timers.transaction_timeout(),
         }
+    }
+}
+
+/// What was dialled: the user part or number; all of a URN, which has neither.
+fn dialled(uri: &Uri) -> String {
+    match uri {
+        Uri::Sip(_) | Uri::Tel(_) => uri.user_text(),
+        Uri::Other { .. } => uri.to_string(),
     }
 }

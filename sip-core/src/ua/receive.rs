@@ -122,7 +122,10 @@ impl UserAgent {
         let foreign = match &request.message.uri {
             Uri::Sip(_) => false,
             Uri::Tel(_) => request.message.method == Method::Register,
-            Uri::Other { .. } => true,
+            // A phone that calls for help shall be told, not corrected (RFC 5031).
+            Uri::Other { .. } => {
+                request.message.method != Method::Invite || !is_emergency(&request.message.uri)
+            }
         };
         if foreign {
             return Some(416);
@@ -193,4 +196,12 @@ fn unsupported(request: &Received<Request>) -> Vec<String> {
             .any(|ours| option.eq_ignore_ascii_case(ours))
     });
     required
+}
+
+/// `urn:service:sos` and what is below it (RFC 5031 section 4.2).
+fn is_emergency(uri: &Uri) -> bool {
+    let Uri::Other { scheme, rest } = uri else { return false };
+    let service = rest.to_ascii_lowercase();
+    let service = service.strip_prefix("service:sos").filter(|_| scheme.eq_ignore_ascii_case("urn"));
+    service.is_some_and(|below| below.is_empty() || below.starts_with(['.', ';', '?']))
 }

@@ -114,6 +114,8 @@ pub struct Focus {
     addresses: BTreeMap<String, MeetingId>,
     rooms: BTreeMap<RoomId, MeetingId>,
     devices: BTreeMap<AddressOfRecord, DeviceOwner>,
+    /// Users whose account is not in force.
+    disabled: BTreeSet<UserId>,
     registered: BTreeSet<AddressOfRecord>,
     trunks: BTreeMap<TrunkId, TenantId>,
     /// Numbers that lead to the conversation with callers, as digits without `+`.
@@ -142,6 +144,7 @@ pub struct Focus {
     next_leg: u64,
     next_room: u64,
     next_session: u64,
+    last_playing: u64,
     /// After [`Command::Shutdown`] nothing new is taken.
     closing: bool,
     /// Those who wait are being let in.
@@ -159,6 +162,7 @@ impl Focus {
             addresses: BTreeMap::new(),
             rooms: BTreeMap::new(),
             devices: BTreeMap::new(),
+            disabled: BTreeSet::new(),
             registered: BTreeSet::new(),
             trunks: BTreeMap::new(),
             dial_ins: BTreeMap::new(),
@@ -179,6 +183,7 @@ impl Focus {
             next_leg: 1,
             next_room: 1,
             next_session: 1,
+            last_playing: 0,
             closing: false,
             opening: false,
             draining: false,

@@ -7,7 +7,7 @@ use crate::live::focus::{Command, FocusConfig, FocusLimits, RefusalKind, Reply};
 use crate::vocabulary::{Access, CallState, Cause, MeetingKind, Role};
 use bytes::Bytes;
 use media::prompt::PromptId;
-use media::worker::{Event as MediaEvent, LegPlan};
+use media::worker::LegPlan;
 use sip_core::ua::{CallerIdentity, EndCause, Event as SipEvent, Target, TrunkId};
 use std::time::Duration;
 
@@ -241,12 +241,12 @@ fn i50_the_prompt_is_spoken_again_after_a_pause() {
     let prompts =
         |stage: &Stage| stage.said.iter().filter(|(_, words)| words.contains("press_one_to_join")).count();
     assert_eq!(prompts(&stage), 1);
-    stage.media(MediaEvent::PlayingDone { leg });
+    stage.spoken(leg);
     assert_eq!(prompts(&stage), 1);
     stage.pass(PROMPT_PAUSE);
     assert_eq!(prompts(&stage), 2);
     stage.press(leg, '1');
-    stage.media(MediaEvent::PlayingDone { leg });
+    stage.spoken(leg);
     stage.pass(PROMPT_PAUSE * 2);
     assert_eq!(prompts(&stage), 2, "nobody is prompted inside the meeting");
 }

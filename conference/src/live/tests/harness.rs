@@ -11,7 +11,7 @@ use crate::live::settings::MeetingSettings;
 use crate::vocabulary::{CallState, Cause, MeetingKind, Role, UnixMillis};
 use bytes::Bytes;
 use media::sdp::{self, Codec, LocalDescription};
-use media::worker::{Command as MediaCommand, LegId, LegPlan};
+use media::worker::{Command as MediaCommand, LegId, LegPlan, PlayingId};
 use serde_json::Value;
 use sip_core::ua::{
     AddressOfRecord, CallerIdentity, Command as SipCommand, Event as SipEvent, IncomingInvite, Origin,
@@ -59,6 +59,8 @@ pub(crate) struct Stage {
     /// What was said to which leg, as names of prompts and as texts in quotes.
     pub(crate) said: Vec<(LegId, String)>,
     pub(crate) utterances: BTreeMap<LegId, Utterance>,
+    /// What was said to each leg last.
+    pub(crate) playing: BTreeMap<LegId, PlayingId>,
     /// Legs that changed rooms.
     pub(crate) moved: Vec<LegId>,
     pub(crate) records: Vec<Record>,
@@ -194,6 +196,7 @@ impl Stage {
             orders: Vec::new(),
             said: Vec::new(),
             utterances: BTreeMap::new(),
+            playing: BTreeMap::new(),
             moved: Vec::new(),
             records: Vec::new(),
             log: Vec::new(),
@@ -303,7 +306,8 @@ impl Stage {
 
     /// What is being said to a leg comes to its end.
     pub(crate) fn spoken(&mut self, leg: LegId) {
-        self.media(media::worker::Event::PlayingDone { leg });
+        let playing = self.playing.get(&leg).copied().unwrap_or_default();
+        self.media(media::worker::Event::PlayingDone { leg, playing });
     }
 
     /// Presses keys with a short pause between them.
@@ -487,10 +491,11 @@ impl Stage {
                 self.waiting_ports.retain(|waiting| *waiting != leg);
             }
             Effect::Media { command, .. } => self.note_media(command),
-            Effect::Speak { leg, utterance, .. } => {
+            Effect::Speak { leg, utterance, playing, .. } => {
                 assert!(self.worker_legs.contains(&leg), "words for {leg:?}, which the worker does not have");
                 self.said.push((leg, words(&utterance)));
                 self.utterances.insert(leg, utterance);
+                self.playing.insert(leg, playing);
             }
             Effect::MoveLeg { leg, from, to } => {
                 assert!(self.worker_legs.contains(&leg) && from != to);

@@ -321,7 +321,7 @@ impl Services {
             }
             // Answering is not consent: voicemail would come into the meeting (I50).
             Destination::Number(number) => {
-                let trunks = desk.order.clone();
+                let trunks = desk.order_for(number);
                 (DialTarget::Number { e164: number.e164.clone(), trunks }, true)
             }
         };

@@ -14,7 +14,7 @@ use crate::services::people::Invitee;
 use crate::services::phones::PhoneSettings;
 use crate::services::reach::Reach;
 use crate::services::resolve::{Directory, Meaning, Meant};
-use crate::services::trunk_order::in_order;
+use crate::services::trunk_order::{Lots, in_order};
 use crate::services::views::{CallAnswer, CallFacts, ShownCallerId};
 use crate::services::{Services, input};
 use crate::store::{CallerIdRow, DeviceRow, Identity, PersonRow, TenantRow, TrunkRow, UsageOf, UserRow};
@@ -84,8 +84,6 @@ pub(super) struct Desk {
     pub(super) reach: Reach,
     pub(super) caller: Option<CallerIdRow>,
     trunks: Vec<TrunkRow>,
-    /// In which order they are tried.
-    pub(super) order: Vec<TrunkId>,
     pub(super) policy: DialPolicy,
     pub(super) purpose: CallPurpose,
     /// The call of the callee that a transfer takes the place of.
@@ -257,7 +255,6 @@ impl Services {
         let meant = Meant { texts, users, ..Meant::default() };
         Ok(Desk {
             directory: self.directory(&host, &tenant, &meant).await?,
-            order: in_order(&trunks, self.entropy.as_ref()),
             trunks,
             home: tenant.country,
             signed_in,
@@ -484,7 +481,7 @@ impl Services {
             caller_id: desk.caller.as_ref().map(|caller| caller.number.as_str()),
             owned_numbers: &owned,
             host_present: host_present(desk.snapshot.as_ref()),
-            has_trunk: !desk.order.is_empty(),
+            has_trunk: desk.trunks.iter().any(|trunk| trunk.settings.enabled),
             own: desk.purpose == CallPurpose::CallMe,
         };
         let keys = number.as_ref().and_then(|number| number.keys.as_deref());
@@ -540,7 +537,7 @@ impl Desk {
             number_class: number.map(|number| number.class),
             local_time: decision.local_time.as_ref().map(LocalTime::words),
             time_zone: decision.local_time.as_ref().and_then(|time| time.zone).map(str::to_owned),
-            trunk: number.and_then(|_| self.first_trunk()).map(|trunk| trunk.name.clone()),
+            trunk: number.and_then(|number| self.first_trunk(number)).map(|trunk| trunk.name.clone()),
             caller_id: self.caller.as_ref().map(|caller| ShownCallerId {
                 number: caller.number.clone(),
                 display: caller.display_name.clone(),
@@ -555,9 +552,14 @@ impl Desk {
         }
     }
 
+    /// The trunks in the order in which this number is tried over them: the same in the preview and in the dial.
+    pub(super) fn order_for(&self, number: &PhoneNumber) -> Vec<TrunkId> {
+        in_order(&self.trunks, Lots::of(&self.reach.meeting.id, &number.e164))
+    }
+
     /// The trunk that is tried first.
-    fn first_trunk(&self) -> Option<&TrunkRow> {
-        let first = self.order.first()?;
+    fn first_trunk(&self, number: &PhoneNumber) -> Option<&TrunkRow> {
+        let first = self.order_for(number).into_iter().next()?;
         self.trunks.iter().find(|trunk| trunk.id == first.0)
     }
 

@@ -8,7 +8,7 @@ use crate::live::focus::{TransferRefusal, TransferRequest};
 use crate::services::Services;
 use crate::services::actor::Actor;
 use crate::services::error::{ErrorKind, ServiceError};
-use crate::vocabulary::{CallPurpose, CallState, Cause};
+use crate::vocabulary::{CallState, Cause};
 
 impl Services {
     /// Judges a transfer and, if nothing is against it, places its call. The refusal is for the phone: a SIP status, and
@@ -37,13 +37,10 @@ impl Services {
         let actor = Actor::User(acting(&user));
         let _turn = self.locks.lock(&asked.meeting).await;
         let _dialling = self.locks.lock_dialling(actor.tenant()).await;
-        let mut targets = [CallTarget { number: Some(asked.target.clone()), ..CallTarget::default() }];
-        let mut desk = self.desk(&actor, &asked.meeting, &targets).await?;
-        desk.purpose = CallPurpose::Call;
-        for target in &mut targets {
-            target.role = Some(desk.reach.meeting.direct_join_role);
-        }
-        let mut plans = self.plan_calls(&desk, &targets).await?;
+        let mut target = CallTarget { number: Some(asked.target.clone()), ..CallTarget::default() };
+        let mut desk = self.desk(&actor, &asked.meeting, std::slice::from_ref(&target)).await?;
+        target.role = Some(desk.reach.meeting.direct_join_role);
+        let mut plans = self.plan_calls(&desk, std::slice::from_ref(&target)).await?;
         for plan in &mut plans {
             // Whoever is on the list comes in as what the list says.
             let listed = desk.reach.listed().find(|row| row.identity == plan.invitee.identity);

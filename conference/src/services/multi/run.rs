@@ -237,7 +237,8 @@ impl Services {
         let place = i64::try_from(listed.len()).unwrap_or(0);
         Store::insert_users_as_people(connection, &new, place).await?;
         let audit: Vec<AuditEntry<'_>> = batch.granted.iter().map(|row| self.granted(run, row)).collect();
-        Store::insert_audits(connection, &audit).await
+        Store::insert_audits(connection, &audit).await?;
+        self.store.queue_person_events(connection, "person.added", &batch.granted, self.now()).await
     }
 
     /// Who invited whom where, as what (I86).

@@ -338,6 +338,9 @@ impl Services {
         if old.enabled && !row.enabled {
             return self.end_everything_of(row).await;
         }
+        if !old.enabled && row.enabled {
+            self.put_account(row.id.clone(), true).await;
+        }
         let renamed = old.display_name != row.display_name;
         if row.enabled && (!old.enabled || renamed) {
             for device in self.store.devices_of(&row.tenant, &row.id).await? {

@@ -8,9 +8,12 @@ mod fuzz;
 mod hearing;
 mod keys;
 mod moving;
+mod paths;
 mod phones;
+mod properties;
 mod reports;
 mod rights;
+mod strangers;
 
 use std::sync::mpsc;
 
