@@ -128,6 +128,11 @@ impl Signalling {
         }
     }
 
+    /// What the listeners show to those who connect.
+    pub(crate) fn certificates(&self) -> Vec<tls::Server> {
+        self.waiting.iter().filter_map(|listener| listener.server.clone()).collect()
+    }
+
     /// Accepts connections from now on.
     pub(crate) fn listen(&mut self) {
         for listener in self.waiting.drain(..) {

@@ -82,7 +82,7 @@ pub async fn run(config: Config, data: &Path) -> Result<(), StartError> {
         tokio::select! {
             () = stop.wait() => break Ok(()),
             part = gateway.broken() => break Err(StartError::Broken(part)),
-            _ = reload.recv() => reread(reloader.as_ref()).await,
+            _ = reload.recv() => reread(reloader.as_ref(), &gateway.certificates).await,
         }
     };
     if outcome.is_ok() {
@@ -98,12 +98,19 @@ pub async fn run(config: Config, data: &Path) -> Result<(), StartError> {
 }
 
 /// SIGHUP: reads again what may change while calls run.
-async fn reread(certificate: Option<&Reloader>) {
+async fn reread(certificate: Option<&Reloader>, signalling: &[tls::Server]) {
     if let Ok(now) = NotifyState::monotonic_usec_now() {
         tell_system(&[NotifyState::Reloading, now]);
     }
     crate::logging::reread();
+    for server in signalling {
+        match server.reload() {
+            Ok(()) => tracing::info!("the certificate of a SIP listener was read again"),
+            Err(error) => tracing::error!(%error, "the certificate of a SIP listener stays the one it was"),
+        }
+    }
     match certificate {
+        None if !signalling.is_empty() => {}
         None => tracing::info!("asked to reload: there is no certificate file to read again"),
         Some(certificate) => match certificate.reload().await {
             Ok(()) => tracing::info!("the certificate was read again"),
@@ -193,6 +200,8 @@ struct Gateway {
     recorder: tokio::task::JoinHandle<()>,
     outbox: Outbox,
     store: Store,
+    /// Of the SIP listeners.
+    certificates: Vec<tls::Server>,
 }
 
 impl Gateway {
@@ -222,6 +231,7 @@ impl Gateway {
         let signalling = signalling(config, sockets.udp, sockets.streams)?;
         let desk = identity_desk(config)?;
         let hep = config.hep.as_ref().map(|hep| Hep::new(hep.server, hep.capture_id)).transpose()?;
+        let certificates = signalling.certificates();
         let task = FocusTask {
             identity: desk,
             wire: WireLog::new(hep),
@@ -255,7 +265,7 @@ impl Gateway {
         tokio::spawn(housekeeping::remind(Arc::clone(&services)));
         let app = api::router(services);
         let api = tokio::spawn(http_server::serve(sockets.api, app, security, stop_api.clone()));
-        Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, outbox, store })
+        Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, outbox, store, certificates })
     }
 
     /// Waits until a part ends that must not end, and names it. Running on without it would leave a process that

@@ -112,6 +112,31 @@ async fn rfc_5922_the_certificate_must_bear_the_domain_that_was_asked_for() {
 }
 
 #[tokio::test]
+async fn a_certificate_read_again_is_shown_to_the_next_who_connects() {
+    let folder = Folder::new("reload");
+    let (_, server) = certified(&folder, "carrier.test");
+    let listener = listener(Transport::Tls, Some(server));
+    let remote = listener.local;
+    let mut carrier = signalling(Vec::new(), None);
+    carrier.waiting.push(listener);
+    let [shown] = carrier.certificates().try_into().map_err(|_| "one certificate").expect("one listener");
+    carrier.listen();
+    // Another authority, another certificate, in the same files.
+    let (roots, _) = certified(&folder, "carrier.test");
+    let mut ours = signalling(Vec::new(), Some(&roots));
+    let (connect, _) = connect_to(remote, "carrier.test");
+    ours.connect(connect);
+    assert!(matches!(next(&mut ours).await, Arrival::Closed(_)), "the old one, as yet");
+    shown.reload().expect("the new one is read");
+    let (connect, _) = connect_to(remote, "carrier.test");
+    ours.connect(connect);
+    assert!(matches!(next(&mut ours).await, Arrival::Opened(..)));
+    // What cannot be read changes nothing.
+    folder.write("key.pem", "no key");
+    assert!(shown.reload().is_err());
+}
+
+#[tokio::test]
 async fn a_connection_that_cannot_be_made_is_told_of() {
     let closed =
         std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");

@@ -6,8 +6,8 @@
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -16,9 +16,13 @@ pub(super) type ServerStream = tokio_rustls::server::TlsStream<TcpStream>;
 /// A connection of ours.
 pub(super) type ClientStream = tokio_rustls::client::TlsStream<TcpStream>;
 
-/// Shows a certificate.
+/// Shows a certificate, the same one to all who hold a copy of it.
 #[derive(Clone)]
-pub(crate) struct Server(TlsAcceptor);
+pub(crate) struct Server {
+    shown: Arc<RwLock<TlsAcceptor>>,
+    certificate: PathBuf,
+    key: PathBuf,
+}
 
 impl Server {
     /// Reads certificate chain and key, both in PEM.
@@ -26,16 +30,31 @@ impl Server {
     /// # Errors
     /// When a file cannot be read, or they do not fit.
     pub(crate) fn load(certificate: &Path, key: &Path) -> std::io::Result<Self> {
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate).map_err(other)?.collect();
-        let key = PrivateKeyDer::from_pem_file(key).map_err(other)?;
-        let config =
-            ServerConfig::builder().with_no_client_auth().with_single_cert(chain.map_err(other)?, key);
-        Ok(Self(TlsAcceptor::from(Arc::new(config.map_err(other)?))))
+        let shown = Arc::new(RwLock::new(acceptor(certificate, key)?));
+        Ok(Self { shown, certificate: certificate.to_owned(), key: key.to_owned() })
+    }
+
+    /// Reads the same files again. Connections that stand keep the old certificate.
+    ///
+    /// # Errors
+    /// As for [`Self::load`]; then the old one is shown as before.
+    pub(crate) fn reload(&self) -> std::io::Result<()> {
+        let new = acceptor(&self.certificate, &self.key)?;
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
     }
 
     pub(super) async fn accept(&self, stream: TcpStream) -> std::io::Result<ServerStream> {
-        self.0.accept(stream).await
+        let acceptor = self.shown.read().unwrap_or_else(PoisonError::into_inner).clone();
+        acceptor.accept(stream).await
     }
+}
+
+fn acceptor(certificate: &Path, key: &Path) -> std::io::Result<TlsAcceptor> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate).map_err(other)?.collect();
+    let key = PrivateKeyDer::from_pem_file(key).map_err(other)?;
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain.map_err(other)?, key);
+    Ok(TlsAcceptor::from(Arc::new(config.map_err(other)?)))
 }
 
 /// Checks certificates.

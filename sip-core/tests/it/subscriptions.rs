@@ -18,7 +18,7 @@ fn subscribe(network: &mut Network, uri: &str, to: Option<&str>, cseq: u32, more
         let contact = format!("Contact: <sip:103a@10.0.0.9:5060>\r\n{more}");
         let branch = format!("s{call_id}{cseq}");
         let text = request_with("SUBSCRIBE", uri, PHONE_URI, uri, cseq, &contact, "", &call_id, &branch);
-        to.map_or(text.clone(), |to| text.replace(&format!("To: <{uri}>"), &format!("To: {to}")))
+        to.map_or_else(|| text.clone(), |to| text.replace(&format!("To: <{uri}>"), &format!("To: {to}")))
     };
     network.send(PHONE, &text(more, cseq));
     let challenge = network.take_one(PHONE);

@@ -229,6 +229,41 @@ fn hold_takes_the_phones_music_out_and_resume_brings_the_voice_back() {
 }
 
 #[test]
+fn asks_10_every_kind_of_hold_keeps_the_call_and_resumes() {
+    let mut stage = Stage::hosted(MeetingKind::Conference);
+    stage.dial(to_device("c1", "uma", "103a")).unwrap();
+    let session = stage.last_session();
+    stage.pick_up(session);
+    let leg = stage.leg_of_call("c1");
+    let plain = String::from_utf8(sdp::offer(&far_end())).unwrap();
+    let old = plain.replace("c=IN IP4 127.0.0.1", "c=IN IP4 0.0.0.0");
+    assert_ne!(old, plain);
+    for (hold, theirs) in [
+        (re_invite("a=sendonly"), Direction::SendOnly),
+        (re_invite("a=inactive"), Direction::Inactive),
+        // RFC 2543: what it answers as is what they are.
+        (old.into(), Direction::SendOnly),
+    ] {
+        stage.sip(SipEvent::Offer { session, body: hold });
+        let (_, answer) = stage.answers.last().unwrap();
+        let answer = sdp::accept_answer(&far_end(), answer.as_ref().unwrap()).unwrap();
+        assert_eq!(answer.direction, theirs);
+        assert!(!stage.plan(leg).send_audio && !stage.plan(leg).receive_audio, "{theirs:?}");
+        assert!(stage.row("p-uma").present, "held, and still in");
+        // Resumed by an offer, or by our own description taken over after a re-INVITE without one.
+        stage.sip(SipEvent::Offer { session, body: Bytes::new() });
+        let ours = stage.answers.last().unwrap().1.clone().unwrap();
+        let (_, answer) = sdp::answer(&far_end(), &ours).unwrap();
+        stage.sip(SipEvent::OfferAnswered { session, body: Ok(answer.into()) });
+        assert!(stage.plan(leg).send_audio && stage.plan(leg).receive_audio, "{theirs:?}");
+    }
+    // A phone that only listens is no trouble.
+    stage.sip(SipEvent::Offer { session, body: re_invite("a=recvonly") });
+    assert!(stage.plan(leg).receive_audio);
+    assert_eq!(stage.count_events("call.ended"), 0);
+}
+
+#[test]
 fn a_guest_spec_without_user_is_its_own_person() {
     let mut stage = Stage::hosted(MeetingKind::Conference);
     let guest = PersonSpec { user: None, access: Access::ViewOnly, ..person("gus", Role::Attendee) };

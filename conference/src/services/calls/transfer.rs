@@ -2,16 +2,13 @@
 //! CALL (I45).
 
 use super::place::Press;
-use super::plan::acting;
+use super::plan::{CallTarget, acting};
 use crate::ids::CallId;
 use crate::live::focus::{TransferRefusal, TransferRequest};
 use crate::services::Services;
 use crate::services::actor::Actor;
 use crate::services::error::{ErrorKind, ServiceError};
-use crate::store::Identity;
-use crate::vocabulary::CallState;
-
-use super::plan::CallTarget;
+use crate::vocabulary::{CallState, Cause};
 
 impl Services {
     /// Judges a transfer and, if nothing is against it, places its call. The refusal is for the phone: a SIP status, and
@@ -50,12 +47,7 @@ impl Services {
             if let Some(row) = listed {
                 (plan.invitee.role, plan.invitee.access) = (row.role, row.access);
             }
-            if let Some(refusal) = &plan.refusal {
-                let unknown =
-                    plan.destination.is_none() && matches!(plan.invitee.identity, Identity::Number(_));
-                return Ok(Err((if unknown { 404 } else { 403 }, refusal.detail.clone())));
-            }
-            if asked.replaces.is_some() && plan.device().is_none() {
+            if asked.replaces.is_some() && plan.number().is_some() {
                 return Ok(Err((403, "only a call of a registered phone can be taken over".to_owned())));
             }
         }
@@ -63,9 +55,18 @@ impl Services {
         let answers = self.write_and_dial(&desk, plans, Press::default()).await?;
         let answer = answers.into_iter().next();
         let answer = answer.ok_or_else(|| ServiceError::internal("a call without answer"))?;
+        let unknown = matches!(answer.reason, Some(Cause::NotWorkingNumber | Cause::NoSuchExtension));
+        // What is refused is written down and shown to the Hosts like any other refusal.
         Ok(match answer.id {
             Some(call) if answer.state == CallState::Queued => Ok(call),
-            _ => Err((403, answer.detail.unwrap_or_else(|| "the call is not allowed".to_owned()))),
+            _ => {
+                let why = answer.detail.unwrap_or_else(|| "the call is not allowed".to_owned());
+                Err((if unknown { 404 } else { 403 }, why))
+            }
         })
     }
 }
+
+#[cfg(test)]
+#[path = "transfer_tests.rs"]
+mod tests;
