@@ -1,9 +1,9 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
 use crate::routes::{
-    again, api_keys, calls, devices, enrol, events, health, invitations, join, login, meetings, metrics,
-    moderation, multi_invites, numbers, oidc, people, planning, policy, profile, records, resolve, sessions,
-    trunks, user_requests, users, users_admin, webhooks, webrtc,
+    again, api_keys, calls, devices, enrol, events, health, inbound, invitations, join, login, meetings,
+    metrics, moderation, multi_invites, numbers, oidc, people, planning, policy, profile, records, resolve,
+    sessions, trunks, user_requests, users, users_admin, webhooks, webrtc,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -31,6 +31,7 @@ use utoipa::{Modify, OpenApi};
         moderation::lock, moderation::unlock, moderation::mute_all, moderation::unmute_all,
         moderation::admit_all, moderation::admit, moderation::deny,
         people::list, people::add, people::change, people::remove, people::mute, people::unmute,
+        people::raise_hand, people::lower_hand,
         calls::place, calls::check, calls::list, calls::show, calls::explain, calls::end, calls::retry,
         again::put, again::cancel, again::call_me,
         devices::add, devices::show, devices::change, devices::remove, devices::unregister, devices::sheet,
@@ -45,7 +46,7 @@ use utoipa::{Modify, OpenApi};
         profile::show, profile::change, profile::set_address,
         invitations::send, invitations::resend, invitations::show, invitations::answer,
         webhooks::list, webhooks::create, webhooks::show, webhooks::change, webhooks::delete, webhooks::test,
-        webhooks::deliveries, webhooks::outbox, webhooks::retry,
+        webhooks::deliveries, webhooks::outbox, webhooks::retry, inbound::take,
     ),
     modifiers(&Tokens, &Names),
     security(("bearer" = []), ("cookie" = []))

@@ -81,7 +81,10 @@ impl Play {
             caller,
             call_id: format!("call-{}@acme.test", self.calls),
             offer: Bytes::from_static(b"v=0\r\n"),
-            patience: None, attestation: None, identity: None,
+            replaces: None,
+            patience: None,
+            attestation: None,
+            identity: None,
         };
         self.agent.handle_command(self.now, Command::Invite(Box::new(invite)));
     }

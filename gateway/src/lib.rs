@@ -28,6 +28,7 @@ mod sockets;
 pub mod speech;
 mod start;
 mod story;
+pub mod transfers;
 pub mod udp;
 mod webhook_sender;
 mod wire_log;

@@ -20,6 +20,7 @@ use crate::recorder;
 use crate::signalling::{ConnectionLimits, Signalling, StreamListener, UdpListener, dns, tls};
 use crate::sockets::Sockets;
 use crate::speech::{self, Speaker};
+use crate::transfers;
 use crate::webhook_sender::{SystemResolver, WebhookCarrier};
 use crate::wire_log::WireLog;
 use axum_server::Handle;
@@ -31,6 +32,7 @@ use conference::services::{EventHub, Parts, Services, ServicesConfig};
 use conference::store::records::RecordWriter;
 use conference::store::secrets::LinkKey;
 use conference::store::{Store, Vault};
+use media::dtls::Identity;
 use media::sdp::{Codec, SrtpPolicy};
 use media::worker::WorkerConfig;
 use sd_notify::NotifyState;
@@ -207,20 +209,23 @@ impl Gateway {
         let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS);
         let (ended, media_ended) = mpsc::unbounded_channel();
         let metrics = Arc::<Metrics>::default();
-        let (handles, media) = start_media(config, sockets.webrtc, &media_sender, &ended, &metrics)?;
+        let identity = Arc::new(Identity::generate()?);
+        let (handles, media) =
+            start_media(config, sockets.webrtc, &media_sender, &ended, &metrics, &identity)?;
         let (request_sender, requests) = mpsc::channel(REQUESTS);
+        let (transfers, asked_transfers) = mpsc::channel(transfers::WAITING);
         let (records, record_queue) = mpsc::channel(RECORDS);
         let recorder = tokio::spawn(recorder::run(RecordWriter::new(store.clone()), record_queue));
         let told = |handle: &MediaHandle| SocketAddr::new(config.webrtc_advertised(), handle.webrtc.port());
         let webrtc = handles.iter().map(told).collect();
         let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256, Arc::clone(&metrics));
         let signalling = signalling(config, sockets.udp, sockets.streams)?;
-        let identity = identity_desk(config)?;
+        let signatures = identity_desk(config)?;
         let hep = config.hep.as_ref().map(|hep| Hep::new(hep.server, hep.capture_id)).transpose()?;
         let task = FocusTask {
-            identity,
+            identity: signatures,
             wire: WireLog::new(hep),
-            focus: Focus::new(focus_config(config), edge::seed()?),
+            focus: Focus::new(focus_config(config, &identity), edge::seed()?),
             user_agent: UserAgent::new(user_agent_config(config), edge::seed()?),
             signalling,
             media: handles,
@@ -229,6 +234,7 @@ impl Gateway {
             events: events.clone(),
             metrics,
             records,
+            transfers,
             requests,
             media_events,
             peers: BTreeMap::new(),
@@ -242,9 +248,11 @@ impl Gateway {
         services.resume_multi_invites().await.map_err(StartError::services)?;
         // It ends by itself when the services are gone.
         tokio::spawn(keeper::run(Arc::downgrade(&services)));
+        tokio::spawn(transfers::run(Arc::downgrade(&services), live.clone(), asked_transfers));
         let outbox = Outbox::start(config, &services)?;
         let stop_api = Handle::new();
         tokio::spawn(housekeeping::run(Arc::clone(&services)));
+        tokio::spawn(housekeeping::remind(Arc::clone(&services)));
         let app = api::router(services);
         let api = tokio::spawn(http_server::serve(sockets.api, app, security, stop_api.clone()));
         Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, outbox, store })
@@ -329,6 +337,7 @@ fn start_media(
     events: &mpsc::Sender<media::worker::Event>,
     ended: &mpsc::UnboundedSender<usize>,
     metrics: &Metrics,
+    identity: &Arc<Identity>,
 ) -> Result<(Vec<MediaHandle>, Vec<JoinHandle<()>>), StartError> {
     let (mut handles, mut threads) = (Vec::new(), Vec::new());
     for (index, webrtc) in sockets.into_iter().enumerate() {
@@ -336,6 +345,7 @@ fn start_media(
             index,
             webrtc,
             core: config.media.cores.get(index).copied(),
+            identity: Some(Arc::clone(identity)),
             worker: WorkerConfig::default(),
             seed: edge::seed()?,
             metrics: metrics.thread(),
@@ -347,7 +357,7 @@ fn start_media(
     Ok((handles, threads))
 }
 
-fn focus_config(config: &Config) -> FocusConfig {
+fn focus_config(config: &Config, identity: &Identity) -> FocusConfig {
     let codecs = config.media.codecs.iter().map(|name| match name {
         CodecName::Pcmu => Codec::Pcmu,
         CodecName::Pcma => Codec::Pcma,
@@ -359,7 +369,8 @@ fn focus_config(config: &Config) -> FocusConfig {
         Encryption::Prefer => SrtpPolicy::Prefer,
         Encryption::Require => SrtpPolicy::Require,
     };
-    FocusConfig { codecs: codecs.collect(), srtp, ..FocusConfig::default() }
+    let dtls = Some(identity.fingerprint());
+    FocusConfig { codecs: codecs.collect(), srtp, dtls, ..FocusConfig::default() }
 }
 
 fn user_agent_config(config: &Config) -> UserAgentConfig {
@@ -442,6 +453,7 @@ async fn services(
             sip_server: config.sip.advertised.clone().unwrap_or_else(|| config.sip.listen.to_string()),
             outbox: outbox::config(config),
             webhooks: outbox::guard(config),
+            calendar_replies: config.mail.as_ref().and_then(|mail| mail.calendar_replies.clone()),
             ..ServicesConfig::default()
         },
     };

@@ -75,6 +75,28 @@ pub fn stamp(socket: &impl AsRawFd) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Sends whole datagrams only, as sound always is: the kernel then draws no identification for fragments, packet by
+/// packet. IPv4 alone has that cost.
+///
+/// # Errors
+/// The system's.
+#[expect(unsafe_code, reason = "the standard library has no such option")]
+pub fn send_whole(socket: &impl AsRawFd) -> io::Result<()> {
+    let mode: libc::c_int = libc::IP_PMTUDISC_PROBE;
+    let length = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(0);
+    // SAFETY: the option takes an int, and `mode` is one of the length given.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_MTU_DISCOVER,
+            (&raw const mode).cast(),
+            length,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Memory for what one call reads.
 pub struct Batch {
     payloads: Box<[[u8; DATAGRAM]; BATCH]>,

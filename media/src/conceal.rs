@@ -8,29 +8,27 @@
 use crate::pitch::{self, Search};
 use crate::sample::limit;
 
-/// What is remembered of the signal: three of the longest pitch periods and a quarter (48.75 ms at 8 kHz).
+/// Samples of history at 8 kHz: three of the longest pitch periods and a quarter (48.75 ms).
 const HISTORY: usize = 390;
-/// Room for the history and a packet.
+/// At 8 kHz, room for the history and a packet.
 const RING: usize = 640;
-/// Where the pitch is looked for: 200 Hz to 66 Hz at 8 kHz.
-const SEARCH: Search = Search { shortest: 40, longest: 120, window: 160, step: 2 };
-/// Samples after which another pitch period is taken into the repetition (10 ms).
-const BLOCK: usize = 80;
-/// Samples at full level, and samples after which all is silent.
-const FULL: usize = BLOCK;
-const SILENT: usize = 11 * BLOCK;
 
 /// Covers gaps in one stream of 8 kHz.
+pub type NarrowConcealer = Concealer<HISTORY, RING>;
+/// Covers gaps in one stream of 16 kHz.
+pub type WideConcealer = Concealer<{ 2 * HISTORY }, { 2 * RING }>;
+
+/// Covers gaps in one stream, of which it remembers so many samples in a ring of so many.
 #[derive(Debug, Clone)]
-pub struct Concealer {
+pub struct Concealer<const H: usize, const R: usize> {
     /// The samples that were really heard last, in a ring.
-    ring: [i16; RING],
+    ring: [i16; R],
     /// Where the next sample goes in the ring.
     next: usize,
     /// The newest of them in order, the newest last; made when a gap begins.
-    history: [i16; HISTORY],
+    history: [i16; H],
     /// What is repeated: the end of the history, its seam smoothed.
-    template: [i16; HISTORY],
+    template: [i16; H],
     /// Length of the pitch period and how many of them are repeated.
     lag: usize,
     periods: usize,
@@ -41,14 +39,14 @@ pub struct Concealer {
     bend: i32,
 }
 
-impl Default for Concealer {
+impl<const H: usize, const R: usize> Default for Concealer<H, R> {
     fn default() -> Self {
         Self {
-            ring: [0; RING],
+            ring: [0; R],
             next: 0,
-            history: [0; HISTORY],
-            template: [0; HISTORY],
-            lag: SEARCH.shortest,
+            history: [0; H],
+            template: [0; H],
+            lag: Self::SEARCH.shortest,
             periods: 1,
             position: 0,
             made: 0,
@@ -57,15 +55,26 @@ impl Default for Concealer {
     }
 }
 
-impl Concealer {
+impl<const H: usize, const R: usize> Concealer<H, R> {
+    /// Multiples of 8 kHz.
+    const SCALE: usize = H / HISTORY;
+    /// Where the pitch is looked for: 200 Hz to 66 Hz.
+    const SEARCH: Search =
+        Search { shortest: 40 * Self::SCALE, longest: 120 * Self::SCALE, window: 160 * Self::SCALE, step: 2 };
+    /// Samples after which another pitch period is taken into the repetition (10 ms).
+    const BLOCK: usize = 80 * Self::SCALE;
+    /// Samples at full level, and samples after which all is silent.
+    const FULL: usize = Self::BLOCK;
+    const SILENT: usize = 11 * Self::BLOCK;
+
     /// Remembers what was really heard. After a gap its beginning is cross-faded with what would have been made up.
     pub fn heard(&mut self, samples: &mut [i16]) {
         if self.made > 0 {
             self.fade_over(samples);
             self.made = 0;
         }
-        let newest = samples.get(samples.len().saturating_sub(HISTORY)..).unwrap_or_default();
-        let (until_end, from_start) = newest.split_at(newest.len().min(RING - self.next));
+        let newest = samples.get(samples.len().saturating_sub(H)..).unwrap_or_default();
+        let (until_end, from_start) = newest.split_at(newest.len().min(R - self.next));
         self.write(until_end);
         self.write(from_start);
     }
@@ -74,16 +83,16 @@ impl Concealer {
         let end = self.next + samples.len();
         if let Some(place) = self.ring.get_mut(self.next..end) {
             place.copy_from_slice(samples);
-            self.next = end % RING;
+            self.next = end % R;
         }
     }
 
     /// Puts what is in the ring in order.
     fn unroll(&mut self) {
-        let from = (self.next + RING - HISTORY) % RING;
-        let end = (from + HISTORY).min(RING);
+        let from = (self.next + R - H) % R;
+        let end = (from + H).min(R);
         let older = self.ring.get(from..end).unwrap_or_default();
-        let newer = self.ring.get(..HISTORY - older.len()).unwrap_or_default();
+        let newer = self.ring.get(..H - older.len()).unwrap_or_default();
         for (to, &sample) in self.history.iter_mut().zip(older.iter().chain(newer)) {
             *to = sample;
         }
@@ -100,12 +109,12 @@ impl Concealer {
     }
 
     fn next_sample(&mut self) -> i16 {
-        if self.made >= SILENT {
+        if self.made >= Self::SILENT {
             return 0;
         }
         if self.made == 0 {
             self.begin();
-        } else if self.made.is_multiple_of(BLOCK) && self.periods < 3 {
+        } else if self.made.is_multiple_of(Self::BLOCK) && self.periods < 3 {
             self.periods += 1;
             self.position += self.lag;
             self.fill_template();
@@ -115,18 +124,18 @@ impl Concealer {
         self.position = (self.position + 1) % length;
         let bent =
             sample + self.bend * to_i32(self.quarter().saturating_sub(self.made)) / to_i32(self.quarter());
-        let gain = to_i32(SILENT - self.made.max(FULL));
+        let gain = to_i32(Self::SILENT - self.made.max(Self::FULL));
         self.made += 1;
-        limit(bent * gain / to_i32(SILENT - FULL))
+        limit(bent * gain / to_i32(Self::SILENT - Self::FULL))
     }
 
     fn begin(&mut self) {
         self.unroll();
-        self.lag = pitch::best_lag(&self.history, SEARCH).lag;
+        self.lag = pitch::best_lag(&self.history, Self::SEARCH).lag;
         self.periods = 1;
         self.position = 0;
         self.fill_template();
-        let at = |back: usize| self.history.get(HISTORY - back).copied().map_or(0, i32::from);
+        let at = |back: usize| self.history.get(H - back).copied().map_or(0, i32::from);
         // Had the signal been periodic, the last sample would be the one a period earlier.
         self.bend = at(1) - at(1 + self.lag);
     }
@@ -136,7 +145,7 @@ impl Concealer {
     fn fill_template(&mut self) {
         let length = self.lag * self.periods;
         let quarter = self.quarter();
-        let start = HISTORY - length;
+        let start = H - length;
         let newest = self.history.get(start..).unwrap_or_default();
         for (to, &from) in self.template.iter_mut().zip(newest) {
             *to = from;
@@ -151,7 +160,8 @@ impl Concealer {
     /// The longer the gap was, the longer the return to the real signal takes: a quarter period, and 4 ms more for
     /// each 10 ms.
     fn fade_over(&mut self, samples: &mut [i16]) {
-        let length = (self.quarter() + self.made / BLOCK * 32).min(BLOCK).min(samples.len());
+        let length =
+            (self.quarter() + self.made / Self::BLOCK * 32 * Self::SCALE).min(Self::BLOCK).min(samples.len());
         for (n, sample) in samples.iter_mut().take(length).enumerate() {
             *sample = cross_fade(self.next_sample(), *sample, n, length);
         }
@@ -186,7 +196,7 @@ mod tests {
 
     /// Hears 100 ms of a signal, loses `lost` samples, hears the rest.
     fn with_gap(signal: &[i16], lost: usize) -> Vec<i16> {
-        let mut concealer = Concealer::default();
+        let mut concealer = NarrowConcealer::default();
         let mut heard = signal.to_vec();
         for frame in heard[..800].chunks_mut(NARROW_FRAME) {
             concealer.heard(frame);
@@ -211,6 +221,28 @@ mod tests {
     }
 
     #[test]
+    fn d45_at_16_khz_a_tone_goes_on_through_a_lost_packet_without_a_click() {
+        for hz in [200, 440, 1_000, 3_000] {
+            let mut oscillator = Oscillator::new(hz, 16_000);
+            let signal: Vec<i16> = (0..3_200).map(|_| oscillator.next_sample()).collect();
+            let mut heard = signal.clone();
+            let mut concealer = WideConcealer::default();
+            for frame in heard[..1_600].chunks_mut(160) {
+                concealer.heard(frame);
+            }
+            concealer.conceal(&mut heard[1_600..1_920]);
+            for frame in heard[1_920..].chunks_mut(160) {
+                concealer.heard(frame);
+            }
+            let steepest =
+                |s: &[i16]| s.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs()).max().unwrap();
+            let bound = steepest(&signal) * 5 / 4 + 300;
+            assert!(steepest(&heard) <= bound, "{hz} Hz: {} of {bound}", steepest(&heard));
+            assert!(level_at(&heard[1_600..1_920], hz, 16_000) > -12.5, "{hz} Hz");
+        }
+    }
+
+    #[test]
     fn d45_a_burst_of_four_is_bridged_and_a_longer_one_becomes_silent() {
         let heard = with_gap(&tone(500, 2_400), 1_200);
         let levels: Vec<u8> = heard[800..2_000].chunks(NARROW_FRAME).map(measure).collect();
@@ -221,7 +253,7 @@ mod tests {
 
     #[test]
     fn nothing_heard_is_silence_and_so_is_a_new_stream() {
-        let mut concealer = Concealer::default();
+        let mut concealer = NarrowConcealer::default();
         let mut frame = [1; NARROW_FRAME];
         concealer.conceal(&mut frame);
         assert_eq!(frame, [0; NARROW_FRAME]);
@@ -234,9 +266,9 @@ mod tests {
     #[test]
     fn packets_of_any_length_are_remembered() {
         let signal = tone(400, 480);
-        let mut concealer = Concealer::default();
+        let mut concealer = NarrowConcealer::default();
         concealer.heard(&mut signal.clone());
-        let mut again = Concealer::default();
+        let mut again = NarrowConcealer::default();
         signal.chunks(7).for_each(|chunk| again.heard(&mut chunk.to_vec()));
         concealer.unroll();
         again.unroll();

@@ -18,10 +18,11 @@
 //! | [`gateway`] | starts and stops the program under test |
 //! | [`sipp`], [`baresip`], [`browser`] | foreign peers |
 //! | [`flood`] | hostile floods with honest clients beside them, and avalanches of registrations |
-//! | [`postgres`] | a private PostgreSQL |
+//! | [`postgres`], [`slow_link`] | a private PostgreSQL, and a slow way to it |
 //! | [`report`] | tables |
 //! | [`stage`], [`delay`] | a whole house to test in, and mouth-to-ear measurement |
 //! | [`demo`] | the guided demonstration |
+//! | [`bench`] | the bench of the API |
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -37,6 +38,7 @@
 
 pub mod api;
 pub mod baresip;
+pub mod bench;
 pub mod browser;
 pub mod carrier;
 pub mod delay;
@@ -46,6 +48,7 @@ pub mod error;
 pub mod flood;
 pub mod g711;
 pub mod gateway;
+pub mod linphone;
 pub mod mail_sink;
 pub mod participant;
 pub mod phone;
@@ -55,6 +58,7 @@ pub mod rtp_leg;
 pub mod shared;
 pub mod sip;
 pub mod sipp;
+pub mod slow_link;
 pub mod stage;
 pub mod tone;
 pub mod voice;

@@ -7,6 +7,7 @@ pub(crate) mod devices;
 pub(crate) mod enrol;
 pub(crate) mod events;
 pub(crate) mod health;
+pub(crate) mod inbound;
 pub(crate) mod invitations;
 pub(crate) mod join;
 pub(crate) mod login;
@@ -94,6 +95,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/meetings/{meeting}/people/{person}", patch(people::change).delete(people::remove))
         .route("/v1/meetings/{meeting}/people/{person}/mute", post(people::mute))
         .route("/v1/meetings/{meeting}/people/{person}/unmute", post(people::unmute))
+        .route("/v1/meetings/{meeting}/people/{person}/raise-hand", post(people::raise_hand))
+        .route("/v1/meetings/{meeting}/people/{person}/lower-hand", post(people::lower_hand))
         .route("/v1/meetings/{meeting}/calls", get(calls::list).post(calls::place))
         .route("/v1/meetings/{meeting}/calls/check", post(calls::check))
         .route("/v1/meetings/{meeting}/instances", get(records::instances))
@@ -126,6 +129,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/webhooks/{webhook}", get(webhooks::show).patch(webhooks::change).delete(webhooks::delete))
         .route("/v1/webhooks/{webhook}/test", post(webhooks::test))
         .route("/v1/webhooks/{webhook}/deliveries", get(webhooks::deliveries))
+        .route("/v1/inbound-mail", post(inbound::take))
         .route("/v1/outbox", get(webhooks::outbox))
         .route("/v1/outbox/{id}/retry", post(webhooks::retry))
 }

@@ -13,6 +13,7 @@
 mod calls;
 mod dialling;
 mod events;
+mod inbound;
 mod input;
 mod invitations;
 mod join;
@@ -29,6 +30,7 @@ mod planning;
 mod records;
 mod resolve;
 mod robust;
+mod rows;
 mod support;
 mod telephony;
 mod trunks;

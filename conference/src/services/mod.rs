@@ -24,6 +24,7 @@ pub mod accounts;
 pub mod actor;
 mod attendance;
 pub mod attendees;
+mod audit;
 pub mod calls;
 mod changes;
 pub mod csv;
@@ -60,6 +61,7 @@ pub mod provision;
 mod reach;
 pub mod record_views;
 pub mod records;
+pub mod reminders;
 pub mod resolve;
 pub mod retention;
 pub mod schedule;
@@ -119,6 +121,9 @@ pub struct ServicesConfig {
     pub outbox: outbox::OutboxConfig,
     /// Where webhooks may go.
     pub webhooks: webhooks::WebhookGuard,
+    /// The address calendars answer to, before each invitation's own part is put behind its name; the inviters' own
+    /// addresses if missing.
+    pub calendar_replies: Option<String>,
 }
 
 impl Default for ServicesConfig {
@@ -135,6 +140,7 @@ impl Default for ServicesConfig {
             dial_countries: Vec::new(),
             outbox: outbox::OutboxConfig::default(),
             webhooks: webhooks::WebhookGuard::default(),
+            calendar_replies: None,
         }
     }
 }

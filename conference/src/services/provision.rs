@@ -20,11 +20,14 @@ use sip_core::ua::{
     AddressOfRecord, Credentials, DeviceAccount, FromFormat, IdentityFormat, NumberFormat, Peer,
     StoredBinding, Transport, Trunk, TrunkId, TrunkLimits, TrunkRegistration,
 };
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// How many meetings per tenant are told to the running part at start, the newest first.
 const MEETINGS_AT_START: i64 = 20_000;
+/// How many devices are read at once.
+const DEVICES_AT_ONCE: i64 = 1_000;
 /// The registration time asked of a carrier.
 const TRUNK_EXPIRES_SECONDS: u32 = 600;
 /// How often a trunk is asked whether it is there: three missed answers are found within 30 seconds (F8).
@@ -56,6 +59,8 @@ pub enum Provision {
     Binding(Box<StoredBinding>),
     /// A tenant's rules for calling out: for the focus.
     Dialling(TenantId, Box<TenantDialling>),
+    /// A number was put on a tenant's do-not-call list, or taken off it.
+    Blocked(TenantId, String, bool),
     /// A device that is no more, or must register again: for both.
     NoDevice(AddressOfRecord),
     /// A trunk is gone or not enabled: its calls go on, and nothing else.
@@ -97,6 +102,32 @@ pub struct ProvisionedDevice {
     pub tenant: TenantId,
     /// The user's name.
     pub display_name: String,
+    /// Whether its calls' sound is encrypted.
+    pub srtp: DeviceSrtp,
+    /// Names of its codecs, the best liked first; none for those of the house.
+    pub codecs: Vec<String>,
+}
+
+/// Whether the sound of a device's calls is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceSrtp {
+    /// Never.
+    Off,
+    /// Where the phone can; always if the house says so.
+    Optional,
+    /// Always: a call without it is refused.
+    Required,
+}
+
+impl DeviceSrtp {
+    /// By the word in the database.
+    fn from_word(word: &str) -> Self {
+        match word {
+            "off" => Self::Off,
+            "required" => Self::Required,
+            _ => Self::Optional,
+        }
+    }
 }
 
 impl MeetingRow {
@@ -153,6 +184,9 @@ impl Services {
     pub async fn provision_all(&self) -> Result<(), ServiceError> {
         let tenants = self.store.tenants().await?;
         for tenant in &tenants {
+            for user in self.store.disabled_users(&tenant.id).await? {
+                self.put_account(user, false).await;
+            }
             self.provision_devices(tenant).await?;
             self.provision_dialling(tenant).await?;
             for row in self.store.trunks(&tenant.id).await? {
@@ -197,28 +231,29 @@ impl Services {
     }
 
     async fn provision_devices(&self, tenant: &TenantRow) -> Result<(), ServiceError> {
-        let users = self.store.users(&tenant.id).await?;
-        for device in self.store.devices(&tenant.id).await? {
-            // A disabled user's devices may not register (I82).
-            let Some(user) = users.iter().find(|user| user.id == device.user) else { continue };
-            self.provision_device(&tenant.id, user, &device).await?;
+        let mut last = String::new();
+        loop {
+            let devices = self.store.devices_after(&tenant.id, &last, DEVICES_AT_ONCE).await?;
+            let Some(end) = devices.last() else { return Ok(()) };
+            last = end.name.as_str().to_owned();
+            let ids: BTreeSet<UserId> = devices.iter().map(|device| device.user.clone()).collect();
+            let users = self.store.users_by_id(&tenant.id, &ids.into_iter().collect::<Vec<UserId>>()).await?;
+            let users: BTreeMap<&UserId, &UserRow> = users.iter().map(|user| (&user.id, user)).collect();
+            for device in &devices {
+                // A disabled user's devices may not register (I82).
+                let Some(user) = users.get(&device.user) else { continue };
+                self.provision_device(user, device).await?;
+            }
         }
-        Ok(())
     }
 
     /// Tells the running part of one device.
     pub(super) async fn provision_device(
         &self,
-        tenant: &TenantId,
         user: &UserRow,
         device: &DeviceRow,
     ) -> Result<(), ServiceError> {
-        let provisioned = ProvisionedDevice {
-            account: account(device)?,
-            user: user.id.clone(),
-            tenant: tenant.clone(),
-            display_name: user.display_name.clone(),
-        };
+        let provisioned = self::device(device, user)?;
         self.live.provision(Provision::Device(Box::new(provisioned))).await;
         Ok(())
     }
@@ -317,6 +352,8 @@ pub(super) fn device(device: &DeviceRow, user: &UserRow) -> Result<ProvisionedDe
         user: user.id.clone(),
         tenant: user.tenant.clone(),
         display_name: user.display_name.clone(),
+        srtp: DeviceSrtp::from_word(&device.srtp),
+        codecs: device.codecs.clone(),
     })
 }
 

@@ -22,6 +22,7 @@ mod columns;
 pub mod command;
 mod dashboard;
 mod devices;
+mod directory;
 mod erase;
 mod error;
 mod evidence;
@@ -36,13 +37,17 @@ mod numbers;
 mod oidc;
 mod open;
 pub(crate) mod outbox;
+mod patience;
 mod people;
 mod policy;
 mod pool;
 pub mod records;
 mod registrations;
+mod reminders;
+mod reseal;
 #[cfg(any(test, feature = "testing"))]
 mod scratch;
+mod search;
 pub mod secrets;
 pub mod seed;
 mod sessions;
@@ -57,6 +62,7 @@ mod webhooks;
 pub mod world;
 
 pub use error::StoreError;
+pub use reseal::Resealed;
 #[cfg(any(test, feature = "testing"))]
 pub use scratch::Scratch;
 pub use vault::Vault;

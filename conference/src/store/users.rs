@@ -39,10 +39,10 @@ macro_rules! select_users {
     ($condition:literal) => {
         concat!(
             "SELECT u.*, \
-             (SELECT a.value FROM user_addresses a WHERE a.user_id = u.id AND a.kind = 'mail' \
+             (SELECT a.value FROM user_addresses a WHERE a.tenant_id = u.tenant_id AND a.user_id = u.id AND a.kind = 'mail' \
               ORDER BY a.is_invitation_address DESC, a.created_at, a.id LIMIT 1) AS mail, \
              (SELECT string_agg(a.value, ' ') FROM user_addresses a \
-              WHERE a.user_id = u.id AND a.kind = 'phone') AS phones, \
+              WHERE a.tenant_id = u.tenant_id AND a.user_id = u.id AND a.kind = 'phone') AS phones, \
              (SELECT string_agg(n.e164, ' ') FROM numbers n \
               WHERE n.user_id = u.id AND n.tenant_id = u.tenant_id) AS direct_numbers \
              FROM users u WHERE ",
@@ -107,14 +107,26 @@ impl Store {
         row.map(|row| Columns(&row).text("display_name")).transpose()
     }
 
-    /// The enabled users of a tenant, by extension and name.
-    pub(crate) async fn users(&self, tenant: &TenantId) -> Result<Vec<UserRow>, StoreError> {
-        let rows = sqlx::query(select_users!(
-            "u.tenant_id = $1 AND u.enabled = 1 ORDER BY u.extension IS NULL, u.extension, u.display_name, u.id"
-        ))
-        .bind(tenant.as_str())
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(UserRow::read).collect()
+    /// The area code a user has set for themselves.
+    pub(crate) async fn area_code(
+        &self,
+        tenant: &TenantId,
+        id: &UserId,
+    ) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT area_code FROM users WHERE tenant_id = $1 AND id = $2 AND enabled = 1")
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(|row| Columns(&row).optional_text("area_code")).transpose()?.flatten())
+    }
+
+    /// The users of a tenant whose account is not in force.
+    pub(crate) async fn disabled_users(&self, tenant: &TenantId) -> Result<Vec<UserId>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM users WHERE tenant_id = $1 AND enabled = 0 ORDER BY id")
+            .bind(tenant.as_str())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(UserId::new(Columns(row).text("id")?))).collect()
     }
 }

@@ -47,6 +47,7 @@ fn engine(
         index: 0,
         webrtc: UdpSocket::bind("127.0.0.1:0")?,
         core: Some(CORE),
+        identity: None,
         worker: WorkerConfig::default(),
         seed: [7; 32],
         metrics: std::sync::Arc::default(),
@@ -78,7 +79,8 @@ fn engine(
         if line?.as_str() == "report" {
             let load = handle.load();
             let (late, worst) = (load.late_p50.as_micros(), load.late_p99.as_micros());
-            say(&format!("{} {late} {worst} {}", cpu_time()?.as_nanos(), load.busy_permille))?;
+            let (ticks, late_ticks) = (load.ticks, load.late_ticks);
+            say(&format!("{} {late} {worst} {ticks} {late_ticks}", cpu_time()?.as_nanos()))?;
         }
     }
     handle.send(Input::Stop)?;
@@ -107,6 +109,7 @@ fn bare(ports: Vec<UdpSocket>, lines: impl Iterator<Item = std::io::Result<Strin
         let mut batch = Batch::new();
         for port in &ports {
             let _ = port.set_nonblocking(true).and_then(|()| udp::stamp(port));
+            let _ = udp::send_whole(port);
         }
         let mut next = Instant::now();
         loop {
@@ -126,7 +129,7 @@ fn bare(ports: Vec<UdpSocket>, lines: impl Iterator<Item = std::io::Result<Strin
     say("ready")?;
     for line in lines {
         if line?.as_str() == "report" {
-            say(&format!("{} 0 0 0", cpu_time()?.as_nanos()))?;
+            say(&format!("{} 0 0 0 0", cpu_time()?.as_nanos()))?;
         }
     }
     Ok(())

@@ -48,13 +48,17 @@ impl Engine {
         Ok(line.trim().to_owned())
     }
 
-    /// CPU time, and how late ticks were in the last second: median and 99th percentile.
-    fn report(&mut self) -> Outcome<(Duration, [Duration; 2])> {
+    /// CPU time; how late ticks were in the last second: median and 99th percentile; ticks so far, and those more than
+    /// 2 ms late.
+    fn report(&mut self) -> Outcome<Told> {
         writeln!(self.input, "report")?;
         let line = self.line()?;
         let numbers: Vec<u64> = line.split(' ').map(str::parse).collect::<Result<_, _>>()?;
-        let &[cpu, p50, p99, _] = numbers.as_slice() else { return Err("a short report".into()) };
-        Ok((Duration::from_nanos(cpu), [p50, p99].map(Duration::from_micros)))
+        let &[cpu, p50, p99, ticks, late_ticks] = numbers.as_slice() else {
+            return Err("a short report".into());
+        };
+        let [p50, p99] = [p50, p99].map(Duration::from_micros);
+        Ok(Told { cpu: Duration::from_nanos(cpu), p50, p99, ticks, late_ticks })
     }
 }
 
@@ -64,6 +68,15 @@ impl Drop for Engine {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What the engine says of itself.
+struct Told {
+    cpu: Duration,
+    p50: Duration,
+    p99: Duration,
+    ticks: u64,
+    late_ticks: u64,
 }
 
 struct Phone {
@@ -117,20 +130,22 @@ pub(crate) fn measure(scenario: &Scenario, time: Duration) -> Outcome<Report> {
     let mut beginning = Instant::now();
     load.run(&mut beginning, WARM_UP)?;
     load.forget();
-    let (before, _) = engine.report()?;
+    let before = engine.report()?;
     let began = Instant::now();
-    let (mut medians, mut worst) = (Vec::new(), Duration::ZERO);
+    let (mut medians, mut tails) = (Vec::new(), Vec::new());
     while began.elapsed() < time {
         load.run(&mut beginning, Duration::from_secs(1))?;
-        let (_, [p50, p99]) = engine.report()?;
-        medians.push(p50);
-        worst = worst.max(p99);
+        let told = engine.report()?;
+        medians.push(told.p50);
+        tails.push(told.p99);
     }
     let elapsed = began.elapsed();
-    let (after, _) = engine.report()?;
-    let cpu = after.saturating_sub(before);
-    let late = [quantile(&mut medians, 500), worst];
-    Ok(load.report(elapsed, cpu, late))
+    let after = engine.report()?;
+    let cpu = after.cpu.saturating_sub(before.cpu);
+    let late = [quantile(&mut medians, 500), quantile(&mut tails, 500), quantile(&mut tails, 1_000)];
+    let ticks = after.ticks.saturating_sub(before.ticks).max(1) as f64;
+    let late_share = after.late_ticks.saturating_sub(before.late_ticks) as f64 / ticks;
+    Ok(Report { late, late_share, ..load.report(elapsed, cpu) })
 }
 
 impl<'a> Load<'a> {
@@ -263,7 +278,7 @@ impl<'a> Load<'a> {
         self.expected = 0;
     }
 
-    fn report(&mut self, elapsed: Duration, cpu: Duration, late: [Duration; 2]) -> Report {
+    fn report(&mut self, elapsed: Duration, cpu: Duration) -> Report {
         let seconds = elapsed.as_secs_f64();
         let legs = self.phones.len() as f64;
         let received: u64 = self.phones.iter().map(|phone| phone.received).sum();
@@ -272,7 +287,8 @@ impl<'a> Load<'a> {
             cpu_ms: cpu.as_secs_f64() * 1e3 / seconds / legs,
             core: cpu.as_secs_f64() / seconds,
             loss: (1.0 - received as f64 / (seconds * 50.0 * legs)).max(0.0),
-            late,
+            late: [Duration::ZERO; 3],
+            late_share: 0.0,
             marks: self.delays.len() as f64 / self.expected.max(1) as f64,
             ear: [quantile(&mut self.delays, 500), quantile(&mut self.delays, 990)],
         }

@@ -73,14 +73,14 @@ impl FromStr for Scenario {
 /// The scenarios of the published table.
 pub(crate) fn standard() -> Vec<Scenario> {
     let shapes = [
-        (Kind::Bare, 333, 3, 3),
+        (Kind::Bare, 833, 3, 3),
         (Kind::Pcmu, 1, 2, 2),
         (Kind::Pcmu, 100, 3, 3),
         (Kind::Pcmu, 333, 3, 3),
+        (Kind::Pcmu, 583, 3, 3),
         (Kind::Pcmu, 833, 3, 3),
         (Kind::Pcmu, 1, 300, 3),
         (Kind::G722, 50, 3, 3),
-        (Kind::Opus, 20, 3, 3),
         (Kind::Opus, 50, 3, 3),
         (Kind::Voice, 20, 3, 3),
         (Kind::Opus, 1, 100, 3),

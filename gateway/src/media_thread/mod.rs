@@ -7,6 +7,8 @@
 //! a flood on one port can cost, and delays nothing.
 
 mod load;
+mod pages;
+mod ports;
 mod timer;
 
 pub use crate::metrics::ThreadMetrics;
@@ -14,12 +16,14 @@ use load::{Gauges, ThreadLoad};
 
 use crate::udp::{self, BATCH, Batch, Clocks};
 use load::Timekeeper;
+use media::dtls::Identity;
 use media::worker::{
     Command, DuePhone, Event, LegId, Port, RoomId, STEP, TravellingLeg, Worker, WorkerConfig,
 };
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
-use std::collections::{BTreeMap, VecDeque};
+use ports::PhonePorts;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
@@ -41,48 +45,14 @@ const BROWSER_BURST: usize = 16;
 /// Calls that read a phone's port in one tick: more than its jitter buffer holds. What a flood brings beyond that
 /// stays in the kernel's buffer, and is lost there.
 const PHONE_BURST: usize = 10;
+/// Legs opened between two looks at where memory comes from; an area holds more.
+const LEGS_PER_AREA: u64 = 256;
 /// Steps made up for before the browsers' port gets its turn.
 const STEP_BURST: u32 = 4;
 
 const WAKER: Token = Token(usize::MAX);
 const WEBRTC: Token = Token(usize::MAX - 1);
 const TIMER: Token = Token(usize::MAX - 2);
-
-/// The ports of phones, in places that are used again.
-#[derive(Default)]
-struct PhonePorts {
-    places: Vec<Option<std::net::UdpSocket>>,
-    free: Vec<usize>,
-    index: BTreeMap<LegId, usize>,
-}
-
-impl PhonePorts {
-    fn insert(&mut self, leg: LegId, socket: std::net::UdpSocket) {
-        self.remove(leg);
-        let place = self.free.pop().unwrap_or(self.places.len());
-        if place == self.places.len() {
-            self.places.push(None);
-        }
-        if let Some(empty) = self.places.get_mut(place) {
-            *empty = Some(socket);
-            self.index.insert(leg, place);
-        }
-    }
-
-    fn remove(&mut self, leg: LegId) -> Option<std::net::UdpSocket> {
-        let place = self.index.remove(&leg)?;
-        self.free.push(place);
-        self.places.get_mut(place)?.take()
-    }
-
-    fn place(&self, leg: LegId) -> Option<usize> {
-        self.index.get(&leg).copied()
-    }
-
-    fn at(&self, place: usize) -> Option<&std::net::UdpSocket> {
-        self.places.get(place)?.as_ref()
-    }
-}
 
 /// What the focus task tells a media thread.
 pub enum Input {
@@ -167,6 +137,8 @@ pub struct MediaThreadConfig {
     pub webrtc: std::net::UdpSocket,
     /// Core to pin the thread to.
     pub core: Option<usize>,
+    /// The certificate that phones are shown which agree on keys by DTLS.
+    pub identity: Option<Arc<Identity>>,
     /// Settings of the worker.
     pub worker: WorkerConfig,
     /// Seed of the worker's randomness (SSRCs, first sequence numbers).
@@ -207,22 +179,27 @@ pub fn start(
     let gauges = Arc::new(Gauges::default());
     let told = Arc::clone(&gauges);
     let (core, worker, seed, metrics) = (config.core, config.worker, config.seed, config.metrics);
+    let identity = config.identity;
     let farewell = Farewell(ended, config.index);
     let thread = std::thread::Builder::new().name(format!("media-{}", config.index)).spawn(move || {
         let _farewell = farewell;
         pin(core);
         let now = Instant::now();
+        let mut worker = Worker::new(worker, seed);
+        if let Some(identity) = identity {
+            worker.set_identity(identity);
+        }
         let mut thread = MediaThread {
-            worker: Worker::new(worker, seed),
+            worker,
             poll,
             timer,
             webrtc,
             webrtc_waits: false,
             phones: PhonePorts::default(),
             due: Vec::with_capacity(1024),
-            due_phones: Vec::with_capacity(1024),
             batch: Batch::new(),
             draining: VecDeque::new(),
+            opened: 0,
             inputs,
             events,
             next_step: now + STEP,
@@ -254,12 +231,12 @@ struct MediaThread {
     /// The browsers' port may have more to read. Readiness is edge-triggered: it is not told again.
     webrtc_waits: bool,
     phones: PhonePorts,
-    /// The phones of this step and the places of their ports.
-    due: Vec<(DuePhone, usize)>,
-    /// Kept for its memory.
-    due_phones: Vec<DuePhone>,
+    /// The phones whose ports are read in this step; kept for its memory.
+    due: Vec<DuePhone>,
     batch: Batch,
     draining: VecDeque<(Instant, std::net::UdpSocket)>,
+    /// Phones' ports opened so far.
+    opened: u64,
     inputs: Receiver<Input>,
     events: mpsc::Sender<Event>,
     next_step: Instant,
@@ -322,6 +299,12 @@ impl MediaThread {
             tracing::error!(%error, leg.id = leg.0, "the leg's port cannot be read");
             return;
         }
+        // Without it sending costs a little more, which is no reason to refuse a leg.
+        let _ = udp::send_whole(&socket);
+        self.opened += 1;
+        if self.opened % LEGS_PER_AREA == 1 {
+            pages::prefer_large();
+        }
         self.phones.insert(leg, socket);
     }
 
@@ -334,8 +317,6 @@ impl MediaThread {
     fn hand_over(&mut self, leg: LegId, room: RoomId, target: &MediaHandle) {
         let Some(media) = self.worker.take_leg(leg) else { return };
         let Some(socket) = self.phones.remove(leg) else { return };
-        // The place may be another phone's before the next step.
-        self.due.clear();
         let arrival = Arrival { leg, room, socket, media };
         if let Err(error) = target.send(Input::Arrive(Box::new(arrival))) {
             tracing::error!(%error, leg.id = leg.0, "a leg is lost on its way to another media thread");
@@ -408,30 +389,31 @@ impl MediaThread {
         }
     }
 
-    /// Reads the phones whose rooms mix now, mixes, and sends.
+    /// Reads the phones whose voices are due, mixes, and sends.
     fn step(&mut self, clocks: &Clocks) {
         self.due.clear();
-        self.due_phones.clear();
-        self.worker.due_phones(&mut self.due_phones);
-        for at in 0..self.due_phones.len() {
-            if let Some(&phone) = self.due_phones.get(at)
-                && let Some(place) = self.phones.place(phone.leg)
-            {
-                self.due.push((phone, place));
-                self.read_phone(&phone, place, clocks);
+        self.worker.due_phones(&mut self.due);
+        for phone in &self.due {
+            if let Some(socket) = self.phones.get(phone.leg) {
+                Self::read_phone(&mut self.worker, &mut self.batch, socket, phone, clocks);
             }
         }
         self.worker.handle_step(clocks.now());
         self.flush();
     }
 
-    fn read_phone(&mut self, phone: &DuePhone, place: usize, clocks: &Clocks) {
-        let Some(socket) = self.phones.at(place) else { return };
+    fn read_phone(
+        worker: &mut Worker,
+        batch: &mut Batch,
+        socket: &std::net::UdpSocket,
+        phone: &DuePhone,
+        clocks: &Clocks,
+    ) {
         for _ in 0..PHONE_BURST {
-            match self.batch.receive(socket, clocks) {
+            match batch.receive(socket, clocks) {
                 Ok(count) => {
-                    for (arrival, source, payload) in self.batch.datagrams(count) {
-                        self.worker.handle_due_datagram(arrival, phone, source, payload);
+                    for (arrival, source, payload) in batch.datagrams(count) {
+                        worker.handle_due_datagram(arrival, phone, source, payload);
                     }
                     if count < BATCH {
                         return;
@@ -445,20 +427,9 @@ impl MediaThread {
     }
 
     fn flush(&mut self) {
-        // Phones are sent to in the order in which they were read, some twice, some not at all.
-        let mut cursor = 0;
         while let Some(transmit) = self.worker.poll_transmit() {
             let socket = match transmit.from {
-                Port::Sip(leg) => {
-                    let ahead = self.due.get(cursor..).unwrap_or_default();
-                    let found = ahead.iter().position(|(phone, _)| phone.leg == leg);
-                    cursor += found.unwrap_or(0);
-                    let place = match found {
-                        Some(at) => ahead.get(at).map(|&(_, place)| place),
-                        None => self.phones.place(leg),
-                    };
-                    place.and_then(|place| self.phones.at(place))
-                }
+                Port::Sip(leg) => self.phones.get(leg),
                 Port::Webrtc => Some(&self.webrtc),
             };
             if let Some(socket) = socket {

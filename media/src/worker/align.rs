@@ -3,6 +3,8 @@
 //! A voice comes in packets of 20 ms, and what comes just after a tick waits for the next one. So the tick is moved
 //! to where the voices of the room wait least. Moving it earlier costs nobody anything until a voice has not come
 //! yet by then: that voice has to wait one tick longer from then on, which is one tick made up.
+//!
+//! In small rooms the same is done for each listener apart (`apart`).
 
 /// How long one voice waits beyond what its jitter asks for, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +26,7 @@ impl Aligner {
     /// What stays between a voice and the tick, in milliseconds: ticks come in steps of one, and a little late.
     const GUARD: i64 = 1;
     /// Length of a tick.
-    const TICK: i64 = 20;
+    pub(super) const TICK: i64 = 20;
     /// A move that makes somebody wait longer must be worth this much to the average voice.
     const WORTH_CROSSING: i64 = 2;
     /// How much later the tick is moved at once: listeners must not run dry.
@@ -42,29 +44,37 @@ impl Aligner {
 
     /// By how many milliseconds the next tick should come earlier; negative: later.
     pub(super) fn earlier(voices: &[Waiting]) -> i64 {
+        Self::earlier_by(voices, Self::GUARD)
+    }
+
+    /// [`Self::earlier`] where nothing has to stay in between.
+    pub(super) fn earlier_without_guard(voices: &[Waiting]) -> i64 {
+        Self::earlier_by(voices, 0)
+    }
+
+    fn earlier_by(voices: &[Waiting], guard: i64) -> i64 {
         if voices.is_empty() {
             return 0;
         }
         let least = voices.iter().map(|voice| voice.ms).min().unwrap_or(0);
         // As far as everybody has come already; never so late that listeners run dry.
-        let free = (least - Self::GUARD).clamp(-Self::LATER, Self::TICK - 1);
-        let crossing = (free.max(0) + 1..Self::TICK).filter(|&earlier| {
-            voices.iter().all(|voice| voice.may_cross || voice.ms - earlier >= Self::GUARD)
-        });
-        let best = crossing.min_by_key(|&earlier| Self::cost(voices, earlier));
+        let free = (least - guard).clamp(-Self::LATER, Self::TICK - 1);
+        let crossing = (free.max(0) + 1..Self::TICK)
+            .filter(|&earlier| voices.iter().all(|voice| voice.may_cross || voice.ms - earlier >= guard));
+        let best = crossing.min_by_key(|&earlier| Self::cost(voices, earlier, guard));
         let count = i64::try_from(voices.len()).unwrap_or(i64::MAX);
-        let total = |earlier| voices.iter().map(|&voice| Self::wait(voice, earlier)).sum::<i64>();
+        let total = |earlier| voices.iter().map(|&voice| Self::wait(voice, earlier, guard)).sum::<i64>();
         best.filter(|&best| total(free) - total(best) >= Self::WORTH_CROSSING * count).unwrap_or(free)
     }
 
-    fn wait(voice: Waiting, earlier: i64) -> i64 {
+    const fn wait(voice: Waiting, earlier: i64, guard: i64) -> i64 {
         let wait = voice.ms - earlier;
-        if wait >= Self::GUARD { wait } else { wait + Self::TICK }
+        if wait >= guard { wait } else { wait + Self::TICK }
     }
 
     /// The longest waits count most.
-    fn cost(voices: &[Waiting], earlier: i64) -> i64 {
-        voices.iter().map(|&voice| Self::wait(voice, earlier).pow(2)).sum()
+    fn cost(voices: &[Waiting], earlier: i64, guard: i64) -> i64 {
+        voices.iter().map(|&voice| Self::wait(voice, earlier, guard).pow(2)).sum()
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::codec::Codec;
 use crate::codec::opus::{self, OpusError};
+use crate::dtls::Identity;
 use crate::level::{self, Gate, Meter, SILENCE_DBOV};
 use crate::mixer::{Mixer, Voice};
 use crate::quality::LegStats;
@@ -13,7 +14,8 @@ use crate::sdp::{Negotiated, OpusSettings};
 use crate::speaker::HeldLevel;
 
 use super::Outbox;
-use super::align::Waiting;
+use super::align::{Aligner, Waiting};
+use super::apart::Turns;
 use super::opus_sender::{OpusListener, SharedOpus};
 use super::player::Player;
 use super::sip_leg::{Received, SipLeg};
@@ -36,6 +38,9 @@ pub(super) struct Leg {
     /// The voice is above the gate.
     pub(super) is_active: bool,
     pub(super) held: HeldLevel,
+    /// Its own steps, where the room is small.
+    pub(super) turns: Turns,
+    pub(super) aligner: Aligner,
     media_started: bool,
     /// Ticks since statistics were reported; legs begin with different ones, so that reports are spread.
     stats_ticks: u64,
@@ -71,6 +76,8 @@ impl Leg {
             was_mixed: false,
             is_active: false,
             held: HeldLevel::default(),
+            turns: Turns::default(),
+            aligner: Aligner::default(),
             media_started: false,
             stats_ticks: id.0 % Self::STATS_TICKS,
             gate: Gate::default(),
@@ -108,10 +115,11 @@ impl Leg {
         now: Instant,
         negotiated: Negotiated,
         symmetric_from: Option<IpAddr>,
+        identity: Option<&Identity>,
     ) -> Result<(), OpusError> {
         let Media::Sip(sip) = &mut self.media else { return Ok(()) };
         let before = sip.listening_rate();
-        sip.set_remote(now, negotiated, symmetric_from)?;
+        sip.set_remote(now, negotiated, symmetric_from, identity)?;
         self.voice.set_rate(sip.voice_rate());
         if sip.listening_rate() != before {
             self.player.set_rate(sip.listening_rate());
@@ -141,9 +149,10 @@ impl Leg {
         now: Instant,
         source: SocketAddr,
         payload: &[u8],
+        out: &mut Outbox,
     ) -> Received {
         match &mut self.media {
-            Media::Sip(sip) => sip.handle_datagram(now, source, payload),
+            Media::Sip(sip) => sip.handle_datagram(now, self.id, source, payload, &mut out.ring),
             Media::Webrtc(_) => Received::Dropped,
         }
     }
@@ -219,27 +228,29 @@ impl Leg {
         }
     }
 
-    /// Second half of a tick: mix, encode, send.
+    /// Second half of a tick: mix, encode, send. `with_own`: his voice is in the sums if it is mixed at all.
     pub(super) fn end_tick(
         &mut self,
         now: Instant,
         mixer: &Mixer,
+        with_own: bool,
         shared: &mut SharedMixes<'_>,
         out: &mut Outbox,
     ) {
         // What is played waits until it can be heard.
-        let (playing, over) = if self.is_reachable() { self.player.tick() } else { (false, false) };
-        if over {
-            out.events.push(Event::PlayingDone { leg: self.id });
+        let (playing, over) = if self.is_reachable() { self.player.tick() } else { (false, None) };
+        if let Some(playing) = over {
+            out.events.push(Event::PlayingDone { leg: self.id, playing });
         }
         let hears = Hearing {
             listens: self.listens(),
-            own: self.is_mixed.then_some(&self.voice),
+            own: (with_own && self.is_mixed).then_some(&self.voice),
             played: playing.then(|| self.player.frame()),
         };
         match &mut self.media {
             Media::Sip(sip) => {
                 hears.send_to_phone(self.id, sip, mixer, shared, out);
+                sip.shake_hands(now, self.id, &mut out.ring);
                 sip.report(now, self.id, &mut out.ring);
             }
             Media::Webrtc(webrtc) if webrtc.connected => {

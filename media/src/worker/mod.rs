@@ -9,6 +9,7 @@
 //! was received as much earlier as the network's jitter asks for; the plan of the tick counts, not that of the arrival.
 
 mod align;
+mod apart;
 mod browsers;
 mod leg;
 mod moving;
@@ -22,6 +23,7 @@ mod room;
 mod rooms;
 mod samples;
 mod schedule;
+mod secure;
 mod sip_leg;
 mod source;
 mod stats;
@@ -34,11 +36,13 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::dtls::Identity;
 use crate::quality::LegStats;
 use crate::sdp::Negotiated;
 use crate::webrtc::PeerTransmit;
@@ -51,7 +55,9 @@ use room::Room;
 use rooms::{Place, Rooms};
 use schedule::Schedule;
 use sip_leg::{Received, SipLeg};
-pub use types::{Command, Event, LegId, LegPlan, Load, Port, RoomId, Source, Transmit, WorkerConfig};
+pub use types::{
+    Command, Event, LegId, LegPlan, Load, PlayingId, Port, RoomId, Source, Transmit, WorkerConfig,
+};
 use webrtc_leg::WebrtcLeg;
 
 /// The length of a step: rooms tick every 20 ms, spread over steps of this length.
@@ -60,6 +66,8 @@ pub const STEP: Duration = Duration::from_millis(1);
 /// All rooms of one media thread.
 pub struct Worker {
     config: WorkerConfig,
+    /// What phones are shown that agree on keys by DTLS.
+    identity: Option<Arc<Identity>>,
     random: ChaCha8Rng,
     rooms: Rooms,
     schedule: Schedule,
@@ -74,8 +82,6 @@ pub struct Worker {
     /// The datagram lent by the last [`Worker::poll_transmit`].
     lent: Option<PeerTransmit>,
     ticks: u64,
-    /// Conversions of rooms that are gone.
-    past_conversions: u64,
     dropped_datagrams: u64,
 }
 
@@ -95,6 +101,7 @@ struct Outbox {
     /// Browsers whose peers may have datagrams to send; each at most once.
     pending: VecDeque<LegId>,
     encodes: u64,
+    conversions: u64,
     /// Something was done to a browser or to forwarded video since the earliest deadline was looked for.
     timers_changed: bool,
 }
@@ -111,6 +118,7 @@ impl Worker {
     pub fn new(config: WorkerConfig, seed: [u8; 32]) -> Self {
         Self {
             config,
+            identity: None,
             random: ChaCha8Rng::from_seed(seed),
             rooms: Rooms::default(),
             schedule: Schedule::default(),
@@ -122,14 +130,19 @@ impl Worker {
                 events: EventQueue::new(config.max_events),
                 pending: VecDeque::new(),
                 encodes: 0,
+                conversions: 0,
                 timers_changed: false,
             },
             earliest: None,
             lent: None,
             ticks: 0,
-            past_conversions: 0,
             dropped_datagrams: 0,
         }
+    }
+
+    /// The certificate to show phones that agree on keys by DTLS. Without one they are sent nothing.
+    pub fn set_identity(&mut self, identity: Arc<Identity>) {
+        self.identity = Some(identity);
     }
 
     /// Does what it is told. Commands for legs that are not there are ignored: they crossed their removal.
@@ -156,8 +169,8 @@ impl Worker {
             }
             Command::RemoveLeg { leg } => self.remove(now, leg),
             Command::SetPlan { leg, plan } => self.with_leg(leg, |leg| leg.next_plan = Some(plan)),
-            Command::Play { leg, source, repeat } => {
-                self.with_leg(leg, |leg| leg.player.play(source, repeat))
+            Command::Play { leg, source, repeat, playing } => {
+                self.with_leg(leg, |leg| leg.player.play(playing, source, repeat))
             }
             Command::SendDigits { leg, digits } => self.with_phone(leg, |sip| sip.send_digits(&digits)),
             Command::DetectTones { leg, enabled } => self.with_phone(leg, |sip| sip.detect_tones(enabled)),
@@ -205,7 +218,7 @@ impl Worker {
         payload: &[u8],
     ) {
         let leg = found.id;
-        match found.handle_sip_datagram(now, source, payload) {
+        match found.handle_sip_datagram(now, source, payload, out) {
             Received::Media => found.note_media(out),
             Received::Digit(digit) => {
                 found.note_media(out);
@@ -242,29 +255,31 @@ impl Worker {
     }
 
     /// One step of [`STEP`]: the mix tick of those rooms whose turn it is, each in about every twentieth step: a room
-    /// ticks when the voices heard in it have come. Drain
-    /// [`Self::poll_transmit`] after each step.
+    /// ticks when the voices heard in it have come, and in a small room of phones each listener has a step of his own.
+    /// Drain [`Self::poll_transmit`] after each step.
     pub fn handle_step(&mut self, now: Instant) {
         let (step, due) = self.schedule.take();
         for &place in &due {
             let Some(room) = self.rooms.get_mut(place) else { continue };
             self.ticks += 1;
-            room.tick(now, self.config.max_voices, &mut self.out);
+            room.step(step, now, self.config.max_voices, &mut self.out);
             if room.browsers > 0 {
                 room.serve_peers(now, &|_| true, &mut self.out);
             }
-            room.next_step = room.next_step(step);
             self.schedule.put(room.next_step, place);
         }
         self.schedule.give_back(due);
     }
 
-    /// Adds to `phones` those whose rooms mix in the step that comes next, room by room in the order in which they
-    /// will be sent to: their ports are to be read before it.
+    /// Adds to `phones` those whose voices are taken in by the step that comes next: their ports are to be read before
+    /// it.
     pub fn due_phones(&self, phones: &mut Vec<DuePhone>) {
         for &place in self.schedule.due() {
             let Some(room) = self.rooms.get(place) else { continue };
-            let legs = room.legs().iter().enumerate().filter(|(_, leg)| leg.webrtc().is_none());
+            let step = self.schedule.next();
+            let legs = room.legs().iter().enumerate();
+            let legs =
+                legs.filter(|(_, leg)| leg.webrtc().is_none() && (!room.is_apart || leg.turns.voice <= step));
             phones.extend(legs.map(|(at, leg)| DuePhone { leg: leg.id, place, at }));
         }
     }
@@ -334,7 +349,7 @@ impl Worker {
             legs: self.index.len(),
             ticks: self.ticks,
             encodes: self.out.encodes,
-            conversions: self.past_conversions + self.rooms.iter().map(Room::conversions).sum::<u64>(),
+            conversions: self.out.conversions,
             dropped_datagrams: self.dropped_datagrams,
             dropped_events: self.out.events.dropped(),
             dropped_transmits: self.out.ring.dropped(),
@@ -368,7 +383,7 @@ impl Worker {
     ) {
         let Some(room) = self.index.get(&leg).and_then(|&place| self.rooms.get_mut(place)) else { return };
         let Some(found) = room.leg_mut(leg) else { return };
-        let made = found.set_remote(now, negotiated, symmetric_from);
+        let made = found.set_remote(now, negotiated, symmetric_from, self.identity.as_deref());
         let reserved = room.reserve(self.config.max_voices);
         debug_assert!(made.is_ok() && reserved.is_ok(), "there is memory for codecs and converters");
     }
@@ -392,10 +407,9 @@ impl Worker {
         let Some(place) = self.index.remove(&leg) else { return };
         self.demux.remove(leg);
         let Some(room) = self.rooms.get_mut(place) else { return };
-        room.remove(now, leg, &mut self.out);
+        room.remove(now, leg, self.config.max_voices, &mut self.out);
         self.out.timers_changed = true;
         if room.is_empty() {
-            self.past_conversions += room.conversions();
             self.schedule.remove(room.next_step, place);
             self.rooms.remove(place);
         }

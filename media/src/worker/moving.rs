@@ -26,10 +26,9 @@ impl Worker {
     pub fn take_leg(&mut self, leg: LegId) -> Option<TravellingLeg> {
         let place = *self.index.get(&leg)?;
         let room = self.rooms.get_mut(place)?;
-        let taken = room.take(leg)?;
+        let taken = room.take(leg, self.config.max_voices)?;
         self.index.remove(&leg);
         if room.is_empty() {
-            self.past_conversions += room.conversions();
             self.schedule.remove(room.next_step, place);
             self.rooms.remove(place);
         }

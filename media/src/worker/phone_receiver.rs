@@ -78,7 +78,7 @@ impl PhoneReceiver {
     /// Makes receivers for all that may come. Allocates.
     pub(super) fn expect(&mut self, negotiated: &Negotiated) -> Result<(), OpusError> {
         if negotiated.received.has(Codec::G722) && self.g722.is_none() {
-            self.g722 = Some(Box::new(Receiver::new(G722Decoder::new())));
+            self.g722 = Some(Box::new(Receiver::new(G722Decoder::default())));
         }
         if negotiated.received.has(Codec::Opus) && self.opus.is_none() {
             self.opus = Some(Box::new(Receiver::new(OpusDecoder::new()?)));

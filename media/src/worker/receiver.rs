@@ -6,10 +6,10 @@ use crate::codec::Codec;
 use crate::codec::g722;
 use crate::codec::opus::{self, OpusError};
 use crate::codec::thirds::Up;
-use crate::conceal::Concealer;
+use crate::conceal::{NarrowConcealer, WideConcealer};
 use crate::jitter::{Arrival, JitterBuffer, JitterConfig, Playout, Pushed};
 use crate::noise::ComfortNoise;
-use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate, limit};
+use crate::sample::{NARROW_FRAME, Rate};
 use crate::shorten::shorten;
 
 use super::samples::Samples;
@@ -155,7 +155,7 @@ impl<D: Decode> Receiver<D> {
 /// G.711; the tag is the codec's static payload type.
 #[derive(Debug, Default)]
 pub(super) struct G711Decoder {
-    concealer: Concealer,
+    concealer: NarrowConcealer,
 }
 
 impl Decode for G711Decoder {
@@ -221,21 +221,13 @@ impl Decode for OpusDecoder {
 #[derive(Debug, Default)]
 pub(super) struct G722Decoder {
     decoder: g722::Decoder,
+    concealer: WideConcealer,
     up: Up,
-    /// The last sound that was heard, for what is lost: played again, softer each time.
-    last: Vec<i16>,
-    gain: i32,
 }
 
 impl G722Decoder {
     /// Samples of 16 kHz decoded in one go (10 ms).
     const PIECE: usize = 160;
-    /// What is left of a lost tick's level in the next one, in 256ths.
-    const FADE: i32 = 160;
-
-    pub(super) fn new() -> Self {
-        Self { last: Vec::with_capacity(FULL_FRAME), ..Self::default() }
-    }
 }
 
 impl Decode for G722Decoder {
@@ -249,26 +241,23 @@ impl Decode for G722Decoder {
             let mut wide = [0; Self::PIECE];
             let Some(wide) = wide.get_mut(..chunk.len() * 2) else { return };
             self.decoder.decode(chunk, wide);
-            let full = samples.grow(wide.len() * 3);
-            self.up.convert(wide, full);
-            self.last.clear();
-            self.last.extend_from_slice(full);
+            self.concealer.heard(wide);
+            self.up.convert(wide, samples.grow(wide.len() * 3));
         }
-        self.gain = 256;
     }
 
     fn conceal(&mut self, count: usize, _next: Option<&[u8]>, samples: &mut Samples) {
-        let gain = self.gain;
-        let sound = self.last.iter().cycle().copied().chain(std::iter::repeat(0));
-        for (to, from) in samples.grow(count).iter_mut().zip(sound) {
-            *to = limit(i32::from(from) * gain / 256);
+        for full in samples.grow(count).chunks_mut(Self::PIECE * 3) {
+            let mut wide = [0; Self::PIECE];
+            let Some(wide) = wide.get_mut(..full.len() / 3) else { return };
+            self.concealer.conceal(wide);
+            self.up.convert(wide, full);
         }
-        self.gain = gain * Self::FADE / 256;
     }
 
     fn reset(&mut self) {
         self.decoder = g722::Decoder::default();
-        self.last.clear();
+        self.concealer.reset();
     }
 }
 

@@ -10,6 +10,7 @@ use crate::webrtc::forwarder::Forwarder;
 
 use super::Outbox;
 use super::align::{Aligner, Waiting};
+use super::apart::Turns;
 use super::leg::{Leg, SharedMixes};
 use super::opus_sender::SharedOpus;
 use super::schedule::Schedule;
@@ -21,11 +22,13 @@ pub(super) struct Room {
     /// The step of its next tick.
     pub(super) next_step: u64,
     /// In order of their ids.
-    legs: Vec<Leg>,
+    pub(super) legs: Vec<Leg>,
+    /// Every leg has steps of its own.
+    pub(super) is_apart: bool,
     /// How many of them are browsers: rooms without any have no timers to look for.
     pub(super) browsers: usize,
-    mixer: Mixer,
-    converters: ConverterPool,
+    pub(super) mixer: Mixer,
+    pub(super) converters: ConverterPool,
     speaker: SpeakerChoice<LegId>,
     pub(super) forwarder: Forwarder<LegId>,
     /// One for each way in which somebody takes Opus.
@@ -33,7 +36,7 @@ pub(super) struct Room {
     aligner: Aligner,
     /// How many steps the next tick should come earlier.
     earlier: i64,
-    waiting: Vec<Waiting>,
+    pub(super) waiting: Vec<Waiting>,
     /// Active voices of this tick: level with a bonus for who was mixed already, and index.
     ranking: Vec<(u8, usize)>,
 }
@@ -47,6 +50,7 @@ impl Room {
             id,
             next_step,
             legs: Vec::new(),
+            is_apart: false,
             browsers: 0,
             mixer: Mixer::default(),
             converters: ConverterPool::default(),
@@ -60,10 +64,12 @@ impl Room {
         }
     }
 
-    pub(super) fn add(&mut self, leg: Leg, max_voices: usize) -> Result<(), ResampleError> {
+    pub(super) fn add(&mut self, mut leg: Leg, max_voices: usize) -> Result<(), ResampleError> {
         self.browsers += usize::from(leg.webrtc().is_some());
         let at = self.legs.partition_point(|other| other.id < leg.id);
+        leg.turns = Turns { voice: self.next_step, ear: self.next_step };
         self.legs.insert(at, leg);
+        self.choose_manner(max_voices);
         self.ranking.clear();
         self.ranking.reserve(self.legs.len());
         self.waiting.clear();
@@ -100,11 +106,12 @@ impl Room {
         }
     }
 
-    pub(super) fn remove(&mut self, now: Instant, leg: LegId, out: &mut Outbox) {
+    pub(super) fn remove(&mut self, now: Instant, leg: LegId, max_voices: usize, out: &mut Outbox) {
         if let Ok(at) = self.legs.binary_search_by_key(&leg, |other| other.id) {
             let mut gone = self.legs.remove(at);
             self.browsers -= usize::from(gone.webrtc().is_some());
             self.count_listeners();
+            self.choose_manner(max_voices);
             gone.end(now, out);
             self.converters.take_back(&mut gone.voice);
             self.forwarder.leave(now, leg);
@@ -113,11 +120,12 @@ impl Room {
     }
 
     /// Takes a phone out without a word to it: it goes on in another room.
-    pub(super) fn take(&mut self, leg: LegId) -> Option<Leg> {
+    pub(super) fn take(&mut self, leg: LegId, max_voices: usize) -> Option<Leg> {
         let at = self.legs.binary_search_by_key(&leg, |other| other.id).ok()?;
         self.legs.get(at).filter(|leg| leg.webrtc().is_none())?;
         let mut taken = self.legs.remove(at);
         self.count_listeners();
+        self.choose_manner(max_voices);
         self.converters.take_back(&mut taken.voice);
         taken.leave_room();
         Some(taken)
@@ -152,11 +160,13 @@ impl Room {
             leg.begin_tick(now, out);
         }
         self.choose_voices(max_voices);
+        let before = self.mixer.conversions();
         self.mix();
+        out.conversions += self.mixer.conversions() - before;
         self.shared_opus.iter_mut().for_each(SharedOpus::begin_tick);
         let mut shared = SharedMixes::new(&mut self.shared_opus);
         for leg in &mut self.legs {
-            leg.end_tick(now, &self.mixer, &mut shared, out);
+            leg.end_tick(now, &self.mixer, true, &mut shared, out);
         }
         self.choose_speaker(out);
         if self.aligner.is_time() {
@@ -164,9 +174,14 @@ impl Room {
         }
     }
 
-    /// The step of the tick after the one in `step`.
-    pub(super) fn next_step(&mut self, step: u64) -> u64 {
-        (step + Schedule::STEPS).saturating_add_signed(-std::mem::take(&mut self.earlier))
+    /// What the room has to do in `step`, and when it is its turn again.
+    pub(super) fn step(&mut self, step: u64, now: Instant, max_voices: usize, out: &mut Outbox) {
+        if self.is_apart {
+            return self.tick_apart(step, now, out);
+        }
+        self.tick(now, max_voices, out);
+        let earlier = std::mem::take(&mut self.earlier);
+        self.next_step = (step + Schedule::STEPS).saturating_add_signed(-earlier);
     }
 
     /// Looks how long the voices wait: those that are heard, or all while it is silent.
@@ -179,7 +194,7 @@ impl Room {
     }
 
     /// All plans that wait take effect together, before anything of this tick is decided.
-    fn take_plans(&mut self, now: Instant, out: &mut Outbox) {
+    pub(super) fn take_plans(&mut self, now: Instant, out: &mut Outbox) {
         let mut changed = false;
         for index in 0..self.legs.len() {
             let Some(leg) = self.legs.get_mut(index) else { return };
@@ -192,11 +207,6 @@ impl Room {
         if changed {
             self.forward_video(now, out);
         }
-    }
-
-    /// How many voices were converted since the room came into being.
-    pub(super) const fn conversions(&self) -> u64 {
-        self.mixer.conversions()
     }
 
     /// Marks the loudest active voices, at most `max_voices`, as mixed.
@@ -237,7 +247,7 @@ impl Room {
         }
     }
 
-    fn choose_speaker(&mut self, out: &mut Outbox) {
+    pub(super) fn choose_speaker(&mut self, out: &mut Outbox) {
         let speaking = self.legs.iter().filter(|leg| leg.may_speak());
         let changed = self.speaker.update(speaking.map(|leg| (leg.id, leg.held.dbov())));
         if let Some(leg) = changed {

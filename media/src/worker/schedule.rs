@@ -50,6 +50,11 @@ impl Schedule {
         self.slot_mut(step).push(room);
     }
 
+    /// The number of the step that comes next.
+    pub(super) const fn next(&self) -> u64 {
+        self.step
+    }
+
     /// The rooms that mix in the step that comes next.
     pub(super) fn due(&self) -> &[Place] {
         self.slot(self.step)

@@ -57,6 +57,7 @@ pub(crate) fn invite(number: u64) -> Command {
         caller: CallerIdentity { number: "+12025550100".into(), display_name: "Hana".into(), hidden: false },
         call_id: format!("bench-{number}@acme.test"),
         offer: Bytes::from_static(SDP.as_bytes()),
+        replaces: None,
         patience: None,
         attestation: None,
         identity: None,

@@ -144,6 +144,7 @@ fn invite_with(number: u64, body: Bytes) -> IncomingInvite {
         call_id: "x".into(),
         identity: Vec::new(),
         verstat: Some(Verstat::Failed),
+        replaces: None,
     }
 }
 

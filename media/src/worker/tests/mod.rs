@@ -1,5 +1,6 @@
 //! Whole rooms on a virtual clock: phones that send tones and keep what they hear, and browsers behind fake peers.
 
+mod apart;
 mod browsers;
 mod codecs;
 mod encrypted;
@@ -7,9 +8,12 @@ mod fuzz;
 mod hearing;
 mod keys;
 mod moving;
+mod paths;
 mod phones;
+mod properties;
 mod reports;
 mod rights;
+mod strangers;
 
 use std::sync::mpsc;
 
