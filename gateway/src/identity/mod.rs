@@ -83,13 +83,12 @@ impl Desk {
 
     /// Puts the signature into an INVITE that leaves by a trunk; notes which trunk is where.
     pub(crate) fn sign(&mut self, command: &mut Command, wall: UnixMillis, random: [u8; 16]) {
-        match command {
-            Command::PutTrunk(trunk) => {
-                self.hosts.insert(trunk.id, trunk.host.to_ascii_lowercase());
-            }
-            Command::RemoveTrunk(trunk) => drop(self.hosts.remove(trunk)),
-            Command::Invite(order) => order.identity = self.identity(order, wall, random),
-            _ => {}
+        if let Command::PutTrunk(trunk) = command {
+            self.hosts.insert(trunk.id, trunk.host.to_ascii_lowercase());
+        } else if let Command::RemoveTrunk(trunk) = command {
+            self.hosts.remove(trunk);
+        } else if let Command::Invite(order) = command {
+            order.identity = self.identity(order, wall, random);
         }
     }
 
@@ -108,14 +107,16 @@ impl Desk {
 
     /// Checks a call that has come. What has to wait for a certificate comes back by [`Self::next`].
     pub(crate) fn take(&mut self, event: Event, wall: UnixMillis) -> Option<Event> {
-        match event {
-            Event::Incoming(invite) => self.check(invite, wall).map(Event::Incoming),
-            Event::Ended { session, cause } => {
-                // Nobody has heard of a call that ended while it waited.
-                self.waiting.remove(&session).is_none().then_some(Event::Ended { session, cause })
-            }
-            other => Some(other),
+        if let Event::Incoming(invite) = event {
+            return self.check(invite, wall).map(Event::Incoming);
         }
+        if let Event::Ended { session, .. } = &event
+            && self.waiting.remove(session).is_some()
+        {
+            // Nobody has heard of a call that ended while it waited.
+            return None;
+        }
+        Some(event)
     }
 
     fn check(&mut self, mut invite: Box<IncomingInvite>, wall: UnixMillis) -> Option<Box<IncomingInvite>> {

@@ -59,6 +59,7 @@ fn order(to: &str, attestation: Option<Attestation>) -> Command {
         caller: CallerIdentity { number: "+12025550100".into(), display_name: "Hana".into(), hidden: false },
         call_id: "c".into(),
         offer: bytes::Bytes::new(),
+        replaces: None,
         patience: None,
         attestation,
         identity: None,
@@ -87,6 +88,7 @@ fn incoming(number: u64, origin: Origin, identity: Vec<String>) -> Event {
         call_id: "in".into(),
         identity,
         verstat: None,
+        replaces: None,
     }))
 }
 

@@ -255,6 +255,8 @@ fn rfc_3891_our_call_takes_the_place_of_one_of_the_callee() {
         offer: Bytes::from_static(OFFER.as_bytes()),
         replaces: Some(Replaces { dialog, early_only: false }),
         patience: None,
+        attestation: None,
+        identity: None,
     };
     network.command(GATEWAY, Command::Invite(Box::new(order)));
     network.run_for(Duration::from_millis(50));
