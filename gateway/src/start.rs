@@ -322,7 +322,7 @@ fn start_media(
             index,
             webrtc,
             core: config.media.cores.get(index).copied(),
-            worker: WorkerConfig::default(),
+            worker: WorkerConfig { even_loudness: config.media.even_loudness, ..WorkerConfig::default() },
             seed: edge::seed()?,
             metrics: metrics.thread(),
         };

@@ -26,6 +26,7 @@ pub mod conceal;
 pub mod dtmf;
 pub mod jitter;
 pub mod level;
+pub mod loudness;
 pub mod mixer;
 pub mod noise;
 pub mod pitch;

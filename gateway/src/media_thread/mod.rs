@@ -9,6 +9,7 @@
 mod load;
 mod pages;
 mod ports;
+mod priority;
 mod timer;
 
 pub use crate::metrics::ThreadMetrics;
@@ -180,6 +181,7 @@ pub fn start(
     let thread = std::thread::Builder::new().name(format!("media-{}", config.index)).spawn(move || {
         let _farewell = farewell;
         pin(core);
+        priority::raise();
         let now = Instant::now();
         let mut thread = MediaThread {
             worker: Worker::new(worker, seed),
