@@ -81,6 +81,7 @@ impl Play {
             caller,
             call_id: format!("call-{}@acme.test", self.calls),
             offer: Bytes::from_static(b"v=0\r\n"),
+            replaces: None,
             patience: None,
         };
         self.agent.handle_command(self.now, Command::Invite(Box::new(invite)));

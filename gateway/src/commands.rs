@@ -8,10 +8,11 @@ use clap::{Args, Subcommand, ValueEnum};
 use conference::store::command::{self, Tools};
 use conference::store::secrets::LinkKey;
 use conference::store::seed::{TenantSeed, UserSeed};
-use conference::store::{Store, Vault};
+use conference::store::{Resealed, Store, Vault};
 use conference::vocabulary::TenantRole;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Where the database is.
 #[derive(Debug, Args)]
@@ -24,20 +25,21 @@ pub struct Place {
     data: PathBuf,
 }
 
-/// `partyline rotate-key`.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the output of a command")]
-pub fn rotate_key(data: &Path) -> ExitCode {
-    let file = data.join("secrets.key");
-    match Vault::rotate(&file, &OsEntropy) {
-        Ok(keys) => {
-            println!("{}: {keys} keys, the newest seals from the next start on", file.display());
-            ExitCode::SUCCESS
+/// `partyline rotate-key`: the key first, then everything that older ones have sealed.
+pub fn rotate_key(place: &Place, resume: bool) -> ExitCode {
+    let file = place.data.join("secrets.key");
+    finish(at_database(place, async |tools| {
+        if !resume {
+            Vault::rotate(&file, &OsEntropy)?;
         }
-        Err(error) => {
-            eprintln!("partyline: {error}");
-            ExitCode::FAILURE
-        }
-    }
+        let vault = Vault::load_or_create(&file, Arc::new(OsEntropy))?;
+        let Resealed { sealed, unreadable } = tools.store.reseal(&vault).await?;
+        let rest = match unreadable {
+            0 => "no other key is needed any more by what is in the database".to_owned(),
+            _ => format!("{unreadable} could not be read, and are as they were: their key is gone"),
+        };
+        Ok(format!("{}: {sealed} secrets are sealed with the newest key; {rest}", file.display()))
+    }))
 }
 
 /// `partyline tenant`.

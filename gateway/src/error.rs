@@ -18,6 +18,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// No certificate could be made for phones that agree on keys by DTLS.
+    #[error("no certificate for the media of phones: {0}")]
+    Dtls(#[from] media::dtls::DtlsError),
     /// The folder of the database cannot be made or written.
     #[error("the data folder {path} cannot be used: {source}. Give a writable folder with --data")]
     DataFolder {

@@ -9,11 +9,13 @@ use crate::speech::{Ready, Speaker};
 use crate::story;
 use conference::ids::MeetingId;
 use conference::live::event::Record;
-use conference::live::focus::{self, Effect, Focus, MeetingSnapshot, Refusal, RefusalKind, Reply, Utterance};
+use conference::live::focus::{
+    self, Effect, Focus, MeetingSnapshot, Refusal, RefusalKind, Reply, TransferRequest, Utterance,
+};
 use conference::services::EventHub;
 use conference::services::trunks::{TrunkAnswer, TrunkHealth, TrunkState};
 use media::webrtc::AcceptedPeer;
-use media::worker::{self, LegId, RoomId};
+use media::worker::{self, LegId, PlayingId, RoomId};
 use sip_core::ua::{
     self, AddressOfRecord, BindingInfo, FlowInput, Transport, TrunkId, TrunkStatus, UserAgent,
 };
@@ -74,6 +76,8 @@ pub(crate) struct FocusTask {
     pub(crate) metrics: Arc<Metrics>,
     /// Records go here, in order.
     pub(crate) records: mpsc::Sender<Record>,
+    /// Transfers of phones, to be judged.
+    pub(crate) transfers: mpsc::Sender<TransferRequest>,
     /// Requests from API and start-up.
     pub(crate) requests: mpsc::Receiver<Request>,
     /// Events of all media threads.
@@ -282,9 +286,10 @@ impl FocusTask {
                 }
                 self.tell(room, Input::Command(command));
             }
-            Effect::Speak { leg, room, utterance } => self.speak(leg, room, utterance),
+            Effect::Speak { leg, room, utterance, playing } => self.speak((leg, room, playing), utterance),
             Effect::MoveLeg { leg, from, to } => self.move_leg(leg, from, to),
             Effect::AttachPeer { leg, room } => self.attach_peer(leg, room),
+            Effect::Transfer(request) => self.transfer(*request),
             Effect::Publish(event) => drop(self.events.publish(event)),
             Effect::Record(record) => {
                 self.metrics.record(&record);
@@ -297,8 +302,16 @@ impl FocusTask {
         }
     }
 
-    fn speak(&mut self, leg: LegId, room: RoomId, utterance: Utterance) {
-        match self.speech.say(leg, room, utterance) {
+    fn transfer(&mut self, request: TransferRequest) {
+        if let Err(full) = self.transfers.try_send(request) {
+            let refer = full.into_inner().refer;
+            let answer = Err((503, "too many transfers at once".to_owned()));
+            self.user_agent.handle_command(Instant::now(), ua::Command::AnswerRefer { refer, answer });
+        }
+    }
+
+    fn speak(&mut self, (leg, room, playing): (LegId, RoomId, PlayingId), utterance: Utterance) {
+        match self.speech.say((leg, room, playing), utterance) {
             Some(ready) => self.play(ready),
             // What was being said is over, whenever the next words are ready.
             None => self.tell(room, Input::Command(worker::Command::StopPlaying { leg })),
@@ -306,8 +319,8 @@ impl FocusTask {
     }
 
     fn play(&self, ready: Ready) {
-        let Ready { leg, room, source, repeat } = ready;
-        self.tell(room, Input::Command(worker::Command::Play { leg, source, repeat }));
+        let Ready { leg, room, playing, source, repeat } = ready;
+        self.tell(room, Input::Command(worker::Command::Play { leg, source, repeat, playing }));
     }
 
     /// A phone goes on in another room, with its port, and perhaps on another media thread.

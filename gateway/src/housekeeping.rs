@@ -1,4 +1,4 @@
-//! What is done once a day: deleting what is older than it shall be kept.
+//! What is done by the clock: reminders, and once a day deleting what is older than it shall be kept.
 
 use conference::services::Services;
 use std::sync::Arc;
@@ -25,5 +25,20 @@ pub(crate) async fn run(services: Arc<Services>) {
                 AGAIN
             }
         };
+    }
+}
+
+/// How often it is looked whether somebody is to be reminded.
+const REMINDERS: Duration = Duration::from_secs(5);
+
+/// Reminds people of meetings for as long as the process runs.
+pub(crate) async fn remind(services: Arc<Services>) {
+    loop {
+        tokio::time::sleep(REMINDERS).await;
+        match services.send_reminders().await {
+            Ok(0) => {}
+            Ok(mails) => tracing::info!(mails, "reminders are on their way"),
+            Err(error) => tracing::warn!(%error, internal = error.internal, "reminders wait"),
+        }
     }
 }

@@ -26,7 +26,8 @@ mod sockets;
 pub mod speech;
 mod start;
 mod story;
-pub mod udp;
+pub mod transfers;
+mod udp;
 mod webhook_sender;
 
 pub use error::StartError;

@@ -7,7 +7,7 @@ use conference::ids::MeetingId;
 use conference::live::focus::{
     Command, MeetingSnapshot, PersonSpec, Refusal, RefusalKind, Reply, Wire, WirePeer,
 };
-use conference::services::provision::{ProvisionedDevice, ProvisionedTrunk};
+use conference::services::provision::{DeviceSrtp, ProvisionedDevice, ProvisionedTrunk};
 use conference::services::trunks::TrunkState;
 use conference::services::{Live, Provision, WebrtcAnswer};
 use conference::vocabulary::Cause;
@@ -144,13 +144,21 @@ impl Live for LiveHandle {
         match change {
             Provision::Meeting(spec) => self.tell(Command::PutMeeting(*spec)).await,
             Provision::Device(device) => {
-                let ProvisionedDevice { mut account, user, tenant, display_name } = *device;
+                let ProvisionedDevice { mut account, user, tenant, display_name, srtp, codecs } = *device;
                 // The user agent offers SHA-256 to a domain whose devices all have the hash.
                 account.ha1_sha256 = account.ha1_sha256.filter(|_| self.digest_sha256);
                 account.ha1_sha256_full = account.ha1_sha256_full.filter(|_| self.digest_sha256);
                 let aor = account.aor.clone();
                 self.user_agent(ua::Command::PutDevice(account)).await;
+                let peer = WirePeer::Device(aor.clone());
                 self.tell(Command::PutDevice { aor, user, tenant, display_name, role_hint: None }).await;
+                let srtp = match srtp {
+                    DeviceSrtp::Off => SrtpPolicy::Off,
+                    DeviceSrtp::Optional => SrtpPolicy::Prefer,
+                    DeviceSrtp::Required => SrtpPolicy::Require,
+                };
+                let wire = Wire::from_names(codecs.iter().map(String::as_str), srtp);
+                self.tell(Command::PutWire { peer, wire: Some(wire) }).await;
             }
             Provision::DeviceGone(device) => {
                 self.user_agent(ua::Command::RemoveDevice(device.clone())).await;

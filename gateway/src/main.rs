@@ -34,11 +34,15 @@ enum Command {
         /// The configuration file.
         file: PathBuf,
     },
-    /// Makes a new key for the secrets in the database. From the next start on it seals; the keys before still open.
+    /// Makes a new key for the secrets in the database, and seals all of them with it. A running gateway takes it up by
+    /// itself; the keys before stay in the file.
     RotateKey {
-        /// Folder of the database.
-        #[arg(long, value_name = "DIR", default_value = "data")]
-        data: PathBuf,
+        /// Where the database is.
+        #[command(flatten)]
+        place: commands::Place,
+        /// Makes no new key: goes on with what an interrupted call has left.
+        #[arg(long)]
+        resume: bool,
     },
     /// Tenants: organisations with users, numbers and a domain of their own.
     #[command(subcommand)]
@@ -52,7 +56,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::CheckConfig { file }) => check_config(&file),
-        Some(Command::RotateKey { data }) => commands::rotate_key(&data),
+        Some(Command::RotateKey { place, resume }) => commands::rotate_key(&place, resume),
         Some(Command::Tenant(command)) => commands::tenant(command),
         Some(Command::User(command)) => commands::user(command),
         None => serve(&arguments.config.unwrap_or_default(), &arguments.data),

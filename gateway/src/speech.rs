@@ -7,7 +7,7 @@
 use conference::live::focus::Utterance;
 use conference::live::speech::Language;
 use media::prompt::{PromptId, PromptSet, Recording};
-use media::worker::{LegId, RoomId, Source};
+use media::worker::{LegId, PlayingId, RoomId, Source};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -99,6 +99,8 @@ pub(crate) struct Ready {
     pub(crate) leg: LegId,
     /// On the media thread of this room.
     pub(crate) room: RoomId,
+    /// What its end is told by.
+    pub(crate) playing: PlayingId,
     /// What.
     pub(crate) source: Source,
     /// Again and again.
@@ -116,6 +118,7 @@ pub(crate) struct Prepared {
 struct Waiting {
     number: u64,
     room: RoomId,
+    playing: PlayingId,
     utterance: Utterance,
 }
 
@@ -150,7 +153,11 @@ impl Speaker {
     }
 
     /// Something is to be said: ready at once if everything is at hand.
-    pub(crate) fn say(&mut self, leg: LegId, room: RoomId, utterance: Utterance) -> Option<Ready> {
+    pub(crate) fn say(
+        &mut self,
+        (leg, room, playing): (LegId, RoomId, PlayingId),
+        utterance: Utterance,
+    ) -> Option<Ready> {
         self.waiting.remove(&leg);
         self.number += 1;
         let language = utterance.language;
@@ -164,7 +171,7 @@ impl Speaker {
             .filter(|(language, prompt)| !self.set.is_ready(*language, *prompt))
             .collect();
         if (texts.is_empty() && prompts.is_empty()) || self.running >= AT_ONCE {
-            return Some(self.compose(leg, room, &utterance));
+            return Some(self.compose((leg, room, playing), &utterance));
         }
         self.running += 1;
         let job = Job { set: Arc::clone(&self.set), voice: self.voice.clone(), prompts, texts };
@@ -174,7 +181,7 @@ impl Speaker {
             // The focus task has gone: nobody is to be spoken to any more.
             let _ = done.send(Prepared { leg, number, texts, voice_is_missing }).await;
         });
-        self.waiting.insert(leg, Waiting { number, room, utterance });
+        self.waiting.insert(leg, Waiting { number, room, playing, utterance });
         None
     }
 
@@ -210,11 +217,11 @@ impl Speaker {
         if *number != prepared.number {
             return None;
         }
-        let Waiting { room, utterance, .. } = self.waiting.remove(&prepared.leg)?;
-        Some(self.compose(prepared.leg, room, &utterance))
+        let Waiting { room, playing, utterance, .. } = self.waiting.remove(&prepared.leg)?;
+        Some(self.compose((prepared.leg, room, playing), &utterance))
     }
 
-    fn compose(&mut self, leg: LegId, room: RoomId, utterance: &Utterance) -> Ready {
+    fn compose(&mut self, (leg, room, playing): (LegId, RoomId, PlayingId), utterance: &Utterance) -> Ready {
         for text in utterance.texts() {
             if let Some((used, _)) = self.spoken.get_mut(&(utterance.language, text.to_owned())) {
                 *used = self.number;
@@ -224,7 +231,7 @@ impl Speaker {
             let spoken = self.spoken.get(&(utterance.language, text.to_owned()));
             spoken.map(|(_, recording)| Arc::clone(recording))
         };
-        Ready { leg, room, source: utterance.source(&self.set, voice), repeat: utterance.repeat }
+        Ready { leg, room, playing, source: utterance.source(&self.set, voice), repeat: utterance.repeat }
     }
 
     fn remember(&mut self, key: Key, recording: Arc<Recording>) {
@@ -363,7 +370,7 @@ mod tests {
     }
 
     async fn said(speaker: &mut Speaker, utterance: Utterance) -> Ready {
-        if let Some(ready) = speaker.say(LEG, ROOM, utterance) {
+        if let Some(ready) = speaker.say((LEG, ROOM, PlayingId(1)), utterance) {
             return ready;
         }
         let prepared = speaker.next().await.expect("a job");
@@ -385,7 +392,7 @@ mod tests {
         let mut speaker = Speaker::new(PromptSet::default(), "/nonexistent/voice");
         said(&mut speaker, invitation("Ana")).await;
         assert!(speaker.voice.is_none());
-        assert!(speaker.say(LEG, ROOM, invitation("Ben")).is_some(), "at once");
+        assert!(speaker.say((LEG, ROOM, PlayingId(1)), invitation("Ben")).is_some(), "at once");
     }
 
     #[tokio::test]
@@ -397,13 +404,13 @@ mod tests {
         let ready = said(&mut speaker, invitation("Ana")).await;
         let (clips, samples) = length(&ready);
         assert!(clips == 2 && samples > 12_000, "{clips} {samples}");
-        assert!(speaker.say(LEG, ROOM, invitation("Ana")).is_some(), "at once");
+        assert!(speaker.say((LEG, ROOM, PlayingId(1)), invitation("Ana")).is_some(), "at once");
     }
 
     #[tokio::test]
     async fn what_is_overtaken_is_not_said() {
         let mut speaker = Speaker::new(PromptSet::default(), "/bin/cat");
-        assert!(speaker.say(LEG, ROOM, invitation("Ana")).is_none());
+        assert!(speaker.say((LEG, ROOM, PlayingId(1)), invitation("Ana")).is_none());
         speaker.forget(LEG);
         let prepared = speaker.next().await.expect("a job");
         assert!(speaker.take(prepared).is_none());

@@ -18,6 +18,7 @@ use crate::recorder;
 use crate::signalling::{ConnectionLimits, Signalling, StreamListener, UdpListener, dns, tls};
 use crate::sockets::Sockets;
 use crate::speech::{self, Speaker};
+use crate::transfers;
 use axum_server::Handle;
 use conference::live::emergency;
 use conference::live::focus::{Command, Focus, FocusConfig};
@@ -27,6 +28,7 @@ use conference::services::{EventHub, Parts, Services, ServicesConfig};
 use conference::store::records::RecordWriter;
 use conference::store::secrets::LinkKey;
 use conference::store::{Store, Vault};
+use media::dtls::Identity;
 use media::sdp::{Codec, SrtpPolicy};
 use media::worker::WorkerConfig;
 use sd_notify::NotifyState;
@@ -203,8 +205,11 @@ impl Gateway {
         let (media_sender, media_events) = mpsc::channel(MEDIA_EVENTS);
         let (ended, media_ended) = mpsc::unbounded_channel();
         let metrics = Arc::<Metrics>::default();
-        let (handles, media) = start_media(config, sockets.webrtc, &media_sender, &ended, &metrics)?;
+        let identity = Arc::new(Identity::generate()?);
+        let (handles, media) =
+            start_media(config, sockets.webrtc, &media_sender, &ended, &metrics, &identity)?;
         let (request_sender, requests) = mpsc::channel(REQUESTS);
+        let (transfers, asked_transfers) = mpsc::channel(transfers::WAITING);
         let (records, record_queue) = mpsc::channel(RECORDS);
         let recorder = tokio::spawn(recorder::run(RecordWriter::new(store.clone()), record_queue));
         let told = |handle: &MediaHandle| SocketAddr::new(config.webrtc_advertised(), handle.webrtc.port());
@@ -212,7 +217,7 @@ impl Gateway {
         let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256, Arc::clone(&metrics));
         let signalling = signalling(config, sockets.udp, sockets.streams)?;
         let task = FocusTask {
-            focus: Focus::new(focus_config(config), edge::seed()?),
+            focus: Focus::new(focus_config(config, &identity), edge::seed()?),
             user_agent: UserAgent::new(user_agent_config(config), edge::seed()?),
             signalling,
             media: handles,
@@ -221,6 +226,7 @@ impl Gateway {
             events: events.clone(),
             metrics,
             records,
+            transfers,
             requests,
             media_events,
             peers: BTreeMap::new(),
@@ -234,9 +240,11 @@ impl Gateway {
         services.resume_multi_invites().await.map_err(StartError::services)?;
         // It ends by itself when the services are gone.
         tokio::spawn(keeper::run(Arc::downgrade(&services)));
+        tokio::spawn(transfers::run(Arc::downgrade(&services), live.clone(), asked_transfers));
         let outbox = Outbox::start(config, &services)?;
         let stop_api = Handle::new();
         tokio::spawn(housekeeping::run(Arc::clone(&services)));
+        tokio::spawn(housekeeping::remind(Arc::clone(&services)));
         let app = api::router(services);
         let api = tokio::spawn(http_server::serve(sockets.api, app, security, stop_api.clone()));
         Ok(Self { api, stop_api, live, focus, media, media_ended, recorder, outbox, store })
@@ -315,6 +323,7 @@ fn start_media(
     events: &mpsc::Sender<media::worker::Event>,
     ended: &mpsc::UnboundedSender<usize>,
     metrics: &Metrics,
+    identity: &Arc<Identity>,
 ) -> Result<(Vec<MediaHandle>, Vec<JoinHandle<()>>), StartError> {
     let (mut handles, mut threads) = (Vec::new(), Vec::new());
     for (index, webrtc) in sockets.into_iter().enumerate() {
@@ -322,6 +331,7 @@ fn start_media(
             index,
             webrtc,
             core: config.media.cores.get(index).copied(),
+            identity: Some(Arc::clone(identity)),
             worker: WorkerConfig { even_loudness: config.media.even_loudness, ..WorkerConfig::default() },
             seed: edge::seed()?,
             metrics: metrics.thread(),
@@ -333,7 +343,7 @@ fn start_media(
     Ok((handles, threads))
 }
 
-fn focus_config(config: &Config) -> FocusConfig {
+fn focus_config(config: &Config, identity: &Identity) -> FocusConfig {
     let codecs = config.media.codecs.iter().map(|name| match name {
         CodecName::Pcmu => Codec::Pcmu,
         CodecName::Pcma => Codec::Pcma,
@@ -345,7 +355,8 @@ fn focus_config(config: &Config) -> FocusConfig {
         Encryption::Prefer => SrtpPolicy::Prefer,
         Encryption::Require => SrtpPolicy::Require,
     };
-    FocusConfig { codecs: codecs.collect(), srtp, ..FocusConfig::default() }
+    let dtls = Some(identity.fingerprint());
+    FocusConfig { codecs: codecs.collect(), srtp, dtls, ..FocusConfig::default() }
 }
 
 fn user_agent_config(config: &Config) -> UserAgentConfig {

@@ -2,7 +2,8 @@
 //!
 //! [`worker::Worker`] is what a media thread drives; everything else is what a worker is made of, usable and
 //! tested on its own. Nothing here opens a socket, starts a thread, reads a clock or draws global randomness.
-//! The one exception is the WebRTC implementation behind [`webrtc::WebrtcPeer`], which draws its own keys.
+//! The one exception are the WebRTC implementation behind [`webrtc::WebrtcPeer`] and the DTLS of phones, which draw
+//! their own keys.
 #![cfg_attr(
     test,
     allow(
@@ -23,7 +24,9 @@
 pub mod answer;
 pub mod codec;
 pub mod conceal;
+pub mod dtls;
 pub mod dtmf;
+pub mod ice;
 pub mod jitter;
 pub mod level;
 pub mod loudness;

@@ -13,7 +13,7 @@ use media::rtp::RtpPacket;
 use media::sdp::{Negotiated, OpusSettings, RtcpPort};
 use media::srtp::{MasterKey, Sealer, SrtpKeys, Suite};
 use media::webrtc::{OutgoingRtp, PeerEvent, PeerTransmit, Slot, WebrtcPeer};
-use media::worker::{Command, LegId, LegPlan, RoomId, Source, Worker, WorkerConfig};
+use media::worker::{Command, LegId, LegPlan, PlayingId, RoomId, Source, Worker, WorkerConfig};
 
 /// Counts this thread's allocations; other threads (the test harness) do not disturb it.
 struct Counting;
@@ -135,10 +135,15 @@ fn d42_the_mix_tick_allocates_nothing() {
     let mut now = Instant::now();
     let mut worker = room(now);
     let source = Source::clip(PromptSet::default().get(Language::English, PromptId::Joining));
-    worker.handle_command(now, Command::Play { leg: LegId(9), source, repeat: false });
+    worker.handle_command(now, Command::Play { leg: LegId(9), source, repeat: false, playing: PlayingId(1) });
     worker.handle_command(
         now,
-        Command::Play { leg: LegId(10), source: Source::Tone { hz: 440 }, repeat: true },
+        Command::Play {
+            leg: LegId(10),
+            source: Source::Tone { hz: 440 },
+            repeat: true,
+            playing: PlayingId(1),
+        },
     );
     for leg in [LegId(3), LegId(4)] {
         worker.handle_command(now, Command::SendDigits { leg, digits: "123#".to_owned() });

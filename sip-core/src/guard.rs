@@ -66,7 +66,7 @@ pub fn is_scanner(user_agent: &str) -> bool {
 }
 
 /// The address that is counted: of IPv6 the network, since a host there has as many addresses as it wants.
-fn counted(address: IpAddr) -> IpAddr {
+pub fn counted(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

@@ -10,6 +10,7 @@ use crate::deadlines::Deadlines;
 use crate::flow::{FlowId, Hop, Transport};
 use crate::message::header::{Contact, Expires, Path};
 use crate::message::{HeaderName, Received, Request, TypedHeader, Uri};
+use crate::ua::allows_messages;
 
 /// How many characters of a phone's own description are kept.
 const LONGEST_USER_AGENT: usize = 200;
@@ -176,6 +177,8 @@ struct Binding {
     uri: Uri,
     hop: Hop,
     path: Vec<Path>,
+    /// Whether the phone takes MESSAGE, as far as it has said.
+    messages: Option<bool>,
     info: BindingInfo,
 }
 
@@ -317,6 +320,7 @@ impl Registrar {
         let user_agent: String = user_agent
             .map(|value| value.text().chars().take(LONGEST_USER_AGENT).collect())
             .unwrap_or_default();
+        let messages = allows_messages(&request.message.headers);
         let mut changes = Vec::new();
         for wish in wishes {
             let bindings = self.devices.entry(device.clone()).or_default();
@@ -341,7 +345,7 @@ impl Registrar {
                 expires_at: now + Duration::from_secs(seconds.into()),
             };
             changes.push(BindingChange::Registered(info.clone()));
-            self.put(Binding { uri, hop: *source, path: path.to_vec(), info });
+            self.put(Binding { uri, hop: *source, path: path.to_vec(), messages, info });
         }
         self.settle(device);
         if had_any && !self.devices.contains_key(device) {
@@ -376,7 +380,7 @@ impl Registrar {
         };
         self.devices.entry(device.clone()).or_default().retain(|binding| binding.uri != uri);
         let path = info.path.iter().filter_map(|text| Path::parse(text).ok()).collect();
-        self.put(Binding { uri, hop, path, info });
+        self.put(Binding { uri, hop, path, messages: None, info });
         self.settle(&device);
         true
     }
@@ -394,6 +398,20 @@ impl Registrar {
         let alive = bindings.filter(|binding| binding.info.expires_at > now && binding.info.reachable);
         let newest = alive.max_by_key(|binding| binding.info.last_seen)?;
         Some(Reached { uri: newest.uri.clone(), hop: newest.hop, path: newest.path.clone() })
+    }
+
+    /// Whether the phone behind this contact takes MESSAGE, as far as it has said.
+    pub(crate) fn takes_messages(&self, device: &AddressOfRecord, contact: &Uri) -> Option<bool> {
+        let mut bindings = self.devices.get(device)?.iter();
+        bindings.find(|binding| binding.uri == *contact)?.messages
+    }
+
+    /// It has said so.
+    pub(crate) fn note_messages(&mut self, device: &AddressOfRecord, contact: &Uri, can: bool) {
+        let bindings = self.devices.get_mut(device).into_iter().flatten();
+        for binding in bindings.filter(|binding| binding.uri == *contact) {
+            binding.messages = Some(can);
+        }
     }
 
     /// A connection is gone; the devices that cannot be reached any more for it.

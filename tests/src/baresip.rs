@@ -39,6 +39,67 @@ pub struct BaresipConfig {
     pub transport: String,
     /// With `tls`: PEM file of the authority it believes.
     pub authority: Option<PathBuf>,
+    /// What it speaks.
+    pub codec: BaresipCodec,
+    /// Its encryption as it writes it: `srtp` (where the other side can), `srtp-mand` (always), `dtls_srtp`; none.
+    pub encryption: Option<&'static str>,
+    /// Whether it checks its media path by ICE.
+    pub ice: bool,
+    /// Whom it calls at its registrar as soon as it runs.
+    pub calls: Option<String>,
+}
+
+impl BaresipConfig {
+    /// A device of the demonstration: G.711 over UDP, in the clear.
+    pub fn new(user: &str, registrar: SocketAddr, tone: u32) -> Self {
+        Self {
+            user: user.to_owned(),
+            password: format!("{user}-secret-demo"),
+            domain: "acme.test".to_owned(),
+            registrar,
+            tone,
+            transport: "udp".to_owned(),
+            authority: None,
+            codec: BaresipCodec::Pcmu,
+            encryption: None,
+            ice: false,
+            calls: None,
+        }
+    }
+}
+
+/// A codec of baresip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BaresipCodec {
+    /// G.711 mu-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+    /// G.722.
+    G722,
+    /// Opus, in stereo as it comes.
+    Opus,
+}
+
+impl BaresipCodec {
+    /// As the account says it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Pcmu => "PCMU/8000/1",
+            Self::Pcma => "PCMA/8000/1",
+            Self::G722 => "G722/16000/1",
+            Self::Opus => "opus/48000/2",
+        }
+    }
+
+    /// Samples in a second and channels of what it plays and records.
+    const fn format(self) -> (u32, u16) {
+        match self {
+            Self::Pcmu | Self::Pcma => (RATE, 1),
+            Self::G722 => (16_000, 1),
+            Self::Opus => (48_000, 2),
+        }
+    }
 }
 
 /// A running baresip; killed when dropped.
@@ -59,13 +120,16 @@ impl Baresip {
             fs::write(folder.path().join(name), text)
                 .map_err(LabError::io(format!("writing baresip's {name}")))
         };
-        write("config", configuration(folder.path(), config.authority.as_deref()))?;
+        write("config", configuration(folder.path(), config))?;
         write("accounts", account(config))?;
         write("contacts", String::new())?;
-        let tone = tone_file(config.tone);
+        let tone = tone_file(config.tone, config.codec.format());
         fs::write(folder.path().join(TONE_FILE), tone).map_err(LabError::io("writing baresip's tone"))?;
         let mut command = Command::new("baresip");
         command.current_dir(folder.path()).arg("-f").arg(folder.path());
+        if let Some(number) = &config.calls {
+            command.arg("-e").arg(format!("/dial sip:{number}@{}", config.domain));
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(LabError::io("starting baresip (Debian package baresip)"))?;
         let words = Arc::new(Mutex::new(Vec::new()));
@@ -115,7 +179,7 @@ impl Baresip {
         let path = recordings.last().ok_or_else(|| LabError::Other("baresip recorded nothing".to_owned()))?;
         let bytes = fs::read(path).map_err(LabError::io(format!("reading {}", path.display())))?;
         let (rate, samples) = read_wav(&bytes)
-            .ok_or_else(|| LabError::Other(format!("{} is no 16-bit mono WAV file", path.display())))?;
+            .ok_or_else(|| LabError::Other(format!("{} is no 16-bit WAV file", path.display())))?;
         let ear = Ear::new(rate);
         let length = Duration::from_micros(samples.len() as u64 * 1_000_000 / u64::from(rate));
         let now = Instant::now();
@@ -137,25 +201,39 @@ impl Baresip {
     }
 }
 
-fn configuration(folder: &Path, authority: Option<&Path>) -> String {
+fn configuration(folder: &Path, config: &BaresipConfig) -> String {
     let modules = module_folder();
-    let names = ["g711.so", "aufile.so", "aubridge.so", "sndfile.so", "account.so", "menu.so"];
+    let names = [
+        "g711.so",
+        "g722.so",
+        "opus.so",
+        "srtp.so",
+        "dtls_srtp.so",
+        "ice.so",
+        "aufile.so",
+        "aubridge.so",
+        "sndfile.so",
+        "account.so",
+        "menu.so",
+    ];
+    let (rate, channels) = config.codec.format();
     let mut lines = vec![
         "poll_method epoll".to_owned(),
         "sip_listen 127.0.0.1:0".to_owned(),
         "call_max_calls 4".to_owned(),
-        "audio_srate 8000-8000".to_owned(),
-        "audio_channels 1-1".to_owned(),
+        format!("audio_srate {rate}-{rate}"),
+        format!("audio_channels {channels}-{channels}"),
         format!("audio_source aufile,{}", folder.join(TONE_FILE).display()),
         "audio_player aubridge,ear".to_owned(),
         "audio_alert aubridge,alert".to_owned(),
         "audio_telev_pt 101".to_owned(),
+        "rtcp_mux yes".to_owned(),
         "rtp_ports 33000-33999".to_owned(),
         "net_interface 127.0.0.1".to_owned(),
         format!("snd_path {}", folder.display()),
         format!("module_path {}", modules.display()),
     ];
-    if let Some(authority) = authority {
+    if let Some(authority) = &config.authority {
         lines.push(format!("sip_cafile {}", authority.display()));
         lines.push("sip_verify_server yes".to_owned());
     }
@@ -173,57 +251,66 @@ fn module_folder() -> PathBuf {
 
 fn account(config: &BaresipConfig) -> String {
     let BaresipConfig { user, password, domain, registrar, transport, .. } = config;
+    let codec = config.codec.name();
+    let encryption = config.encryption.map_or_else(String::new, |kind| format!(";mediaenc={kind}"));
+    let ice = if config.ice { ";medianat=ice" } else { "" };
     format!(
         "\"Desk phone {user}\" <sip:{user}@{domain}>;auth_user={user};auth_pass={password};\
-         outbound=\"sip:{registrar};transport={transport}\";regint=60;answermode=auto;audio_codecs=PCMU/8000/1\n"
+         outbound=\"sip:{registrar};transport={transport}\";regint=60;answermode=auto;audio_codecs={codec}{encryption}{ice}\n"
     )
 }
 
-/// A RIFF file of 16-bit mono with one tone in it.
-fn tone_file(hz: u32) -> Vec<u8> {
-    let data = RATE * TONE_SECONDS * 2;
+/// A RIFF file of 16-bit sound with one tone in it, the same in all channels.
+pub(crate) fn tone_file(hz: u32, (rate, channels): (u32, u16)) -> Vec<u8> {
+    let frame = channels * 2;
+    let data = rate * TONE_SECONDS * u32::from(frame);
     let mut bytes = b"RIFF".to_vec();
     bytes.extend((36 + data).to_le_bytes());
     bytes.extend(b"WAVEfmt ");
     bytes.extend(16u32.to_le_bytes());
-    // PCM, one channel.
-    bytes.extend([1, 0, 1, 0]);
-    bytes.extend(RATE.to_le_bytes());
-    bytes.extend((RATE * 2).to_le_bytes());
-    // Two bytes a frame, sixteen bits a sample.
-    bytes.extend([2, 0, 16, 0]);
+    // PCM.
+    bytes.extend([1, 0]);
+    bytes.extend(channels.to_le_bytes());
+    bytes.extend(rate.to_le_bytes());
+    bytes.extend((rate * u32::from(frame)).to_le_bytes());
+    bytes.extend(frame.to_le_bytes());
+    // Sixteen bits a sample.
+    bytes.extend([16, 0]);
     bytes.extend(b"data");
     bytes.extend(data.to_le_bytes());
     let mut generator = Generator::new(hz, SPEAKING_DBFS);
-    bytes.extend((0..RATE * TONE_SECONDS).flat_map(|_| generator.next_sample(RATE).to_le_bytes()));
+    for _ in 0..rate * TONE_SECONDS {
+        let sample = generator.next_sample(rate).to_le_bytes();
+        (0..channels).for_each(|_| bytes.extend(sample));
+    }
     bytes
 }
 
-/// Rate and samples of a RIFF file of 16-bit mono; tolerates a data chunk that is still being written.
-fn read_wav(bytes: &[u8]) -> Option<(u32, Vec<i16>)> {
+/// Rate and samples of the first channel of a RIFF file of 16-bit sound; tolerates a data chunk that is still being written.
+pub(crate) fn read_wav(bytes: &[u8]) -> Option<(u32, Vec<i16>)> {
     if bytes.get(..4)? != b"RIFF" || bytes.get(8..12)? != b"WAVE" {
         return None;
     }
     let mut at = 12;
-    let mut rate = None;
+    let mut format = None;
     loop {
         let name = bytes.get(at..at + 4)?;
         let length = u32::from_le_bytes(bytes.get(at + 4..at + 8)?.try_into().ok()?) as usize;
         let body = bytes.get(at + 8..)?;
         match name {
             b"fmt " => {
-                let channels = u16::from_le_bytes(body.get(2..4)?.try_into().ok()?);
+                let channels = usize::from(u16::from_le_bytes(body.get(2..4)?.try_into().ok()?));
                 let bits = u16::from_le_bytes(body.get(14..16)?.try_into().ok()?);
-                if (channels, bits) != (1, 16) {
+                if channels == 0 || bits != 16 {
                     return None;
                 }
-                rate = Some(u32::from_le_bytes(body.get(4..8)?.try_into().ok()?));
+                format = Some((u32::from_le_bytes(body.get(4..8)?.try_into().ok()?), channels));
             }
             b"data" => {
                 let data = if length == 0 { body } else { &body[..length.min(body.len())] };
-                let samples =
-                    data.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
-                return Some((rate?, samples));
+                let (rate, channels) = format?;
+                let frames = data.chunks_exact(2 * channels);
+                return Some((rate, frames.map(|frame| i16::from_le_bytes([frame[0], frame[1]])).collect()));
             }
             _ => {}
         }
@@ -231,7 +318,7 @@ fn read_wav(bytes: &[u8]) -> Option<(u32, Vec<i16>)> {
     }
 }
 
-async fn collect(output: impl AsyncRead + Unpin + Send, words: Arc<Mutex<Vec<String>>>) {
+pub(crate) async fn collect(output: impl AsyncRead + Unpin + Send, words: Arc<Mutex<Vec<String>>>) {
     let mut lines = BufReader::new(output).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         lock(&words).push(line);
@@ -250,9 +337,12 @@ mod tests {
 
     #[test]
     fn a_wav_file_is_read() {
-        let (rate, samples) = read_wav(&tone_file(tone::UMA)).unwrap();
-        assert_eq!((rate, samples.len()), (RATE, (RATE * TONE_SECONDS) as usize));
-        assert!((tone::level_dbfs(&samples[..160], rate, tone::UMA) - SPEAKING_DBFS).abs() < 0.1);
+        for format in [(RATE, 1), (48_000, 2)] {
+            let (rate, samples) = read_wav(&tone_file(tone::UMA, format)).unwrap();
+            assert_eq!((rate, samples.len()), (format.0, (rate * TONE_SECONDS) as usize));
+            let window = &samples[..rate as usize / 50];
+            assert!((tone::level_dbfs(window, rate, tone::UMA) - SPEAKING_DBFS).abs() < 0.1);
+        }
         assert_eq!(read_wav(b"nonsense"), None);
     }
 
@@ -264,13 +354,8 @@ mod tests {
         let carrier =
             Carrier::start(CarrierConfig { listen, challenge: None, accounts: vec![account] }).await.unwrap();
         let mut baresip = Baresip::start(&BaresipConfig {
-            user: "103a".to_owned(),
             password: "secret".to_owned(),
-            domain: "acme.test".to_owned(),
-            registrar: carrier.local(),
-            tone: tone::UMA,
-            transport: "udp".to_owned(),
-            authority: None,
+            ..BaresipConfig::new("103a", carrier.local(), tone::UMA)
         })
         .await
         .unwrap();

@@ -21,6 +21,7 @@
 //! | [`report`] | tables |
 //! | [`stage`], [`delay`] | a whole house to test in, and mouth-to-ear measurement |
 //! | [`demo`] | the guided demonstration |
+//! | [`bench`] | the bench of the API |
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -36,6 +37,7 @@
 
 pub mod api;
 pub mod baresip;
+pub mod bench;
 pub mod browser;
 pub mod carrier;
 pub mod delay;
@@ -44,6 +46,7 @@ pub mod ear;
 pub mod error;
 pub mod g711;
 pub mod gateway;
+pub mod linphone;
 pub mod mail_sink;
 pub mod participant;
 pub mod phone;

@@ -1,20 +1,22 @@
 //! CALL.
+#![expect(unused_qualifications, reason = "utoipa writes them into what it generates")]
 
 use super::again::AgainRequest;
 use crate::AppState;
 use crate::auth::Caller;
-use crate::json::Body;
+use crate::json::{Body, Params};
 use crate::problem::{ApiError, Problem};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use conference::ids::{CallId, DeviceName, MeetingId, UserId};
 use conference::live::policy::dial::Confirmation;
-use conference::services::calls::CallTarget;
+use conference::services::calls::{CallPage, CallTarget};
+use conference::services::cursor::Page;
 use conference::services::views::{Call, CallAnswer, CallRecord};
 use conference::vocabulary::{Access, Role};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// A press of CALL.
 #[derive(Deserialize, ToSchema)]
@@ -77,11 +79,24 @@ pub(crate) struct CallAnswers {
     calls: Vec<CallAnswer>,
 }
 
+/// Which of the calls.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CallsParams {
+    /// How many: 1 to 500, 500 if absent.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    after: Option<String>,
+}
+
 /// The calls of a meeting.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Calls {
     /// Oldest first.
     calls: Vec<Call>,
+    /// Send it as `after` for the calls before these; missing if there are none.
+    next: Option<String>,
 }
 
 /// Places calls side by side. A refused target stands in the same list and does not stop the others. With the same
@@ -138,20 +153,24 @@ pub(crate) async fn check(
     Ok(Json(CallAnswers { calls }))
 }
 
-/// The calls of a meeting.
+/// The latest calls of a meeting, and with `after` those before them.
 #[utoipa::path(get, path = "/v1/meetings/{meeting}/calls", tag = "calls",
-    params(("meeting" = String, Path, description = "The meeting")), responses(
+    params(("meeting" = String, Path, description = "The meeting"), CallsParams), responses(
     (status = 200, body = Calls),
     (status = 401, body = Problem),
     (status = 404, body = Problem),
+    (status = 422, description = "Not a page", body = Problem),
 ))]
 pub(crate) async fn list(
     State(state): State<AppState>,
     caller: Caller,
     Path(meeting): Path<String>,
+    Params(page): Params<CallsParams>,
 ) -> Result<Json<Calls>, ApiError> {
-    let calls = state.services.calls(&caller.actor, &MeetingId::new(meeting)).await?;
-    Ok(Json(Calls { calls }))
+    let page = Page { limit: page.limit, after: page.after };
+    let CallPage { calls, next } =
+        state.services.calls(&caller.actor, &MeetingId::new(meeting), &page).await?;
+    Ok(Json(Calls { calls, next }))
 }
 
 /// One call with everything that happened to it.

@@ -31,6 +31,8 @@ pub(crate) struct DeviceRequest {
     transport: Option<String>,
     /// `off`, `optional`, `required`.
     srtp: Option<String>,
+    /// Codecs, the best liked first: `opus`, `g722`, `pcmu`, `pcma`; none for those of the house.
+    codecs: Option<Vec<String>>,
     /// The beginning of the user agents that may register.
     ua_filter: Option<String>,
 }
@@ -56,6 +58,7 @@ pub(crate) async fn add(
         label: Some(request.label),
         transport: request.transport,
         srtp: request.srtp,
+        codecs: request.codecs,
         ua_filter: Some(request.ua_filter),
         new_secret: false,
     };
@@ -93,6 +96,8 @@ pub(crate) struct DeviceChangeRequest {
     transport: Option<String>,
     /// `off`, `optional`, `required`.
     srtp: Option<String>,
+    /// Codecs, the best liked first: `opus`, `g722`, `pcmu`, `pcma`; none for those of the house.
+    codecs: Option<Vec<String>>,
     /// The beginning of the user agents that may register; null for all.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
@@ -136,6 +141,7 @@ pub(crate) async fn change(
         label: request.label,
         transport: request.transport,
         srtp: request.srtp,
+        codecs: request.codecs,
         ua_filter: request.ua_filter,
         new_secret: request.new_secret,
     };

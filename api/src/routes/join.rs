@@ -25,6 +25,7 @@ pub(crate) struct JoinRequest {
     (status = 200, body = JoinPreview),
     (status = 403, description = "Removed from the meeting", body = Problem),
     (status = 404, body = Problem),
+    (status = 409, description = "Called off or over", body = Problem),
 ))]
 pub(crate) async fn preview(
     State(state): State<AppState>,

@@ -94,6 +94,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/meetings/{meeting}/people/{person}", patch(people::change).delete(people::remove))
         .route("/v1/meetings/{meeting}/people/{person}/mute", post(people::mute))
         .route("/v1/meetings/{meeting}/people/{person}/unmute", post(people::unmute))
+        .route("/v1/meetings/{meeting}/people/{person}/raise-hand", post(people::raise_hand))
+        .route("/v1/meetings/{meeting}/people/{person}/lower-hand", post(people::lower_hand))
         .route("/v1/meetings/{meeting}/calls", get(calls::list).post(calls::place))
         .route("/v1/meetings/{meeting}/calls/check", post(calls::check))
         .route("/v1/meetings/{meeting}/instances", get(records::instances))

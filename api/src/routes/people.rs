@@ -195,3 +195,42 @@ pub(crate) async fn unmute(
     state.services.mute(&caller.actor, &meeting, &person, false).await?;
     Ok(StatusCode::NO_CONTENT)
 }
+
+/// Raises one's hand.
+#[utoipa::path(post, path = "/v1/meetings/{meeting}/people/{person}/raise-hand", tag = "people", params(
+    ("meeting" = String, Path, description = "The meeting"), ("person" = String, Path, description = "Oneself"),
+), responses(
+    (status = 204, description = "Raised"),
+    (status = 401, body = Problem),
+    (status = 403, description = "The hand of another one", body = Problem),
+    (status = 404, body = Problem),
+    (status = 409, description = "Not in the meeting", body = Problem),
+))]
+pub(crate) async fn raise_hand(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let (meeting, person) = place(path);
+    state.services.set_hand(&caller.actor, &meeting, &person, true).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lowers a hand: one's own, or as a Host that of another one.
+#[utoipa::path(post, path = "/v1/meetings/{meeting}/people/{person}/lower-hand", tag = "people", params(
+    ("meeting" = String, Path, description = "The meeting"), ("person" = String, Path, description = "The person"),
+), responses(
+    (status = 204, description = "Lowered"),
+    (status = 401, body = Problem),
+    (status = 403, description = "Not a Host", body = Problem),
+    (status = 404, body = Problem),
+))]
+pub(crate) async fn lower_hand(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let (meeting, person) = place(path);
+    state.services.set_hand(&caller.actor, &meeting, &person, false).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -11,6 +11,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use conference::ids::{MeetingId, UserId};
 use conference::live::settings::MeetingSettings;
+use conference::services::cursor::Page;
 use conference::services::meetings::{MeetingChange, MeetingFilter, NewMeeting};
 use conference::services::schedule::When;
 use conference::services::views::{Meeting, MeetingPage, Occurrence};
@@ -181,7 +182,7 @@ pub(crate) async fn list(
     Params(query): Params<MeetingsQuery>,
 ) -> Result<Json<MeetingPage>, ApiError> {
     let MeetingsQuery { kind: form, query, limit, after } = query;
-    let filter = MeetingFilter { form, query, limit, after };
+    let filter = MeetingFilter { form, query, page: Page { limit, after } };
     Ok(Json(state.services.meetings(&caller.actor, &filter).await?))
 }
 

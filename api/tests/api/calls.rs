@@ -342,3 +342,47 @@ async fn wrong_targets_are_named() {
     }
     assert_eq!(app.bench.live.dials(), 0);
 }
+
+#[tokio::test]
+async fn the_calls_of_a_meeting_are_turned_page_by_page_from_the_latest_on() {
+    let app = App::new().await;
+    let hana = app.login("hana").await;
+    let path = format!("/v1/meetings/{}/calls", hana.active_meeting().await);
+    let mut placed = Vec::new();
+    // Two presses at the same moment, and one later.
+    for press in 0..3 {
+        let numbers: Vec<_> =
+            (0..4).map(|n| json!({"number": format!("+1202555{:04}", 2_000 + press * 10 + n)})).collect();
+        let reply = hana.post(&path, json!({"targets": numbers})).await;
+        assert_eq!(reply.status, StatusCode::ACCEPTED, "{reply:?}");
+        placed.extend(ids(&reply.body));
+        if press > 0 {
+            app.bench.clock.advance(std::time::Duration::from_secs(61));
+        }
+    }
+    let whole = hana.get(&path).await.body;
+    assert_eq!((ids(&whole).len(), &whole["next"]), (12, &Value::Null));
+    assert_eq!(ids(&whole)[8..], placed[8..], "oldest first");
+    let (mut after, mut seen) = (String::new(), Vec::new());
+    let mut pages = 0;
+    loop {
+        let page = hana.get(&format!("{path}?limit=5{after}")).await.body;
+        pages += 1;
+        seen.splice(0..0, ids(&page));
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    assert_eq!((pages, &seen), (3, &ids(&whole)), "nothing twice, nothing left out, also of one moment");
+    let exact = hana.get(&format!("{path}?limit=12")).await.body;
+    assert_eq!(exact["next"], Value::Null, "there is nothing behind the last page");
+    for (wrong, field) in
+        [("limit=0", "limit"), ("limit=501", "limit"), ("after=x", "after"), ("after=5.x", "after")]
+    {
+        let reply = hana.get(&format!("{path}?{wrong}")).await;
+        reply.is_problem(StatusCode::UNPROCESSABLE_ENTITY, Some(field));
+    }
+}
+
+fn ids(list: &Value) -> Vec<String> {
+    list["calls"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+}

@@ -2,7 +2,7 @@
 
 use crate::support::{App, Client, Reply, person};
 use axum::http::{Method, StatusCode};
-use conference::services::outbox::{Channel, Letter, Outcome};
+use conference::services::outbox::{Channel, Letter, Outcome, Parcel};
 use conference::services::testing::PostOffice;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -70,6 +70,28 @@ async fn a08_a18_a20_next_sends_one_mail_to_each_and_none_before() {
     assert_eq!(addresses(&letters), ["ari@acme.test", "guest@else.test", "pia@acme.test", "uma@acme.test"]);
     assert!(letters.iter().all(|letter| letter.subject == "Invitation: M1"), "{letters:?}");
     assert_eq!(mail(&app, &office).await.len(), 4, "and none again");
+}
+
+#[tokio::test]
+async fn a07_copying_the_join_information_sends_nothing() {
+    let (app, office) = office().await;
+    let hana = app.login("hana").await;
+    let scheduled = json!({"title": "M1", "kind": "scheduled", "start": "2027-03-01T09:00:00"});
+    for body in [json!({"title": "M1"}), json!({"title": "R1", "kind": "room"}), scheduled] {
+        let reply = hana.post("/v1/meetings", body).await;
+        assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
+        let path = format!("/v1/meetings/{}/join-info", reply.body["id"].as_str().unwrap());
+        for _ in 0..3 {
+            let info = hana.get(&path).await;
+            assert!(info.body["text"].as_str().unwrap().contains("/join/"), "{info:?}");
+        }
+    }
+    assert!(mail(&app, &office).await.is_empty(), "nobody was added, so nobody is written to");
+    // Beside PEOPLE, copying adds no mail to those that were sent.
+    let meeting = create(&hana, json!([{"email": "guest@else.test"}])).await;
+    assert_eq!(mail(&app, &office).await.len(), 1);
+    hana.get(&format!("/v1/meetings/{}/join-info", meeting["id"].as_str().unwrap())).await;
+    assert_eq!(mail(&app, &office).await.len(), 1);
 }
 
 #[tokio::test]
@@ -407,4 +429,69 @@ async fn w5_i93_hostile_names_and_addresses_add_no_line() {
         assert_eq!(states(&reply), ["refused"], "{name:?}");
     }
     assert!(mail(&app, &office).await.is_empty());
+}
+
+#[tokio::test]
+async fn webhooks_hear_of_people_added_removed_and_changed() {
+    let (app, office) = office().await;
+    let tia = app.login("tia").await;
+    let body = json!({"url": "https://hooks.example/x", "events": ["person.*"]});
+    assert_eq!(tia.post("/v1/webhooks", body).await.status, StatusCode::CREATED);
+    let hana = app.login("hana").await;
+    let (pia, uma) = (hana.user("Pia").await, hana.user("Uma").await);
+    let draft = json!({"title": "D", "draft": true, "people": [{"user": pia}]});
+    assert_eq!(hana.post("/v1/meetings", draft).await.status, StatusCode::CREATED);
+    let meeting = create(&hana, json!([{"user": pia, "role": "presenter"}])).await;
+    let people = format!("/v1/meetings/{}/people", meeting["id"].as_str().unwrap());
+    let added = hana.post(&people, json!({"people": [{"user": uma}]})).await;
+    let row = format!("{people}/{}", added.body["people"][0]["id"].as_str().unwrap());
+    hana.patch(&row, json!({"role": "presenter"})).await;
+    hana.patch(&row, json!({"access": "view_only"})).await;
+    // The latest invitation counts; the same once more is nothing new.
+    for _ in 0..2 {
+        hana.post(&people, json!({"people": [{"user": uma, "role": "attendee"}]})).await;
+    }
+    hana.delete(&row).await;
+    // The same at the same moment would be the same event.
+    app.bench.clock.advance(Duration::from_secs(1));
+    hana.post(&people, json!({"people": [{"user": uma}]})).await;
+    let sam = app.login("sam").await;
+    let many = json!({"users": ["ari@acme.test"], "sessions": [meeting["id"]]});
+    let order = sam.post("/v1/multi-invites", many).await;
+    let order = format!("/v1/multi-invites/{}", order.body["id"].as_str().unwrap());
+    while sam.get(&order).await.body["state"] != "done" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let link = meeting["link"].as_str().unwrap().rsplit('/').next().unwrap();
+    app.anonymous().post(&format!("/v1/join/{link}"), json!({"name": "Kim"})).await;
+    app.bench.carry(Channel::Webhook, &office).await;
+    let told: Vec<String> = office
+        .taken()
+        .into_iter()
+        .filter_map(|parcel| match parcel {
+            Parcel::Webhook(delivery) => serde_json::from_str::<Value>(&delivery.body).ok(),
+            Parcel::Mail(_) => None,
+        })
+        .map(|event| {
+            let (kind, data) = (event["kind"].as_str().unwrap(), &event["data"]);
+            let name = data["display_name"].as_str().unwrap().split(' ').next().unwrap().to_owned();
+            format!("{kind} {name} {} {}", data["role"].as_str().unwrap(), data["access"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "person.added Hana host collaborate",
+            "person.added Pia presenter collaborate",
+            "person.added Uma attendee collaborate",
+            "person.role_changed Uma presenter collaborate",
+            "person.access_changed Uma presenter view_only",
+            "person.role_changed Uma attendee collaborate",
+            "person.access_changed Uma attendee collaborate",
+            "person.removed Uma attendee collaborate",
+            "person.added Uma attendee collaborate",
+            "person.added Ari attendee collaborate",
+            "person.added Kim attendee collaborate",
+        ]
+    );
 }

@@ -1,6 +1,7 @@
 use crate::support::{App, person};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn token(link: &Value) -> String {
     link.as_str().unwrap().rsplit('/').next().unwrap().to_owned()
@@ -90,4 +91,70 @@ async fn unknown_links_and_bad_offers_are_refused() {
     hana.post(&path, json!({"sdp": "hello"})).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, Some("sdp"));
     let long = "v".repeat(65 * 1024);
     hana.post(&path, json!({"sdp": long})).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, Some("sdp"));
+}
+
+/// The personal link of somebody on a meeting's list, as Hosts see it.
+fn personal(meeting: &Value, name: &str) -> String {
+    let link = person(meeting, name)["link"].as_str().unwrap();
+    format!("/v1/join/{}", link.rsplit('/').next().unwrap())
+}
+
+#[tokio::test]
+async fn i19_a_link_expires_after_its_meeting_and_a_removed_persons_link_says_removed() {
+    let app = App::new().await;
+    let hana = app.login("hana").await;
+    let ari = hana.user("Ari").await;
+    let create = async |body: Value| {
+        let mut body = body;
+        body["title"] = json!("M1");
+        body["people"] = json!([{ "user": ari }]);
+        let reply = hana.post("/v1/meetings", body).await;
+        assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
+        reply.body
+    };
+    let once = create(json!({"kind": "scheduled", "start": "2027-01-15T09:00:00Z"})).await;
+    let twice = json!({"kind": "recurring", "start": "2027-01-15T09:00:00Z", "rrule": "FREQ=WEEKLY;COUNT=2"});
+    let twice = create(twice).await;
+    let room = create(json!({"kind": "room"})).await;
+    let instant = create(json!({})).await;
+    let unused = create(json!({})).await;
+    let end = format!("/v1/meetings/{}/end", instant["id"].as_str().unwrap());
+    assert_eq!(hana.post(&end, json!({})).await.status, StatusCode::OK);
+    let opens = async |meeting: &Value| {
+        let link = personal(meeting, "Ari");
+        let (seen, used) = (app.anonymous().get(&link).await, app.anonymous().post(&link, json!({})).await);
+        assert_eq!(seen.status, used.status, "{seen:?} {used:?}");
+        if seen.status != StatusCode::OK {
+            used.is_problem(StatusCode::CONFLICT, None);
+            assert_eq!(used.body["detail"], "This meeting is over");
+        }
+        seen.status == StatusCode::OK
+    };
+    let hours = |hours: u64| app.bench.clock.advance(Duration::from_secs(hours * 3600));
+    for meeting in [&once, &twice, &room, &instant, &unused] {
+        assert!(opens(meeting).await, "{meeting}");
+    }
+    // It is 08:00; the meeting ends at 10:00, and twelve hours later its links have had their time.
+    hours(11);
+    assert!(opens(&instant).await && opens(&once).await, "people come late, and come back");
+    hours(4);
+    assert!(!opens(&instant).await && !opens(&once).await);
+    assert!(opens(&twice).await && opens(&room).await && opens(&unused).await, "these go on");
+    hours(8 * 24);
+    let hana = app.login("hana").await;
+    assert!(!opens(&twice).await && opens(&room).await);
+    // A Host opens the meeting again, and its links with it.
+    let start = format!("/v1/meetings/{}/start", instant["id"].as_str().unwrap());
+    assert_eq!(hana.post(&start, json!({})).await.status, StatusCode::OK);
+    assert!(opens(&instant).await);
+    let row = person(&room, "Ari")["id"].as_str().unwrap();
+    let removed = hana.delete(&format!("/v1/meetings/{}/people/{row}", room["id"].as_str().unwrap())).await;
+    assert_eq!(removed.status, StatusCode::NO_CONTENT);
+    for reply in [
+        app.anonymous().get(&personal(&room, "Ari")).await,
+        app.anonymous().post(&personal(&room, "Ari"), json!({})).await,
+    ] {
+        reply.is_problem(StatusCode::FORBIDDEN, None);
+        assert_eq!(reply.body["detail"], "You were removed from this meeting");
+    }
 }

@@ -29,6 +29,7 @@ mod planning;
 mod records;
 mod resolve;
 mod robust;
+mod rows;
 mod support;
 mod telephony;
 mod trunks;

@@ -172,7 +172,8 @@ async fn b45_b46_b49_the_access_of_the_commit_and_the_same_rows_as_from_within()
     assert_eq!(rows[2]["access"], "view_only");
     assert_eq!((&rows[0]["source"], &rows[1]["source"]), (&json!("multi"), &json!("invite")));
     let keys = |row: &Value| -> Vec<(String, Value)> {
-        let own = ["id", "source", "link", "pin", "invited_at", "invited_by"];
+        // The mails leave in their own time, so one may be queued while the other is sent.
+        let own = ["id", "source", "link", "pin", "invited_at", "invited_by", "invitation"];
         let fields = row.as_object().unwrap().iter().filter(|(name, _)| !own.contains(&name.as_str()));
         fields.map(|(name, value)| (name.clone(), value.clone())).collect()
     };
@@ -323,26 +324,25 @@ async fn a37_people_of_the_meeting_are_marked() {
 }
 
 #[tokio::test]
-async fn b33_i88_foreign_and_unknown_users_read_the_same_in_the_same_time() {
+async fn b33_i88_foreign_and_unknown_users_read_the_same_by_the_same_work() {
     let app = App::new().await;
     let sam = app.login("sam").await;
-    let mut times = [Vec::new(), Vec::new()];
-    let mut answers = [Value::Null, Value::Null];
-    for _ in 0..60 {
-        for (n, text) in ["zed@zeta.test", "not@here.test"].into_iter().enumerate() {
-            let begun = Instant::now();
-            let reply = sam.post("/v1/resolve", json!({"purpose": "multi", "texts": [text]})).await;
-            times[n].push(begun.elapsed());
-            answers[n] = serde_json::from_str(&reply.text.replace(text, "X")).unwrap();
+    // What the database is asked is what takes time; a clock would measure the machine.
+    let statements = || app.bench.store.times().count();
+    let mut seen: Vec<(Value, u64)> = Vec::new();
+    // Zed's address is known in another tenant, the second nowhere; the lengths are the same.
+    for text in ["zed@zeta.test", "not@here.test", "zed@zeta.test", "not@here.test"] {
+        for purpose in ["people", "invite", "call", "multi"] {
+            let before = statements();
+            let reply = sam.post("/v1/resolve", json!({"purpose": purpose, "texts": [text]})).await;
+            assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+            let words = reply.text.replace(text, "X");
+            seen.push((serde_json::from_str(&words).unwrap(), statements() - before));
         }
     }
-    assert_eq!(answers[0], answers[1], "the same words");
-    let median = |times: &mut Vec<Duration>| {
-        times.sort();
-        times[times.len() / 2]
-    };
-    let [mut foreign, mut unknown] = times;
-    let (foreign, unknown) = (median(&mut foreign), median(&mut unknown));
-    let (less, more) = (foreign.min(unknown), foreign.max(unknown));
-    assert!(more < less * 2 + Duration::from_millis(2), "{foreign:?} against {unknown:?}");
+    let (first, rest) = seen.split_at(4);
+    assert!(first.iter().all(|(_, asked)| *asked > 0), "{first:?}");
+    for others in rest.chunks(4) {
+        assert_eq!(first, others, "the same words, the same number of questions to the database");
+    }
 }

@@ -132,6 +132,32 @@ async fn muting_others_is_for_hosts_and_oneself_for_everybody() {
 }
 
 #[tokio::test]
+async fn hands_are_raised_by_oneself_and_lowered_by_hosts_too() {
+    let app = App::new().await;
+    let hana = app.login("hana").await;
+    let meeting = hana.meeting("conference").await;
+    let id = meeting["id"].as_str().unwrap();
+    let path = |name: &str, verb: &str| {
+        format!("/v1/meetings/{id}/people/{}/{verb}-hand", person(&meeting, name)["id"].as_str().unwrap())
+    };
+    let ari = app.login("ari").await;
+    assert_eq!(ari.post(&path("Ari", "raise"), json!({})).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(ari.post(&path("Ari", "lower"), json!({})).await.status, StatusCode::NO_CONTENT);
+    ari.post(&path("Pia", "lower"), json!({})).await.is_problem(StatusCode::FORBIDDEN, None);
+    hana.post(&path("Ari", "raise"), json!({})).await.is_problem(StatusCode::FORBIDDEN, None);
+    assert_eq!(hana.post(&path("Ari", "lower"), json!({})).await.status, StatusCode::NO_CONTENT);
+    let told: Vec<bool> = {
+        let state = app.bench.live.state();
+        let raised = |command: &Command| match command {
+            Command::SetHand { raised, .. } => Some(*raised),
+            _ => None,
+        };
+        state.commands.iter().filter_map(raised).collect()
+    };
+    assert_eq!(told, [true, false, false]);
+}
+
+#[tokio::test]
 async fn i71_somebody_who_dialled_in_can_be_given_a_role_and_be_removed() {
     let app = App::new().await;
     let hana = app.login("hana").await;

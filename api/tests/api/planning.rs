@@ -65,6 +65,32 @@ async fn a19_a20_i01_a_draft_is_seen_by_nobody_and_next_is_all_or_nothing() {
 }
 
 #[tokio::test]
+async fn a62_the_role_of_the_draft_is_the_role_after_next() {
+    let app = App::new().await;
+    let hana = app.login("hana").await;
+    let people = json!([
+        {"user": hana.user("Pia").await, "role": "presenter"}, {"user": hana.user("Ari").await},
+        {"user": hana.user("Uma").await, "role": "host"}, {"email": "guest@else.test", "role": "presenter"},
+    ]);
+    let draft = create(&hana, json!({"title": "Budget", "draft": true, "people": people})).await;
+    let roles = |meeting: &Value| {
+        ["Pia", "Ari", "Uma", "guest"].map(|name| person(meeting, name)["role"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(roles(&draft), ["presenter", "attendee", "host", "presenter"]);
+    let ari = path(&draft, &format!("/people/{}", person(&draft, "Ari")["id"].as_str().unwrap()));
+    assert_eq!(hana.patch(&ari, json!({"role": "presenter"})).await.status, StatusCode::OK);
+    // Coming back to the draft later shows it as it was left.
+    let stored = hana.get(&path(&draft, "")).await.body;
+    assert_eq!(roles(&stored), ["presenter", "presenter", "host", "presenter"]);
+    let next = hana.post(&path(&draft, "/publish"), json!({})).await;
+    assert_eq!(next.status, StatusCode::OK, "{next:?}");
+    assert_eq!(
+        roles(&hana.get(&path(&draft, "")).await.body),
+        ["presenter", "presenter", "host", "presenter"]
+    );
+}
+
+#[tokio::test]
 async fn i04_i05_a_weekly_meeting_keeps_its_hour_across_the_change_of_clocks() {
     let app = App::new().await;
     let hana = app.login("hana").await;

@@ -1,8 +1,11 @@
 use crate::support::App;
 use axum::http::StatusCode;
+use conference::live::call::DialTarget;
+use conference::live::focus::Command;
 use conference::services::{Actor, Provision, UserActor};
 use conference::vocabulary::TenantRole;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What the running part was told last of a trunk.
 fn provisioned(app: &App) -> conference::services::provision::ProvisionedTrunk {
@@ -145,4 +148,43 @@ async fn i86_each_change_of_a_trunk_is_in_the_audit_log_and_a_disabled_one_is_to
     let body = json!({"targets": [{"number": "+12025550177", "role": "attendee"}]});
     let check = hana.post(&format!("/v1/meetings/{meeting}/calls/check"), body).await;
     assert_eq!(check.body["calls"][0]["state"], "refused", "{check:?}");
+}
+
+#[tokio::test]
+async fn d17_the_preview_names_the_trunk_that_is_dialled() {
+    let app = App::new().await;
+    let (tia, hana) = (app.login("tia").await, app.login("hana").await);
+    for name in ["second", "third"] {
+        let body = json!({"name": name, "host": "carrier.test", "peer": "192.0.2.1:5060"});
+        assert_eq!(tia.post("/v1/trunks", body).await.status, StatusCode::CREATED);
+    }
+    let trunks = tia.get("/v1/trunks").await.body;
+    let names: BTreeMap<u64, String> = trunks["trunks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["id"].as_u64().unwrap(), row["name"].as_str().unwrap().to_owned()))
+        .collect();
+    let path = format!("/v1/meetings/{}/calls", hana.active_meeting().await);
+    let numbers: Vec<_> = (0..12).map(|n| json!({"number": format!("+120255502{n:02}")})).collect();
+    let body = json!({"targets": numbers});
+    let preview = hana.post(&format!("{path}/check"), body.clone()).await.body;
+    let said: Vec<_> =
+        preview["calls"].as_array().unwrap().iter().map(|row| row["trunk"].as_str().unwrap()).collect();
+    assert_eq!(hana.post(&path, body).await.status, StatusCode::ACCEPTED);
+    let state = app.bench.live.state();
+    let dialled: Vec<&str> = state
+        .commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::Dial(spec) => Some(spec),
+            _ => None,
+        })
+        .map(|spec| match &spec.target {
+            DialTarget::Number { trunks, .. } => names[&trunks[0].0].as_str(),
+            DialTarget::Device { .. } => panic!("no device was called"),
+        })
+        .collect();
+    assert_eq!(said, dialled);
+    assert!(said.iter().any(|name| *name != said[0]), "they are drawn by lot: {said:?}");
 }

@@ -17,6 +17,7 @@
 //! | [`focus`] | all meetings: commands and events in, effects out |
 
 pub mod call;
+pub mod conference_info;
 pub mod emergency;
 pub mod event;
 pub mod focus;

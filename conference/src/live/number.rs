@@ -289,6 +289,20 @@ fn not_working(detail: impl Into<String>, mend: &str) -> Refusal {
     Refusal::call(RefusalKind::Invalid, Cause::NotWorkingNumber).field("number").detail(detail).mend(mend)
 }
 
+/// The last four digits only (I60).
+pub fn masked(number: &str) -> String {
+    let digits: Vec<char> = number.chars().collect();
+    let shown = digits.len().saturating_sub(4);
+    digits.iter().enumerate().map(|(at, digit)| if at < shown { '\u{2022}' } else { *digit }).collect()
+}
+
+/// A text that gives `number` away, in whatever way it is written, becomes the masked number; others stay.
+pub fn masked_within(text: &str, number: &str) -> String {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let secret = digits(number);
+    if !secret.is_empty() && digits(text).contains(&secret) { masked(number) } else { text.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,10 @@ use crate::vocabulary::Cause;
 use serde::Serialize;
 use std::cmp::Reverse;
 
+mod keys;
+
+pub use keys::Keys;
+
 /// Up to this many digits are an extension of the tenant and never a number for a trunk.
 const EXTENSION_DIGITS: usize = 6;
 /// The longest text looked at.
@@ -375,7 +379,7 @@ fn is_mail(user: &str, domain: &str) -> bool {
     plain(user) && !user.contains(['<', '>', ',', ';', '"', '@', ':']) && labels && domain.contains('.')
 }
 
-fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     fold(text)
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())

@@ -48,6 +48,8 @@ pub struct MeetingSettings {
     pub no_host_grace_seconds: Option<u32>,
     /// Guests may have themselves called by phone (I61); the tenant's rules for calling out hold all the same.
     pub guests_may_call_me: bool,
+    /// Whoever was invited is reminded by mail ten minutes before a planned start (I18).
+    pub reminder: bool,
     /// Chat is offered. Kept for the page.
     pub chat: bool,
     /// Late comers see what was written before. Kept for the page.
@@ -83,6 +85,7 @@ impl Default for MeetingSettings {
             empty_grace_seconds: None,
             no_host_grace_seconds: None,
             guests_may_call_me: false,
+            reminder: true,
             chat: true,
             chat_history: true,
             questions: false,

@@ -52,7 +52,8 @@ impl Services {
         }
         let only = chosen.map(|row| row.id.as_str());
         let lines = self.store.attendance(meeting, only, LINES_MAX).await?;
-        let mut calls = self.store.calls(actor.tenant(), meeting, CALLS_MAX).await?;
+        let mut calls = self.store.calls(actor.tenant(), meeting, None, CALLS_MAX).await?;
+        calls.reverse();
         if let Some(instance) = chosen {
             let until = instance.ended_at.unwrap_or(UnixMillis(u64::MAX));
             calls.retain(|call| (instance.started_at..=until).contains(&call.created_at));

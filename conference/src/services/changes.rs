@@ -19,6 +19,7 @@ impl Services {
         people: &[PersonRow],
     ) -> Result<Told, ServiceError> {
         let created = self.record_event(connection, self.created_event(meeting)).await?;
+        self.store.queue_person_events(connection, "person.added", people, self.now()).await?;
         let invited = self.people_invited(connection, by, meeting, people).await?;
         Ok(Told::of([created]).and(invited))
     }

@@ -36,16 +36,20 @@ impl Page {
     pub(super) fn after(&self) -> Result<Option<(i64, String)>, ServiceError> {
         let Some(cursor) = &self.after else { return Ok(None) };
         let parts = cursor.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
-        parts.map(Some).ok_or_else(|| {
-            ServiceError::invalid("after", "This is not where a page ended")
-                .mend("Send next of the page before")
-        })
+        parts.map(Some).ok_or_else(no_place)
     }
 }
 
-/// The cursor behind a row: nothing if the page was not full.
-pub(super) fn next<T>(rows: &[T], limit: i64, place: impl Fn(&T) -> (u64, &str)) -> Option<String> {
-    let full = i64::try_from(rows.len()).is_ok_and(|length| length >= limit);
-    let (at, id) = place(rows.last().filter(|_| full)?);
+pub(super) fn no_place() -> ServiceError {
+    ServiceError::invalid("after", "This is not where a page ended").mend("Send next of the page before")
+}
+
+/// Cuts the page out of what was read, which is one row more than wanted if there is one; the cursor behind its last row
+/// if there are more.
+pub(super) fn cut<T>(rows: &mut Vec<T>, limit: i64, place: impl Fn(&T) -> (u64, String)) -> Option<String> {
+    let wanted = usize::try_from(limit).unwrap_or(0);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let (at, id) = place(rows.last().filter(|_| more)?);
     Some(format!("{at}.{id}"))
 }

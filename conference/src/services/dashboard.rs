@@ -58,7 +58,7 @@ impl Services {
         let (limit, offset) = page.slice();
         let of = (!user.reaches_all_meetings()).then_some(&user.user);
         let slice = SessionSlice { tenant: &user.tenant, of, query: &query, limit, offset };
-        let (rows, total) = self.store.sessions_slice(&slice, resolver::fold).await?;
+        let (rows, total) = self.store.sessions_slice(&slice).await?;
         let sessions = rows.into_iter().map(|row| Session {
             id: row.meeting.id,
             title: row.meeting.title,

@@ -6,6 +6,7 @@ use super::error::ServiceError;
 use super::meetings::conflict;
 use super::policy::tenant_admin;
 use super::provision::Provision;
+use super::trunks::{CODECS, check_codecs};
 use super::{Services, input};
 use crate::ids::{DeviceName, UserId};
 use crate::store::secrets::ha1;
@@ -24,8 +25,6 @@ const SECRET_LENGTH: usize = 16;
 const SECRET_ALPHABET: &[u8; 56] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
 /// The most devices of one user.
 const DEVICES_MAX: usize = 20;
-/// The codecs of a phone's leg, the preferred one first.
-const CODECS: [&str; 3] = ["opus", "PCMU", "PCMA"];
 
 /// How a device's registration stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -67,6 +66,8 @@ pub struct DeviceRecord {
     pub transport: String,
     /// Whether sound must, may or shall not be encrypted: `required`, `optional`, `off`.
     pub srtp: String,
+    /// Its codecs, the best liked first; none for those of the house.
+    pub codecs: Vec<String>,
     /// The beginning of the user agents that may register; all when missing.
     pub ua_filter: Option<String>,
     /// Whether it is registered at this moment.
@@ -96,7 +97,7 @@ pub struct ProvisioningSheet {
     /// The name to show.
     pub display_name: String,
     /// Codecs, the preferred one first.
-    pub codecs: Vec<&'static str>,
+    pub codecs: Vec<String>,
     /// How keys are sent.
     pub dtmf: &'static str,
     /// `required`, `optional`, `off`.
@@ -147,6 +148,8 @@ pub struct DeviceChange {
     pub transport: Option<String>,
     /// `off`, `optional`, `required`.
     pub srtp: Option<String>,
+    /// Codecs offered, the best liked first: `opus`, `g722`, `pcmu`, `pcma`; none for those of the house.
+    pub codecs: Option<Vec<String>>,
     /// The beginning of the user agents that may register.
     pub ua_filter: Option<Option<String>>,
     /// Whether it gets a new secret; it must register again then.
@@ -168,15 +171,11 @@ impl Services {
         let owner = self.store.user(&admin.tenant, user).await?;
         let owner = owner.ok_or_else(|| ServiceError::not_found("user"))?;
         let tenant = self.tenant_row(&admin.tenant).await?;
-        let taken = self.store.devices(&admin.tenant).await?;
-        input::length(
-            "devices",
-            taken.iter().filter(|device| device.user == *user).count(),
-            DEVICES_MAX - 1,
-        )?;
+        let own = self.store.devices_of(&admin.tenant, user).await?;
+        input::length("devices", own.len(), DEVICES_MAX - 1)?;
         let name = match new.name {
             Some(name) => device_name(&name)?,
-            None => free_name(&owner, &taken),
+            None => free_name(&self.store, &owner).await?,
         };
         let secret = self.device_secret();
         let (ha1_md5, ha1_sha256) = ha1(&name, &tenant.domain, &secret);
@@ -191,6 +190,7 @@ impl Services {
             own_label: None,
             transport: "udp".to_owned(),
             srtp: "optional".to_owned(),
+            codecs: Vec::new(),
             ua_filter: None,
         };
         let change = DeviceChange { kind: new.kind.or_else(|| new.change.kind.clone()), ..new.change };
@@ -205,9 +205,9 @@ impl Services {
             }
             written => written?,
         }
-        self.audit_by(&mut transaction, admin, "device.added", &row.id, (None, Some(facts(&row)))).await?;
+        self.audit(&mut transaction, admin, "device.added", &row.id, (None, Some(facts(&row)))).await?;
         transaction.commit().await.map_err(StoreError::from)?;
-        self.provision_device(&admin.tenant, &owner, &row).await?;
+        self.provision_device(&owner, &row).await?;
         self.with_secret(&owner, row, secret).await
     }
 
@@ -242,13 +242,13 @@ impl Services {
         Store::update_device(&mut transaction, &admin.tenant, &row, self.now()).await?;
         let action = if secret.is_some() { "device.secret_renewed" } else { "device.changed" };
         let values = (Some(facts(&before)), Some(facts(&row)));
-        self.audit_by(&mut transaction, admin, action, &row.id, values).await?;
+        self.audit(&mut transaction, admin, action, &row.id, values).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         if secret.is_some() || row.ua_filter != before.ua_filter {
             // Whoever is registered with what held before must prove it again.
             self.live.provision(Provision::NoDevice(row.aor())).await;
         }
-        self.provision_device(&admin.tenant, &owner, &row).await?;
+        self.provision_device(&owner, &row).await?;
         let record = self.device_record(&row).await?;
         match secret {
             Some(secret) => Ok((record, Some(self.with_secret(&owner, row, secret).await?))),
@@ -265,7 +265,7 @@ impl Services {
         let (_, row, _) = self.reach_device(actor, id).await?;
         let mut transaction = self.store.begin().await?;
         Store::delete_device(&mut transaction, &admin.tenant, &row).await?;
-        self.audit_by(&mut transaction, admin, "device.removed", &row.id, (Some(facts(&row)), None)).await?;
+        self.audit(&mut transaction, admin, "device.removed", &row.id, (Some(facts(&row)), None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.live.provision(Provision::NoDevice(row.aor())).await;
         Ok(())
@@ -278,10 +278,10 @@ impl Services {
     pub async fn end_registration(&self, actor: &Actor, id: &str) -> Result<DeviceRecord, ServiceError> {
         let (owner, row, by) = self.reach_device(actor, id).await?;
         let mut transaction = self.store.begin().await?;
-        self.audit_by(&mut transaction, &by, "device.unregistered", &row.id, (None, None)).await?;
+        self.audit(&mut transaction, &by, "device.unregistered", &row.id, (None, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.live.provision(Provision::NoDevice(row.aor())).await;
-        self.provision_device(&by.tenant, &owner, &row).await?;
+        self.provision_device(&owner, &row).await?;
         self.device_record(&row).await
     }
 
@@ -339,6 +339,7 @@ impl Services {
             sip_uri: row.aor().to_string(),
             transport: row.transport.clone(),
             srtp: row.srtp.clone(),
+            codecs: row.codecs.clone(),
             ua_filter: row.ua_filter.clone(),
             notice: EMERGENCY_NOTICE,
         })
@@ -367,16 +368,18 @@ impl Services {
         let server = self.config.sip_server.clone();
         let transport = &row.transport;
         let password = secret.unwrap_or("(shown once, when it was made)");
-        let codecs = CODECS.join(", ");
+        let known = row.codecs.is_empty().then(|| CODECS.map(str::to_owned).to_vec());
+        let codecs = known.unwrap_or_else(|| row.codecs.clone());
+        let listed = codecs.join(", ");
         let text = format!(
             "Display name: {}\nSIP domain: {}\nServer (outbound proxy): {server};transport={transport}\n\
-             User name: {}\nPassword: {password}\nCodecs: {codecs}\nKeys: RFC 4733 (telephone-event)\n\
+             User name: {}\nPassword: {password}\nCodecs: {listed}\nKeys: RFC 4733 (telephone-event)\n\
              Encrypted sound (SRTP): {}\nRegistration: every 300 s\n{EMERGENCY_NOTICE}\n",
             owner.display_name, row.realm, row.name, row.srtp
         );
         let code = serde_json::json!({
             "sip": { "server": server, "transport": transport, "domain": row.realm, "user": row.name,
-                     "password": secret, "name": owner.display_name, "codecs": CODECS }
+                     "password": secret, "name": owner.display_name, "codecs": codecs }
         });
         let code = QrCode::new(code.to_string().as_bytes())
             .map_err(|error| ServiceError::internal(format!("QR code: {error}")))?;
@@ -387,7 +390,7 @@ impl Services {
             user: row.name.clone(),
             password: secret.map(str::to_owned),
             display_name: owner.display_name.clone(),
-            codecs: CODECS.to_vec(),
+            codecs,
             dtmf: "rfc4733",
             srtp: row.srtp.clone(),
             expires_seconds: 300,
@@ -423,6 +426,10 @@ fn apply(row: &mut DeviceRow, change: &DeviceChange) -> Result<(), ServiceError>
     };
     row.transport = one_of("transport", &change.transport, &["udp", "tcp", "tls", "wss"], &row.transport)?;
     row.srtp = one_of("srtp", &change.srtp, &["off", "optional", "required"], &row.srtp)?;
+    if let Some(codecs) = &change.codecs {
+        check_codecs(codecs)?;
+        row.codecs.clone_from(codecs);
+    }
     if let Some(kind) = &change.kind {
         row.kind = input::name("kind", kind)?;
     }
@@ -439,7 +446,7 @@ fn apply(row: &mut DeviceRow, change: &DeviceChange) -> Result<(), ServiceError>
 fn facts(row: &DeviceRow) -> serde_json::Value {
     serde_json::json!({
         "name": row.name, "user": row.user, "kind": row.kind, "label": row.own_label, "transport": row.transport,
-        "srtp": row.srtp, "ua_filter": row.ua_filter,
+        "srtp": row.srtp, "codecs": row.codecs, "ua_filter": row.ua_filter,
     })
 }
 
@@ -455,12 +462,13 @@ fn device_name(text: &str) -> Result<String, ServiceError> {
 }
 
 /// `103a`, `103b` …; without an extension `phone-…`.
-fn free_name(owner: &UserRow, taken: &[DeviceRow]) -> String {
+async fn free_name(store: &Store, owner: &UserRow) -> Result<String, ServiceError> {
     let base = owner.extension.clone().unwrap_or_else(|| {
         let letters = owner.login.chars().filter(char::is_ascii_alphanumeric).take(20).collect::<String>();
         format!("{}-", letters.to_lowercase())
     });
-    let free = |name: &String| taken.iter().all(|device| device.name.as_str() != name);
+    let taken = store.device_names(&owner.tenant, &base).await?;
     let letters = ('a'..='z').map(|letter| format!("{base}{letter}"));
-    letters.chain((2..).map(|count| format!("{base}a{count}"))).find(free).unwrap_or(base)
+    let names = letters.chain((2..).map(|count| format!("{base}a{count}")));
+    Ok(names.into_iter().find(|name| !taken.contains(name)).unwrap_or(base))
 }

@@ -27,8 +27,8 @@ impl Services {
         let instances = self.store.instances(tenant, meeting, None, RESTARTS).await?;
         let cut_off = instances.iter().skip_while(|row| row.ended_at.is_none()).take_while(|row| row.lost);
         let Some(since) = cut_off.map(|row| row.started_at).last() else { return Ok(Vec::new()) };
-        let rows = self.store.calls(tenant, meeting, CALLS).await?;
-        let earlier = rows.iter().filter(|row| {
+        let rows = self.store.calls(tenant, meeting, None, CALLS).await?;
+        let earlier = rows.iter().rev().filter(|row| {
             row.created_at >= since && row.state.is_final() && !known.iter().any(|call| call.call == row.id)
         });
         Ok(earlier.map(|row| view(row, reach.is_host())).collect())

@@ -5,14 +5,14 @@ use super::error::ServiceError;
 use super::live::WebrtcAnswer;
 use super::meetings::{conflict, state_now};
 use super::pins::opened;
-use super::planning::closes_at;
+use super::planning::{CLOSES_AFTER_MS, closes_at};
 use super::reach::Reach;
 use super::views::{JoinMeeting, JoinPerson, JoinPreview, Joined, Person};
 use super::{Services, input};
 use crate::ids::{MeetingId, PersonId};
 use crate::store::secrets::token_hash;
 use crate::store::{Identity, MeetingRow, PersonRow, SessionRow, Store, StoreError};
-use crate::vocabulary::{Access, Cause, MeetingState, Role};
+use crate::vocabulary::{Access, Cause, MeetingForm, MeetingState, Role};
 
 /// The most guests and invited people one meeting takes by its links.
 const PEOPLE_BY_LINK: usize = 5_000;
@@ -39,9 +39,11 @@ impl Services {
     /// What a link leads to, before it is used.
     ///
     /// # Errors
-    /// Not found for a link that is unknown; forbidden for somebody who was removed.
+    /// Not found for a link that is unknown; forbidden for somebody who was removed; conflict for a meeting that is
+    /// over.
     pub async fn preview_link(&self, token: &str) -> Result<JoinPreview, ServiceError> {
         let Door { meeting, person } = self.door(token).await?;
+        self.check_link_time(&meeting).await?;
         Ok(JoinPreview {
             meeting: JoinMeeting { id: meeting.id, title: meeting.title },
             person: person.map(|row| JoinPerson { display_name: row.display_name, role: row.role }),
@@ -92,7 +94,7 @@ impl Services {
         passcode: Option<&str>,
     ) -> Result<Joined, ServiceError> {
         let Door { meeting, person } = self.door(token).await?;
-        self.check_open(&meeting).await?;
+        self.check_link_time(&meeting).await?;
         let person = match person {
             Some(person) => person,
             None => {
@@ -120,6 +122,25 @@ impl Services {
         })
     }
 
+    /// Links live as long as the meeting, and a margin (I19): a planned one closes twelve hours after its last run, and
+    /// so long after an unplanned one was left its links no longer start it again; a Host's login does. Rooms and
+    /// meetings that go on for ever keep theirs.
+    async fn check_link_time(&self, meeting: &MeetingRow) -> Result<(), ServiceError> {
+        self.check_open(meeting).await?;
+        let left = meeting
+            .ended_at
+            .filter(|_| meeting.form == MeetingForm::Instant && meeting.state == MeetingState::Ended);
+        let Some(left) = left.filter(|left| left.0.saturating_add(CLOSES_AFTER_MS) <= self.now().0) else {
+            return Ok(());
+        };
+        let live = self.live.snapshot(meeting.id.clone()).await.map(|snapshot| snapshot.meeting.state);
+        if live.is_some_and(|state| matches!(state, MeetingState::Started | MeetingState::Active)) {
+            return Ok(());
+        }
+        tracing::debug!(meeting.id = %meeting.id, left.at = left.0, "a link was used after its meeting");
+        Err(over("This meeting is over"))
+    }
+
     /// A meeting that is over or was called off lets nobody in.
     async fn check_open(&self, meeting: &MeetingRow) -> Result<(), ServiceError> {
         let live = self.live.snapshot(meeting.id.clone()).await.map(|snapshot| snapshot.meeting.state);
@@ -132,8 +153,7 @@ impl Services {
             | MeetingState::Active
             | MeetingState::Ended => return Ok(()),
         };
-        let error = conflict(words).mend("Ask the person who invited you");
-        Err(ServiceError { cause: Some(Cause::MeetingEnded), ..error })
+        Err(over(words))
     }
 
     /// Whoever comes by the shared link: whether that is enough (I06).
@@ -186,6 +206,8 @@ impl Services {
         let hash = token_hash(&self.links.token(person.id.as_str()));
         let mut transaction = self.store.begin().await?;
         Store::insert_person(&mut transaction, person, &hash).await?;
+        let added = std::slice::from_ref(person);
+        self.store.queue_person_events(&mut transaction, "person.added", added, self.now()).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.put_live_person(person).await;
         self.publish_person("person.added", person);
@@ -261,4 +283,9 @@ impl Services {
         self.store.set_setting(NAME, &check).await?;
         Ok(())
     }
+}
+
+fn over(words: &str) -> ServiceError {
+    let error = conflict(words).mend("Ask the person who invited you");
+    ServiceError { cause: Some(Cause::MeetingEnded), ..error }
 }

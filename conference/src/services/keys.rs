@@ -7,7 +7,7 @@ use super::input;
 use super::page::{Page, PageRequest};
 use crate::ids::UserId;
 use crate::store::secrets::{random_token, token_hash};
-use crate::store::{ApiKeyRow, AuditEntry, Store, StoreError};
+use crate::store::{ApiKeyRow, Store, StoreError};
 use crate::vocabulary::UnixMillis;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -221,7 +221,7 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         Store::insert_api_key(&mut transaction, &row, &token_hash(&key)).await?;
         let after = json!({ "name": row.name, "scopes": row.scopes, "user": row.user });
-        self.audit_key(&mut transaction, admin, "api_key.created", &row.id, Some(after)).await?;
+        self.audit(&mut transaction, admin, "api_key.created", &row.id, (None, Some(after))).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(CreatedApiKey { api_key: view(row), key })
     }
@@ -236,29 +236,8 @@ impl Services {
         if !Store::revoke_api_key(&mut transaction, &admin.tenant, id, self.now()).await? {
             return Err(ServiceError::not_found("key"));
         }
-        self.audit_key(&mut transaction, admin, "api_key.revoked", id, None).await?;
+        self.audit(&mut transaction, admin, "api_key.revoked", id, (None, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(())
-    }
-
-    async fn audit_key(
-        &self,
-        connection: &mut crate::store::Connection,
-        admin: &UserActor,
-        action: &'static str,
-        object: &str,
-        after: Option<serde_json::Value>,
-    ) -> Result<(), ServiceError> {
-        let entry = AuditEntry {
-            tenant: &admin.tenant,
-            actor: Some(&admin.user),
-            action,
-            object,
-            before: None,
-            after,
-            source: "api",
-            at: self.now(),
-        };
-        Ok(Store::insert_audit(connection, &entry).await?)
     }
 }

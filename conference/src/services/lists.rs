@@ -2,6 +2,7 @@
 
 use super::Services;
 use super::actor::Actor;
+use super::cursor::{self, Page};
 use super::error::ServiceError;
 use super::meetings::state_now;
 use super::planning::closes_at;
@@ -12,9 +13,7 @@ use crate::live::resolver::fold;
 use crate::store::{ListQuery, ListedMeeting};
 use crate::vocabulary::{MeetingForm, MeetingState, Role, UnixMillis};
 
-/// How many meetings one answer holds unless asked for fewer.
-const PAGE: u32 = 100;
-/// How many it holds at most.
+/// How many meetings one answer holds at most.
 const PAGE_MAX: u32 = 200;
 /// The longest text searched for.
 const QUERY_MAX: usize = 200;
@@ -26,10 +25,8 @@ pub struct MeetingFilter {
     pub form: Option<MeetingForm>,
     /// Only those whose title, site or number contains this.
     pub query: Option<String>,
-    /// At most so many.
-    pub limit: Option<u32>,
-    /// Only those after this place, as the answer before has named it.
-    pub after: Option<String>,
+    /// Which page of them.
+    pub page: Page,
 }
 
 impl Services {
@@ -39,11 +36,7 @@ impl Services {
     /// Forbidden for those who came by a link; invalid for a place that is none.
     pub async fn meetings(&self, actor: &Actor, filter: &MeetingFilter) -> Result<MeetingPage, ServiceError> {
         let user = actor.user()?;
-        let limit = filter.limit.unwrap_or(PAGE);
-        if limit == 0 || limit > PAGE_MAX {
-            return Err(ServiceError::invalid("limit", "This is out of bounds")
-                .mend(format!("Send a number from 1 to {PAGE_MAX}")));
-        }
+        let limit = filter.page.limit_up_to(PAGE_MAX)?;
         let text = filter.query.as_deref().unwrap_or_default().trim();
         if text.chars().count() > QUERY_MAX {
             return Err(ServiceError::invalid("query", "This is too long")
@@ -55,18 +48,13 @@ impl Services {
             all: user.reaches_all_meetings(),
             form: filter.form,
             text: fold(text),
-            after: filter.after.as_deref().map(place).transpose()?,
-            // One more tells whether there are more.
-            limit: i64::from(limit) + 1,
+            after: filter.page.after()?.map(place),
+            limit: limit + 1,
         };
         let mut rows = self.store.list_meetings(&query).await?;
-        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = rows.len() > wanted;
-        rows.truncate(wanted);
-        let next = rows
-            .last()
-            .filter(|_| more)
-            .map(|last| format!("{}.{}", last.meeting.created_at.0, last.meeting.id));
+        let next = cursor::cut(&mut rows, limit, |row| {
+            (row.meeting.created_at.0, row.meeting.id.as_str().to_owned())
+        });
         let now = self.now();
         let meetings = rows.into_iter().map(|row| self.summary(row, user.user.as_str(), now)).collect();
         Ok(MeetingPage { meetings, next })
@@ -103,15 +91,6 @@ impl Services {
 }
 
 /// The place after which a page begins.
-fn place(text: &str) -> Result<(UnixMillis, MeetingId), ServiceError> {
-    let wrong = || {
-        ServiceError::invalid("after", "This is no place in the list")
-            .mend("Send what `next` said, or nothing")
-    };
-    let (at, id) = text.split_once('.').ok_or_else(wrong)?;
-    let at = at.parse().map_err(|_| wrong())?;
-    if id.is_empty() || id.len() > 100 {
-        return Err(wrong());
-    }
-    Ok((UnixMillis(at), MeetingId::new(id)))
+fn place((at, id): (i64, String)) -> (UnixMillis, MeetingId) {
+    (UnixMillis(u64::try_from(at).unwrap_or(0)), MeetingId::new(id))
 }

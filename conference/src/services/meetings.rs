@@ -15,6 +15,7 @@ use super::views::{Meeting, Person};
 use crate::ids::{MeetingId, PersonId};
 use crate::live::event::PublicEvent;
 use crate::live::focus::{Command, MeetingSnapshot, PersonView, RefusalKind};
+pub(super) use crate::live::number::{masked, masked_within};
 use crate::store::{Identity, MeetingRow, PersonRow, Store, StoreError};
 use crate::vocabulary::{Access, MeetingState, Role, UnixMillis};
 use std::collections::BTreeMap;
@@ -203,6 +204,7 @@ impl Services {
         if overdue || meeting.state != reach.meeting.state {
             let mut transaction = self.store.begin().await?;
             Store::update_meeting(&mut transaction, &meeting, self.now()).await?;
+            self.plan_reminder(&mut transaction, &meeting).await?;
             transaction.commit().await.map_err(StoreError::from)?;
         }
         self.live.provision(Provision::Meeting(Box::new(meeting.spec(&self.vault)))).await;
@@ -240,7 +242,7 @@ impl Services {
         };
         self.store.set_meeting_state(id, state, self.now()).await?;
         let mut transaction = self.store.begin().await?;
-        self.audit_meeting(&mut transaction, actor, "meeting.ended", id.as_str(), None, None).await?;
+        self.audit(&mut transaction, actor, "meeting.ended", id.as_str(), (None, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         if complete {
             let mut closed = meeting.clone();
@@ -306,26 +308,12 @@ pub(super) fn walk_in(person: &PersonView, sight: Sight) -> Person {
     }
 }
 
-/// The last four digits only (I60).
-pub(super) fn masked(number: &str) -> String {
-    let digits: Vec<char> = number.chars().collect();
-    let shown = digits.len().saturating_sub(4);
-    digits.iter().enumerate().map(|(at, digit)| if at < shown { '\u{2022}' } else { *digit }).collect()
-}
-
 /// Somebody known by a number alone is named by it, so the name hides what the number hides (I60).
 pub(super) fn shown_name(name: &str, number: Option<&str>, host: bool) -> String {
     match number {
         Some(number) if !host => masked_within(name, number),
         _ => name.to_owned(),
     }
-}
-
-/// A text that gives `number` away, in whatever way it is written, becomes the masked number; others stay.
-pub(super) fn masked_within(text: &str, number: &str) -> String {
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let secret = digits(number);
-    if !secret.is_empty() && digits(text).contains(&secret) { masked(number) } else { text.to_owned() }
 }
 
 /// Whether somebody guessing would try this number early: runs up or down, few different digits, repeated groups.

@@ -8,7 +8,7 @@ use super::provision::Provision;
 use super::views::Meeting;
 use crate::ids::{MeetingId, PersonId};
 use crate::live::focus::Command;
-use crate::store::{AuditEntry, Connection, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::vocabulary::MeetingState;
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ impl Services {
         let action = if locked { "meeting.locked" } else { "meeting.unlocked" };
         let mut transaction = self.store.begin().await?;
         Store::update_meeting(&mut transaction, &meeting, self.now()).await?;
-        self.audit_meeting(&mut transaction, actor, action, id.as_str(), None, None).await?;
+        self.audit(&mut transaction, actor, action, id.as_str(), (None, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.live.provision(Provision::Meeting(Box::new(meeting.spec(&self.vault)))).await;
         self.meeting(actor, id).await
@@ -92,31 +92,8 @@ impl Services {
         }
         self.live.command(command).await?;
         let mut transaction = self.store.begin().await?;
-        self.audit_meeting(&mut transaction, actor, action, id.as_str(), None, Some(what)).await?;
+        self.audit(&mut transaction, actor, action, id.as_str(), (None, Some(what))).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(())
-    }
-
-    /// One line of the audit log, written with the act itself (I86).
-    pub(super) async fn audit_meeting(
-        &self,
-        connection: &mut Connection,
-        actor: &Actor,
-        action: &'static str,
-        object: &str,
-        before: Option<Value>,
-        after: Option<Value>,
-    ) -> Result<(), ServiceError> {
-        let entry = AuditEntry {
-            tenant: actor.tenant(),
-            actor: actor.user().ok().map(|user| &user.user),
-            action,
-            object,
-            before,
-            after,
-            source: "api",
-            at: self.now(),
-        };
-        Ok(Store::insert_audit(connection, &entry).await?)
     }
 }

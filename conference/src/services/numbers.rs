@@ -10,7 +10,7 @@ use super::{Provision, Services, input};
 use crate::ids::UserId;
 use crate::live::number::{self, Home};
 use crate::live::policy::refuse_emergency;
-use crate::store::{AuditEntry, NumberRow, Store, StoreError, UserRow};
+use crate::store::{NumberRow, Store, StoreError, UserRow};
 use crate::vocabulary::{Cause, TenantRole, UnixMillis};
 use serde::Serialize;
 
@@ -134,7 +134,7 @@ impl Services {
             written => written?,
         }
         let after = serde_json::to_value(Number::from(row.clone())).ok();
-        self.audit_by(&mut transaction, admin, "number.added", &row.e164, (None, after)).await?;
+        self.audit(&mut transaction, admin, "number.added", &row.e164, (None, after)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.provision_number(&admin.tenant, &row.e164).await;
         Ok(row.into())
@@ -161,7 +161,7 @@ impl Services {
             serde_json::to_value(Number::from(before)).ok(),
             serde_json::to_value(Number::from(row.clone())).ok(),
         );
-        self.audit_by(&mut transaction, admin, "number.changed", &row.e164, values).await?;
+        self.audit(&mut transaction, admin, "number.changed", &row.e164, values).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(row.into())
     }
@@ -178,7 +178,7 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         Store::delete_number(&mut transaction, &admin.tenant, &row.id).await?;
         let before = serde_json::to_value(Number::from(row.clone())).ok();
-        self.audit_by(&mut transaction, admin, "number.removed", &row.e164, (before, None)).await?;
+        self.audit(&mut transaction, admin, "number.removed", &row.e164, (before, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.live.provision(Provision::NoDialIn(row.e164)).await;
         Ok(())
@@ -252,7 +252,7 @@ impl Services {
             let mut transaction = self.store.begin().await?;
             Store::delete_caller_id(&mut transaction, &member.tenant, user).await?;
             let values = (serde_json::to_value(before).ok(), None);
-            self.audit_by(&mut transaction, member, "caller_id.removed", user.as_str(), values).await?;
+            self.audit(&mut transaction, member, "caller_id.removed", user.as_str(), values).await?;
             transaction.commit().await.map_err(StoreError::from)?;
             return Ok(None);
         };
@@ -265,7 +265,7 @@ impl Services {
         let owner = (&member.tenant, user);
         Store::put_caller_id(&mut transaction, owner, &number.id, &display, new.hidden, self.now()).await?;
         let values = (serde_json::to_value(before).ok(), serde_json::to_value(&number.e164).ok());
-        self.audit_by(&mut transaction, member, "caller_id.set", user.as_str(), values).await?;
+        self.audit(&mut transaction, member, "caller_id.set", user.as_str(), values).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(Some(CallerId { number: number.e164, display }))
     }
@@ -292,27 +292,5 @@ impl Services {
         let member = actor.member()?;
         let rows = self.store.numbers(&member.tenant).await?;
         Ok(rows.into_iter().filter(|row| row.may_show(&member.user)).map(Into::into).collect())
-    }
-
-    /// Writes an act of an administrator down.
-    pub(super) async fn audit_by(
-        &self,
-        connection: &mut crate::store::Connection,
-        by: &super::UserActor,
-        action: &'static str,
-        object: &str,
-        (before, after): (Option<serde_json::Value>, Option<serde_json::Value>),
-    ) -> Result<(), ServiceError> {
-        let entry = AuditEntry {
-            tenant: &by.tenant,
-            actor: Some(&by.user),
-            action,
-            object,
-            before,
-            after,
-            source: "api",
-            at: self.now(),
-        };
-        Ok(Store::insert_audit(connection, &entry).await?)
     }
 }

@@ -11,10 +11,11 @@ use super::{Services, input};
 use crate::ids::{MeetingId, PersonId, UserId};
 use crate::live::event::PublicEvent;
 use crate::live::focus::{Command, MutedBy, PersonView, RefusalKind};
+use crate::live::resolver::Keys;
 use crate::live::{policy, rights};
 use crate::store::Connection;
 use crate::store::secrets::token_hash;
-use crate::store::{AuditEntry, Identity, PersonRow, Store, StoreError};
+use crate::store::{Identity, PersonRow, Store, StoreError};
 use crate::vocabulary::{Access, MeetingState, Role};
 use std::collections::BTreeSet;
 
@@ -105,7 +106,7 @@ impl Services {
         let names: Vec<_> =
             rows.iter().map(|row| (&row.id, &row.display_name, row.role, row.access)).collect();
         let names = Some(serde_json::json!(names));
-        self.audit_meeting(&mut transaction, actor, "people.invited", meeting.as_str(), None, names).await?;
+        self.audit(&mut transaction, actor, "people.invited", meeting.as_str(), (None, names)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         for row in rows.iter().filter(|_| !draft) {
             self.put_live_person(row).await;
@@ -135,6 +136,7 @@ impl Services {
             let hash = token_hash(&self.links.token(row.id.as_str()));
             Store::insert_person(connection, &row, &hash).await?;
             self.audit_invitation(connection, inviter, (None, &row), source).await?;
+            self.tell_hooks(connection, meeting.state, (None, &row)).await?;
             return Ok(row);
         };
         let before = row.clone();
@@ -154,7 +156,31 @@ impl Services {
         }
         Store::update_person(connection, &row, self.now()).await?;
         self.audit_invitation(connection, inviter, (Some(&before), &row), source).await?;
+        self.tell_hooks(connection, meeting.state, (Some(&before), &row)).await?;
         Ok(row)
+    }
+
+    /// Tells webhooks what has become of somebody on the list; nobody hears of a draft (A20).
+    async fn tell_hooks(
+        &self,
+        connection: &mut Connection,
+        state: MeetingState,
+        (before, after): (Option<&PersonRow>, &PersonRow),
+    ) -> Result<(), ServiceError> {
+        if state == MeetingState::Draft {
+            return Ok(());
+        }
+        let listed = before.filter(|row| row.removed_at.is_none());
+        let kinds = [
+            ("person.added", listed.is_none()),
+            ("person.role_changed", listed.is_some_and(|row| row.role != after.role)),
+            ("person.access_changed", listed.is_some_and(|row| row.access != after.access)),
+        ];
+        for (kind, _) in kinds.into_iter().filter(|(_, happened)| *happened) {
+            let people = std::slice::from_ref(after);
+            self.store.queue_person_events(connection, kind, people, self.now()).await?;
+        }
+        Ok(())
     }
 
     /// Who invited whom where, as what, by which path (I86).
@@ -171,17 +197,8 @@ impl Services {
                 "removed": row.removed_at.is_some(),
             })
         };
-        let entry = AuditEntry {
-            tenant: &after.tenant,
-            actor: Some(&inviter.user),
-            action: "person.added",
-            object: after.id.as_str(),
-            before: before.map(facts),
-            after: Some(facts(after)),
-            source,
-            at: self.now(),
-        };
-        Ok(Store::insert_audit(connection, &entry).await?)
+        let change = (before.map(facts), Some(facts(after)));
+        self.audit_from(source, connection, inviter, "person.added", after.id.as_str(), change).await
     }
 
     /// Who gave which role, who reversed VIEW ONLY (I86).
@@ -192,21 +209,10 @@ impl Services {
         (before, after): (&PersonRow, &PersonRow),
     ) -> Result<(), ServiceError> {
         let facts = |row: &PersonRow| serde_json::json!({ "role": row.role, "access": row.access });
-        let entry = AuditEntry {
-            tenant: &after.tenant,
-            actor: actor.user().ok().map(|user| &user.user),
-            action: if before.access == after.access {
-                "person.role_changed"
-            } else {
-                "person.access_changed"
-            },
-            object: after.id.as_str(),
-            before: Some(facts(before)),
-            after: Some(facts(after)),
-            source: "api",
-            at: self.now(),
-        };
-        Ok(Store::insert_audit(connection, &entry).await?)
+        let action =
+            if before.access == after.access { "person.role_changed" } else { "person.access_changed" };
+        let change = (Some(facts(before)), Some(facts(after)));
+        self.audit(connection, actor, action, after.id.as_str(), change).await
     }
 
     /// Checks who is meant; of somebody named twice the last entry counts (A15, A40).
@@ -284,7 +290,8 @@ impl Services {
         {
             return self.invited_number(inviter, number).await;
         }
-        let users = self.store.users(&inviter.tenant).await?;
+        let keys = Keys { mails: vec![mail.clone()], ..Keys::default() };
+        let users = self.store.users_touched(&inviter.tenant, &keys, &[]).await?;
         let owner = users.into_iter().find(|user| user.mail.as_deref() == Some(mail.as_str()));
         Ok(match owner {
             Some(user) => (Identity::User(user.id), user.display_name),
@@ -335,6 +342,7 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         Store::update_person(&mut transaction, &row, self.now()).await?;
         self.audit_change(&mut transaction, actor, (&before, &row)).await?;
+        self.tell_hooks(&mut transaction, reach.meeting.state, (Some(&before), &row)).await?;
         // The running part may refuse, such as to lose the last Host; then nothing is written either.
         if reach.meeting.state != MeetingState::Draft {
             for command in commands((&row.meeting, &row.id), change) {
@@ -404,6 +412,31 @@ impl Services {
         Ok(())
     }
 
+    /// Raises a hand, one's own alone, or lowers one: a Host lowers those of others too.
+    ///
+    /// # Errors
+    /// Not found; forbidden; conflict for somebody who is not in the meeting.
+    pub async fn set_hand(
+        &self,
+        actor: &Actor,
+        meeting: &MeetingId,
+        person: &PersonId,
+        raised: bool,
+    ) -> Result<(), ServiceError> {
+        let reach = self.reach(actor, meeting).await?;
+        let oneself = reach.me.as_ref().is_some_and(|me| me.id == *person);
+        if !oneself {
+            reach.require_moderate()?;
+        }
+        if raised && !oneself {
+            return Err(ServiceError::forbidden("Nobody raises the hand of another one")
+                .mend("They raise it themselves, by phone with *5"));
+        }
+        let command = Command::SetHand { meeting: meeting.clone(), person: person.clone(), raised };
+        self.live.command(command).await?;
+        Ok(())
+    }
+
     /// Takes somebody off the list and out of the meeting; their link no longer works until they are invited again
     /// (I74).
     ///
@@ -428,22 +461,15 @@ impl Services {
         }
         let mut transaction = self.store.begin().await?;
         Store::remove_person(&mut transaction, &row.tenant, person, self.now()).await?;
-        let entry = AuditEntry {
-            tenant: &row.tenant,
-            actor: actor.user().ok().map(|user| &user.user),
-            action: "person.removed",
-            object: person.as_str(),
-            before: Some(serde_json::json!({ "role": row.role, "access": row.access })),
-            after: None,
-            source: "api",
-            at: self.now(),
-        };
-        Store::insert_audit(&mut transaction, &entry).await?;
+        let was = serde_json::json!({ "role": row.role, "access": row.access });
+        self.audit(&mut transaction, actor, "person.removed", person.as_str(), (Some(was), None)).await?;
         if reach.meeting.state == MeetingState::Draft {
             transaction.commit().await.map_err(StoreError::from)?;
             return Ok(());
         }
         let told = self.person_removed(&mut transaction, &reach.meeting, &row).await?;
+        let gone = std::slice::from_ref(&row);
+        self.store.queue_person_events(&mut transaction, "person.removed", gone, self.now()).await?;
         // The running part may refuse to lose the last Host; then nothing is written either.
         self.command_unless_absent(command).await?;
         transaction.commit().await.map_err(StoreError::from)?;

@@ -115,15 +115,15 @@ impl Services {
         let told = if new.draft {
             Told::default()
         } else {
+            self.plan_reminder(&mut transaction, &meeting).await?;
             self.meeting_created(&mut transaction, member, &meeting, &people).await?
         };
-        self.audit_meeting(
+        self.audit(
             &mut transaction,
             actor,
             "meeting.created",
             meeting.id.as_str(),
-            None,
-            Some(facts(&meeting)),
+            (None, Some(facts(&meeting))),
         )
         .await?;
         transaction.commit().await.map_err(StoreError::from)?;
@@ -153,6 +153,7 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         meeting.number = self.new_meeting_number(&mut transaction).await?;
         Store::update_meeting(&mut transaction, &meeting, self.now()).await?;
+        self.plan_reminder(&mut transaction, &meeting).await?;
         let told = self.meeting_created(&mut transaction, member, &meeting, &people).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.announce(&meeting, &people).await;
@@ -186,13 +187,16 @@ impl Services {
         after.ics_sequence += i64::from(told_to_calendars && before.state != MeetingState::Draft);
         let mut transaction = self.store.begin().await?;
         Store::update_meeting(&mut transaction, &after, self.now()).await?;
+        if (&before.plan, before.settings.reminder) != (&after.plan, after.settings.reminder) {
+            self.plan_reminder(&mut transaction, &after).await?;
+        }
         let told = if after.ics_sequence == before.ics_sequence {
             Told::default()
         } else {
             self.meeting_changed(&mut transaction, before, &after).await?
         };
         let facts = (Some(facts(before)), Some(facts(&after)));
-        self.audit_meeting(&mut transaction, actor, "meeting.updated", id.as_str(), facts.0, facts.1).await?;
+        self.audit(&mut transaction, actor, "meeting.updated", id.as_str(), (facts.0, facts.1)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.tell_of_change(&after).await;
         self.tell(told);
@@ -227,7 +231,7 @@ impl Services {
         meeting.ics_sequence += 1;
         Store::update_meeting(&mut transaction, &meeting, self.now()).await?;
         let told = self.meeting_cancelled(&mut transaction, &meeting).await?;
-        self.audit_meeting(&mut transaction, actor, "meeting.cancelled", id.as_str(), before, None).await?;
+        self.audit(&mut transaction, actor, "meeting.cancelled", id.as_str(), (before, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.live.provision(Provision::Meeting(Box::new(meeting.spec(&self.vault)))).await;
         self.publish_meeting_event("meeting.cancelled", &meeting);
@@ -266,8 +270,7 @@ impl Services {
         let person = self.put_person(&mut transaction, admin, &reach, &invitee, "owner").await?;
         Store::update_meeting(&mut transaction, &meeting, self.now()).await?;
         let facts = (Some(json!({ "owner": before })), Some(json!({ "owner": meeting.owner })));
-        self.audit_meeting(&mut transaction, actor, "meeting.owner_changed", id.as_str(), facts.0, facts.1)
-            .await?;
+        self.audit(&mut transaction, actor, "meeting.owner_changed", id.as_str(), (facts.0, facts.1)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.tell_of_change(&meeting).await;
         self.put_live_person(&person).await;

@@ -1,6 +1,7 @@
 //! Who may call whom, when and for how much: the tenant's rules, the do-not-call list, and what is left.
 
 use super::actor::{Actor, UserActor};
+use super::audit::Who;
 use super::error::ServiceError;
 use super::provision::Provision;
 use super::views::CallerId;
@@ -14,7 +15,7 @@ use crate::live::policy::refuse_emergency;
 use crate::live::policy::region::LocalTime;
 use crate::live::policy::rules::{CallMe, DialMode, DialPolicy};
 use crate::live::policy::usage::left;
-use crate::store::{AuditEntry, BlockedRow, Store, StoreError, TenantRow, UsageOf};
+use crate::store::{BlockedRow, Store, StoreError, TenantRow, UsageOf};
 use crate::vocabulary::{Cause, TenantRole, UnixMillis};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -156,17 +157,14 @@ impl Services {
         let now = self.now();
         let mut transaction = self.store.begin().await?;
         Store::put_dial_policy(&mut transaction, &admin.tenant, &text, now).await?;
-        let entry = AuditEntry {
-            tenant: &admin.tenant,
-            actor: Some(&admin.user),
-            action: "dial_policy.changed",
-            object: admin.tenant.as_str(),
-            before: serde_json::to_value(&before).ok(),
-            after: serde_json::to_value(&policy).ok(),
-            source: "api",
-            at: now,
-        };
-        Store::insert_audit(&mut transaction, &entry).await?;
+        self.audit(
+            &mut transaction,
+            admin,
+            "dial_policy.changed",
+            admin.tenant.as_str(),
+            (serde_json::to_value(&before).ok(), serde_json::to_value(&policy).ok()),
+        )
+        .await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.tell_dialling(&admin.tenant).await?;
         Ok(policy)
@@ -341,17 +339,16 @@ impl Services {
     async fn block(&self, tenant: &TenantId, row: &BlockedRow) -> Result<(), ServiceError> {
         let mut transaction = self.store.begin().await?;
         if Store::block_number(&mut transaction, tenant, row).await? {
-            let entry = AuditEntry {
-                tenant,
-                actor: row.added_by.as_ref(),
-                action: "number.blocked",
-                object: &row.e164,
-                before: None,
-                after: Some(serde_json::json!({ "reason": row.reason })),
-                source: &row.source,
-                at: row.created_at,
-            };
-            Store::insert_audit(&mut transaction, &entry).await?;
+            let who = Who { tenant, user: row.added_by.as_ref() };
+            self.audit_from(
+                &row.source,
+                &mut transaction,
+                who,
+                "number.blocked",
+                &row.e164,
+                (None, Some(serde_json::json!({ "reason": row.reason }))),
+            )
+            .await?;
         }
         transaction.commit().await.map_err(StoreError::from)?;
         self.tell_dialling(tenant).await
@@ -366,17 +363,7 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         let number = Store::unblock_number(&mut transaction, &admin.tenant, id).await?;
         let number = number.ok_or_else(|| ServiceError::not_found("number on the do-not-call list"))?;
-        let entry = AuditEntry {
-            tenant: &admin.tenant,
-            actor: Some(&admin.user),
-            action: "number.unblocked",
-            object: &number,
-            before: None,
-            after: None,
-            source: "api",
-            at: self.now(),
-        };
-        Store::insert_audit(&mut transaction, &entry).await?;
+        self.audit(&mut transaction, admin, "number.unblocked", &number, (None, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.tell_dialling(&admin.tenant).await
     }
@@ -390,17 +377,15 @@ impl Services {
     ) -> Result<(), ServiceError> {
         let at = self.now();
         let mut transaction = self.store.begin().await?;
-        let entry = AuditEntry {
-            tenant: &host.tenant,
-            actor: Some(&host.user),
-            action: "policy.alarm",
-            object: meeting.as_str(),
-            before: None,
-            after: Some(serde_json::json!({ "rule": "prefix_calls", "prefix": prefix })),
-            source: "policy",
-            at,
-        };
-        Store::insert_audit(&mut transaction, &entry).await?;
+        self.audit_from(
+            "policy",
+            &mut transaction,
+            host,
+            "policy.alarm",
+            meeting.as_str(),
+            (None, Some(serde_json::json!({ "rule": "prefix_calls", "prefix": prefix }))),
+        )
+        .await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.publish(PublicEvent {
             tenant: host.tenant.clone(),

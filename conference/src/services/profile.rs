@@ -7,7 +7,7 @@ use super::meetings::conflict;
 use super::views::Profile;
 use super::{Services, input};
 use crate::ids::UserId;
-use crate::store::{AuditEntry, Store, StoreError, UserRow};
+use crate::store::{Store, StoreError, UserRow};
 use crate::vocabulary::{TenantRole, UnixMillis};
 
 /// The most addresses of one user.
@@ -177,19 +177,7 @@ impl Services {
             }
         }
         Store::mark_invitation_address(&mut transaction, owner, marked, now).await?;
-        let entry = AuditEntry {
-            tenant: &user.tenant,
-            actor: Some(&asker.user),
-            action: "user.addresses_changed",
-            object: user.id.as_str(),
-            before: Some(
-                serde_json::json!({ "emails": before.emails, "invitation_address": before.invitation_address }),
-            ),
-            after: Some(serde_json::json!({ "emails": emails, "invitation_address": marked })),
-            source: "api",
-            at: now,
-        };
-        Store::insert_audit(&mut transaction, &entry).await?;
+        self.audit(&mut transaction, asker, "user.addresses_changed", user.id.as_str(), (Some( serde_json::json!({ "emails": before.emails, "invitation_address": before.invitation_address }), ), Some(serde_json::json!({ "emails": emails, "invitation_address": marked })))).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(())
     }

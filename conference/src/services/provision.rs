@@ -20,6 +20,7 @@ use sip_core::ua::{
     AddressOfRecord, Credentials, DeviceAccount, FromFormat, IdentityFormat, NumberFormat, Peer,
     StoredBinding, Transport, Trunk, TrunkId, TrunkLimits, TrunkRegistration,
 };
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -97,6 +98,32 @@ pub struct ProvisionedDevice {
     pub tenant: TenantId,
     /// The user's name.
     pub display_name: String,
+    /// Whether its calls' sound is encrypted.
+    pub srtp: DeviceSrtp,
+    /// Names of its codecs, the best liked first; none for those of the house.
+    pub codecs: Vec<String>,
+}
+
+/// Whether the sound of a device's calls is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceSrtp {
+    /// Never.
+    Off,
+    /// Where the phone can; always if the house says so.
+    Optional,
+    /// Always: a call without it is refused.
+    Required,
+}
+
+impl DeviceSrtp {
+    /// By the word in the database.
+    fn from_word(word: &str) -> Self {
+        match word {
+            "off" => Self::Off,
+            "required" => Self::Required,
+            _ => Self::Optional,
+        }
+    }
 }
 
 impl MeetingRow {
@@ -152,6 +179,9 @@ impl Services {
     pub async fn provision_all(&self) -> Result<(), ServiceError> {
         let tenants = self.store.tenants().await?;
         for tenant in &tenants {
+            for user in self.store.disabled_users(&tenant.id).await? {
+                self.put_account(user, false).await;
+            }
             self.provision_devices(tenant).await?;
             self.provision_dialling(tenant).await?;
             for row in self.store.trunks(&tenant.id).await? {
@@ -197,10 +227,11 @@ impl Services {
 
     async fn provision_devices(&self, tenant: &TenantRow) -> Result<(), ServiceError> {
         let users = self.store.users(&tenant.id).await?;
+        let users: BTreeMap<&UserId, &UserRow> = users.iter().map(|user| (&user.id, user)).collect();
         for device in self.store.devices(&tenant.id).await? {
             // A disabled user's devices may not register (I82).
-            let Some(user) = users.iter().find(|user| user.id == device.user) else { continue };
-            self.provision_device(&tenant.id, user, &device).await?;
+            let Some(user) = users.get(&device.user) else { continue };
+            self.provision_device(user, &device).await?;
         }
         Ok(())
     }
@@ -208,16 +239,10 @@ impl Services {
     /// Tells the running part of one device.
     pub(super) async fn provision_device(
         &self,
-        tenant: &TenantId,
         user: &UserRow,
         device: &DeviceRow,
     ) -> Result<(), ServiceError> {
-        let provisioned = ProvisionedDevice {
-            account: account(device)?,
-            user: user.id.clone(),
-            tenant: tenant.clone(),
-            display_name: user.display_name.clone(),
-        };
+        let provisioned = self::device(device, user)?;
         self.live.provision(Provision::Device(Box::new(provisioned))).await;
         Ok(())
     }
@@ -316,6 +341,8 @@ pub(super) fn device(device: &DeviceRow, user: &UserRow) -> Result<ProvisionedDe
         user: user.id.clone(),
         tenant: user.tenant.clone(),
         display_name: user.display_name.clone(),
+        srtp: DeviceSrtp::from_word(&device.srtp),
+        codecs: device.codecs.clone(),
     })
 }
 

@@ -77,10 +77,10 @@ impl Services {
             since: query.since,
             until: query.until,
             after: query.page.after()?,
-            limit,
+            limit: limit + 1,
         };
-        let rows = self.store.cdrs(actor.tenant(), &filter).await?;
-        let next = cursor::next(&rows, limit, |row| (row.started_at.0, row.id.as_str()));
+        let mut rows = self.store.cdrs(actor.tenant(), &filter).await?;
+        let next = cursor::cut(&mut rows, limit, |row| (row.started_at.0, row.id.clone()));
         let names =
             self.names(actor.tenant(), rows.iter().filter_map(|row| row.acting_host.as_ref())).await?;
         let trunks = self.store.trunks(actor.tenant()).await?;
@@ -135,8 +135,8 @@ impl Services {
         self.reach(actor, meeting).await?;
         let limit = page.limit_up_to(PAGE_MAX)?;
         let after = page.after()?;
-        let rows = self.store.instances(actor.tenant(), meeting, after.as_ref(), limit).await?;
-        let next = cursor::next(&rows, limit, |row| (row.started_at.0, row.id.as_str()));
+        let mut rows = self.store.instances(actor.tenant(), meeting, after.as_ref(), limit + 1).await?;
+        let next = cursor::cut(&mut rows, limit, |row| (row.started_at.0, row.id.clone()));
         Ok(Instances { instances: rows.into_iter().map(instance_view).collect(), next })
     }
 
@@ -154,10 +154,10 @@ impl Services {
             since: query.since,
             until: query.until,
             after: query.page.after()?.map(|(id, _)| id),
-            limit,
+            limit: limit + 1,
         };
-        let rows = self.store.audit(&admin.tenant, &filter).await?;
-        let next = cursor::next(&rows, limit, |row| (u64::try_from(row.id).unwrap_or(0), ""));
+        let mut rows = self.store.audit(&admin.tenant, &filter).await?;
+        let next = cursor::cut(&mut rows, limit, |row| (u64::try_from(row.id).unwrap_or(0), String::new()));
         let json = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
         let entries = rows.into_iter().map(|row| AuditLine {
             id: row.id,

@@ -8,7 +8,7 @@ use crate::ids::{DeviceName, MeetingId, UserId};
 use crate::live::focus::{Refusal, RefusalKind};
 use crate::live::number::{Home, PhoneNumber};
 use crate::live::policy;
-use crate::live::resolver::{self, DirectoryUser};
+use crate::live::resolver::{self, DirectoryUser, Keys};
 use crate::store::{DeviceRow, Identity, TenantRow, UserRow};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,13 +21,24 @@ const TEXTS_MAX: usize = 500;
 /// How many matches of one text are shown.
 const MATCHES_MAX: usize = 20;
 
-/// The users and devices of one tenant, ready to be searched.
+/// Who is asked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Meant<'a> {
+    /// By whatever a text can be.
+    pub(super) texts: Vec<&'a str>,
+    /// Whether each text names somebody as a whole: then nobody is looked for by a part of a name or an extension.
+    pub(super) whole: bool,
+    /// By identifier.
+    pub(super) users: Vec<UserId>,
+}
+
+/// Those users of one tenant whom some texts could mean, with their devices, ready to be searched.
 pub(super) struct Directory {
     tenant: TenantRow,
     /// The asker's own area code, else the tenant's.
     area_code: Option<String>,
-    users: Vec<UserRow>,
-    devices: Vec<DeviceRow>,
+    users: BTreeMap<UserId, UserRow>,
+    devices: BTreeMap<UserId, Vec<DeviceRow>>,
     entries: Vec<DirectoryUser>,
 }
 
@@ -78,13 +89,13 @@ pub(super) enum Named<'a> {
 
 impl Directory {
     pub(super) fn user(&self, id: &UserId) -> Option<&UserRow> {
-        self.users.iter().find(|user| user.id == *id)
+        self.users.get(id)
     }
 
     /// Only those who have enrolled count as registered (I83).
     pub(super) fn keep_registered(&mut self) {
         let registered: BTreeSet<&UserId> =
-            self.users.iter().filter(|user| user.enrolled_at.is_some()).map(|user| &user.id).collect();
+            self.users.values().filter(|user| user.enrolled_at.is_some()).map(|user| &user.id).collect();
         self.entries.retain(|entry| registered.contains(&entry.user));
     }
 
@@ -118,7 +129,7 @@ impl Directory {
     }
 
     pub(super) fn devices_of(&self, id: &UserId) -> impl Iterator<Item = &DeviceRow> {
-        self.devices.iter().filter(move |device| device.user == *id)
+        self.devices.get(id).into_iter().flatten()
     }
 
     fn resolve(&self, text: &str, purpose: Purpose, asking: Option<&UserId>) -> Vec<resolver::Match> {
@@ -156,29 +167,36 @@ fn nobody(text: &str) -> Refusal {
 }
 
 impl Services {
-    /// Gathers the directory of the asker's tenant.
+    /// Gathers of the asker's tenant whoever is meant.
     pub(super) async fn directory(
         &self,
         asking: &UserActor,
         tenant: &TenantRow,
+        meant: &Meant<'_>,
     ) -> Result<Directory, ServiceError> {
-        let users = self.store.users(&tenant.id).await?;
-        let devices = self.store.devices(&tenant.id).await?;
-        let own = users.iter().find(|user| user.id == asking.user).and_then(|user| user.area_code.clone());
-        let entries = users.iter().map(|user| entry(user, &devices)).collect();
-        Ok(Directory {
-            area_code: own.or_else(|| tenant.area_code.clone()),
-            tenant: tenant.clone(),
-            users,
-            devices,
-            entries,
-        })
+        let own = self.store.area_code(&tenant.id, &asking.user).await?;
+        let area_code = own.or_else(|| tenant.area_code.clone());
+        let home = Home { country: &tenant.country, area_code: area_code.as_deref() };
+        let mut keys = Keys::default();
+        for text in &meant.texts {
+            if meant.whole { keys.exact(text, &home) } else { keys.parts(text, &home) }
+        }
+        let users = self.store.users_touched(&tenant.id, &keys, &meant.users).await?;
+        let ids: Vec<UserId> = users.iter().map(|user| user.id.clone()).collect();
+        let devices = self.store.devices_of_users(&tenant.id, &ids).await?;
+        let mut by_user: BTreeMap<UserId, Vec<DeviceRow>> = BTreeMap::new();
+        for device in devices {
+            by_user.entry(device.user.clone()).or_default().push(device);
+        }
+        let entries = users.iter().map(|user| entry(user, by_user.get(&user.id))).collect();
+        let users = users.into_iter().map(|user| (user.id.clone(), user)).collect();
+        Ok(Directory { tenant: tenant.clone(), area_code, users, devices: by_user, entries })
     }
 
-    async fn own_directory(&self, member: &UserActor) -> Result<Directory, ServiceError> {
+    async fn own_directory(&self, member: &UserActor, meant: &Meant<'_>) -> Result<Directory, ServiceError> {
         let tenant = self.store.tenant(&member.tenant).await?;
         let tenant = tenant.ok_or_else(|| ServiceError::internal("a user without tenant"))?;
-        self.directory(member, &tenant).await
+        self.directory(member, &tenant, meant).await
     }
 
     /// What each text could mean, the best first.
@@ -194,7 +212,8 @@ impl Services {
         let member = actor.member()?;
         let pasted = question.pasted.map(pasted::split).transpose()?.unwrap_or_default();
         input::length("texts", question.texts.len() + pasted.len(), TEXTS_MAX)?;
-        let mut directory = self.own_directory(member).await?;
+        let texts = question.texts.iter().chain(&pasted).map(String::as_str).collect();
+        let mut directory = self.own_directory(member, &Meant { texts, ..Meant::default() }).await?;
         let multi = question.purpose == Purpose::Multi;
         if multi {
             member.session_admin()?;
@@ -300,7 +319,8 @@ impl Services {
         inviter: &UserActor,
         text: &str,
     ) -> Result<(Identity, String), ServiceError> {
-        let directory = self.own_directory(inviter).await?;
+        let meant = Meant { texts: vec![text], ..Meant::default() };
+        let directory = self.own_directory(inviter, &meant).await?;
         let found = directory.resolve(text, Purpose::People, None).into_iter().next();
         let refusal = found.as_ref().and_then(|found| found.refusal.clone());
         if let Some(refusal) = refusal {
@@ -324,7 +344,7 @@ fn as_invalid(refusal: Refusal) -> ServiceError {
     ServiceError::from(Refusal { kind: RefusalKind::Invalid, field: Some("number"), ..refusal })
 }
 
-fn entry(user: &UserRow, devices: &[DeviceRow]) -> DirectoryUser {
+fn entry(user: &UserRow, devices: Option<&Vec<DeviceRow>>) -> DirectoryUser {
     DirectoryUser {
         user: user.id.clone(),
         first: user.first.clone(),
@@ -334,6 +354,6 @@ fn entry(user: &UserRow, devices: &[DeviceRow]) -> DirectoryUser {
         mails: user.mail.iter().cloned().collect(),
         dids: user.direct_numbers.clone(),
         phones: user.phones.clone(),
-        devices: devices.iter().filter(|d| d.user == user.id).map(|d| d.name.clone()).collect(),
+        devices: devices.into_iter().flatten().map(|device| device.name.clone()).collect(),
     }
 }

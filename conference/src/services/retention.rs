@@ -8,7 +8,7 @@ use super::{Services, input};
 use crate::ids::PersonId;
 use crate::live::focus::Command;
 use crate::live::number::{self, Home};
-use crate::store::{AuditEntry, Store, StoreError, Whom};
+use crate::store::{Store, StoreError, Whom};
 use crate::vocabulary::UnixMillis;
 use serde::{Deserialize, Serialize};
 
@@ -68,17 +68,17 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         let section = serde_json::json!(RecordSettings { keep_days: new.keep_days });
         Store::set_tenant_section(&mut transaction, &admin.tenant, "records", &section).await?;
-        let entry = AuditEntry {
-            tenant: &admin.tenant,
-            actor: Some(&admin.user),
-            action: "retention.changed",
-            object: admin.tenant.as_str(),
-            before: Some(serde_json::json!({ "keep_days": old.keep_days })),
-            after: Some(serde_json::json!({ "keep_days": new.keep_days })),
-            source: "api",
-            at: self.now(),
-        };
-        Store::insert_audit(&mut transaction, &entry).await?;
+        self.audit(
+            &mut transaction,
+            admin,
+            "retention.changed",
+            admin.tenant.as_str(),
+            (
+                Some(serde_json::json!({ "keep_days": old.keep_days })),
+                Some(serde_json::json!({ "keep_days": new.keep_days })),
+            ),
+        )
+        .await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(new)
     }
@@ -127,18 +127,9 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         let whom = Whom { mail: mail.as_deref(), number: number.as_deref(), person: whom.person.as_ref() };
         let (erased, people) = Store::erase_person(&mut transaction, &admin.tenant, whom, now).await?;
-        let entry = AuditEntry {
-            tenant: &admin.tenant,
-            actor: Some(&admin.user),
-            action: "person.erased",
-            // Who it was is what must not be written down.
-            object: "",
-            before: None,
-            after: Some(serde_json::json!(erased)),
-            source: "api",
-            at: now,
-        };
-        Store::insert_audit(&mut transaction, &entry).await?;
+        // Who it was is what must not be written down.
+        self.audit(&mut transaction, admin, "person.erased", "", (None, Some(serde_json::json!(erased))))
+            .await?;
         transaction.commit().await.map_err(StoreError::from)?;
         for (meeting, person) in people {
             // A meeting that nobody is in does not know them.

@@ -5,7 +5,7 @@ use super::error::{ErrorKind, ServiceError};
 use super::provision::Provision;
 use super::{Services, input};
 use crate::ids::TenantId;
-use crate::store::{AuditEntry, Store, StoreError, TrunkRow};
+use crate::store::{Store, StoreError, TrunkRow};
 use crate::vocabulary::TenantRole;
 use crate::vocabulary::trunk::{
     TrunkFromFormat, TrunkNumberFormat, TrunkPaiFormat, TrunkSettings, TrunkSrtp, TrunkTransport,
@@ -22,8 +22,8 @@ const SOURCES_MAX: usize = 64;
 const WORD_MAX: usize = 255;
 const LIMIT_MAX: u32 = 100_000;
 const PER_SECOND_MAX: u32 = 1_000;
-/// The codecs a trunk may be offered.
-const CODECS: [&str; 4] = ["opus", "g722", "pcmu", "pcma"];
+/// The codecs a trunk or device may be offered.
+pub(super) const CODECS: [&str; 4] = ["opus", "g722", "pcmu", "pcma"];
 /// How long a probe asked for by hand is waited for, and how often it is looked at.
 const PROBE_WAIT: Duration = Duration::from_secs(3);
 const PROBE_LOOK: Duration = Duration::from_millis(50);
@@ -386,17 +386,8 @@ impl Services {
         (before, after): (Option<&TrunkView>, Option<&TrunkView>),
     ) -> Result<(), ServiceError> {
         let object = before.or(after).map(|view| view.id.to_string()).unwrap_or_default();
-        let entry = AuditEntry {
-            tenant: &admin.tenant,
-            actor: Some(&admin.user),
-            action,
-            object: &object,
-            before: before.map(|view| serde_json::json!(view)),
-            after: after.map(|view| serde_json::json!(view)),
-            source: "api",
-            at: self.now(),
-        };
-        Ok(Store::insert_audit(connection, &entry).await?)
+        let shown = |view: Option<&TrunkView>| view.map(|view| serde_json::json!(view));
+        self.audit(connection, admin, action, &object, (shown(before), shown(after))).await
     }
 
     /// Checks what is to be set, and sets it.
@@ -471,17 +462,7 @@ fn apply_settings(settings: &mut TrunkSettings, change: &TrunkChange) -> Result<
         *setting = wish.unwrap_or(*setting);
     }
     if let Some(codecs) = &change.codecs {
-        for (index, codec) in codecs.iter().enumerate() {
-            let known = CODECS.contains(&codec.as_str());
-            let twice = codecs.iter().take(index).any(|other| other == codec);
-            if !known || twice {
-                return Err(ServiceError::invalid(
-                    format!("codecs[{index}]"),
-                    format!("{codec:?} is not a codec, or stands twice"),
-                )
-                .mend("Send each of opus, g722, pcmu, pcma at most once"));
-            }
-        }
+        check_codecs(codecs)?;
         settings.codecs.clone_from(codecs);
     }
     settings.transport = change.transport.unwrap_or(settings.transport);
@@ -533,4 +514,19 @@ fn word(field: &str, text: &str) -> Result<Option<String>, ServiceError> {
             .mend(format!("Send at most {WORD_MAX} characters on one line")));
     }
     Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
+}
+
+/// Known names, none of them twice.
+pub(super) fn check_codecs(codecs: &[String]) -> Result<(), ServiceError> {
+    let wrong = |(index, codec): &(usize, &String)| {
+        !CODECS.contains(&codec.as_str()) || codecs.iter().take(*index).any(|other| other == *codec)
+    };
+    match codecs.iter().enumerate().find(wrong) {
+        None => Ok(()),
+        Some((index, codec)) => Err(ServiceError::invalid(
+            format!("codecs[{index}]"),
+            format!("{codec:?} is not a codec, or stands twice"),
+        )
+        .mend("Send each of opus, g722, pcmu, pcma at most once")),
+    }
 }

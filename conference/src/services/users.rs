@@ -33,11 +33,13 @@ impl Services {
             limit,
             offset,
         };
-        let (rows, total) = self.store.users_slice(&slice, resolver::fold).await?;
+        let (rows, total) = self.store.users_slice(&slice).await?;
         let mut users = Vec::with_capacity(rows.len());
+        let ids: Vec<UserId> = rows.iter().map(|row| row.id.clone()).collect();
+        let devices = self.store.devices_of_users(&member.tenant, &ids).await?;
         for row in &rows {
-            let devices = self.store.devices_of(&row.tenant, &row.id).await?;
-            users.push(self.user_view(row, &devices.iter().collect::<Vec<_>>()).await);
+            let own: Vec<&DeviceRow> = devices.iter().filter(|device| device.user == row.id).collect();
+            users.push(self.user_view(row, &own).await);
         }
         Ok(page.of(users, total))
     }

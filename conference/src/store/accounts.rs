@@ -1,14 +1,12 @@
 //! Administering users: pages of them, adding, changing, one-time links.
 
 use super::columns::{Columns, millis, word};
+use super::search::anywhere;
 use super::users::select_users;
 use super::{Connection, Store, StoreError, UserRow};
 use crate::ids::{MeetingId, TenantId, UserId};
 use crate::vocabulary::UnixMillis;
 use sqlx::Row as _;
-
-/// How many search texts are renewed in one transaction.
-const REFRESH: i64 = 1_000;
 
 /// Which users, and which part of them.
 #[derive(Clone, Debug)]
@@ -24,38 +22,16 @@ pub(crate) struct UserSlice<'a> {
     pub(crate) offset: i64,
 }
 
-/// What a search looks at, as it stands in the row.
-macro_rules! searched {
-    () => {
-        "(u.first || ' ' || u.last || ' ' || u.display_name || ' ' || u.login || ' ' || \
-         coalesce(u.extension, '') || ' ' || coalesce(u.generic_id, ''))"
-    };
-}
-
 /// The condition of a [`UserSlice`]; `$1` to `$4`.
 macro_rules! in_slice {
     () => {
-        "u.tenant_id = $1 AND u.id <> $2 AND (u.enabled = 1 OR $3 = 1) AND ($4 = '%%' OR u.search LIKE $4 ESCAPE '!' \
-         OR u.id IN (SELECT a.user_id FROM user_addresses a WHERE a.tenant_id = $1 AND a.value LIKE $4 ESCAPE '!'))"
+        "u.tenant_id = $1 AND u.id <> $2 AND (u.enabled = 1 OR $3 = 1) AND ($4 = '%%' OR u.search LIKE $4 ESCAPE '!')"
     };
-}
-
-/// A pattern that finds `text` anywhere, whatever signs it holds.
-pub(super) fn anywhere(text: &str) -> String {
-    let plain = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
-    format!("%{plain}%")
 }
 
 impl Store {
     /// A part of the users of a tenant, by extension and name, and how many there are in all.
-    pub(crate) async fn users_slice(
-        &self,
-        slice: &UserSlice<'_>,
-        fold: fn(&str) -> String,
-    ) -> Result<(Vec<UserRow>, i64), StoreError> {
-        if !slice.query.is_empty() {
-            self.refresh_user_search(slice.tenant, fold).await?;
-        }
+    pub(crate) async fn users_slice(&self, slice: &UserSlice<'_>) -> Result<(Vec<UserRow>, i64), StoreError> {
         let pattern = anywhere(slice.query);
         let without = slice.without.map_or("", UserId::as_str);
         let total = sqlx::query(concat!("SELECT count(*) FROM users u WHERE ", in_slice!()))
@@ -82,41 +58,6 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         Ok((rows.iter().map(UserRow::read).collect::<Result<_, _>>()?, total))
-    }
-
-    /// Folds anew what has changed since it was folded.
-    async fn refresh_user_search(
-        &self,
-        tenant: &TenantId,
-        fold: fn(&str) -> String,
-    ) -> Result<(), StoreError> {
-        loop {
-            let stale = sqlx::query(concat!(
-                "SELECT u.id, ",
-                searched!(),
-                " AS searched FROM users u WHERE u.tenant_id = $1 AND (u.search_of IS NULL OR u.search_of <> ",
-                searched!(),
-                ") LIMIT $2"
-            ))
-            .bind(tenant.as_str())
-            .bind(REFRESH)
-            .fetch_all(&self.pool)
-            .await?;
-            if stale.is_empty() {
-                return Ok(());
-            }
-            let mut transaction = self.begin().await?;
-            for row in &stale {
-                let searched: String = row.try_get("searched")?;
-                sqlx::query("UPDATE users SET search = $1, search_of = $2 WHERE id = $3")
-                    .bind(fold(&searched))
-                    .bind(&searched)
-                    .bind(row.try_get::<String, _>("id")?)
-                    .execute(&mut *transaction)
-                    .await?;
-            }
-            transaction.commit().await?;
-        }
     }
 
     /// A user, disabled or not.
@@ -225,9 +166,9 @@ impl Store {
         .bind(user.enrolled_at.map(millis))
         .bind(user.generic_id.as_deref())
         .bind(millis(now))
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-        Ok(())
+        Self::fold_user(connection, &user.id).await
     }
 
     /// Writes what an administrator may change.
@@ -251,9 +192,9 @@ impl Store {
         .bind(millis(now))
         .bind(user.tenant.as_str())
         .bind(user.id.as_str())
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-        Ok(())
+        Self::fold_user(connection, &user.id).await
     }
 
     /// How many others could administer the tenant.

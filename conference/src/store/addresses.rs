@@ -97,9 +97,9 @@ impl Store {
         .bind(kind)
         .bind(value)
         .bind(millis(now))
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-        Ok(())
+        Self::fold_user(connection, user).await
     }
 
     /// Removes an address.
@@ -115,9 +115,9 @@ impl Store {
         .bind(user.as_str())
         .bind(kind)
         .bind(value)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-        Ok(())
+        Self::fold_user(connection, user).await
     }
 
     /// Marks one of the user's mail addresses as the one invitations go to.

@@ -73,6 +73,8 @@ pub(crate) struct CallRow {
     pub(crate) sip_code: Option<u16>,
     pub(crate) detail: Option<String>,
     pub(crate) created_at: UnixMillis,
+    /// Among those of one press.
+    pub(crate) position: i64,
     pub(crate) answered_at: Option<UnixMillis>,
     pub(crate) ended_at: Option<UnixMillis>,
     pub(crate) story: NewStory,
@@ -127,6 +129,7 @@ impl CallRow {
             sip_code: sip_code(row.optional_integer("sip_code")?),
             detail: row.optional_text("detail")?,
             created_at: row.time("created_at")?,
+            position: row.integer("position")?,
             answered_at: row.optional_time("answered_at")?,
             ended_at: row.optional_time("ended_at")?,
             story: NewStory {
@@ -316,19 +319,25 @@ impl Store {
             .transpose()
     }
 
-    /// The calls of a meeting, oldest first; the newest `limit` of them.
+    /// The calls of a meeting, newest first, from behind this one on; `limit` of them at most.
     pub(crate) async fn calls(
         &self,
         tenant: &TenantId,
         meeting: &MeetingId,
+        after: Option<&(i64, i64, String)>,
         limit: i64,
     ) -> Result<Vec<CallRow>, StoreError> {
+        let (at, position, id) =
+            after.map_or((i64::MAX, i64::MAX, ""), |(at, position, id)| (*at, *position, id.as_str()));
         let rows = sqlx::query(
-            "SELECT * FROM (SELECT * FROM calls WHERE tenant_id = $1 AND meeting_id = $2 \
-             ORDER BY created_at DESC, position DESC LIMIT $3) AS newest ORDER BY created_at, position",
+            "SELECT * FROM calls WHERE tenant_id = $1 AND meeting_id = $2 AND (created_at, position, id) < ($3, $4, $5) \
+             ORDER BY created_at DESC, position DESC, id DESC LIMIT $6",
         )
         .bind(tenant.as_str())
         .bind(meeting.as_str())
+        .bind(at)
+        .bind(position)
+        .bind(id)
         .bind(limit)
         .fetch_all(&self.pool)
         .await?;

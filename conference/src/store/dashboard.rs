@@ -1,13 +1,10 @@
 //! Lists of meetings that are searched and turned page by page.
 
-use super::accounts::anywhere;
 use super::columns::Columns;
+use super::search::anywhere;
 use super::{MeetingRow, Store, StoreError};
 use crate::ids::{TenantId, UserId};
 use sqlx::Row as _;
-
-/// How many search texts are renewed in one transaction.
-const REFRESH: i64 = 1_000;
 
 /// Which meetings, and which part of them.
 #[derive(Clone, Debug)]
@@ -30,19 +27,12 @@ pub(crate) struct ListedMeeting {
     pub(crate) people: i64,
 }
 
-/// What a search looks at, as it stands in the rows.
-macro_rules! searched {
-    () => {
-        "(m.title || ' ' || coalesce(m.site, '') || ' ' || m.number || ' ' || coalesce((SELECT o.display_name FROM users o WHERE o.id = m.owner_id), ''))"
-    };
-}
-
 /// The condition of a [`SessionSlice`]; `$1` to `$3`.
 macro_rules! in_slice {
     () => {
         "m.tenant_id = $1 AND m.state <> 'draft' AND ($2 = '' OR m.owner_id = $2 OR EXISTS (SELECT 1 FROM people p WHERE \
          p.meeting_id = m.id AND p.user_id = $2 AND p.removed_at IS NULL)) \
-         AND ($3 = '%%' OR m.search LIKE $3 ESCAPE '!')"
+         AND ($3 = '%%' OR m.search_text LIKE $3 ESCAPE '!' OR m.owner_search LIKE $3 ESCAPE '!')"
     };
 }
 
@@ -51,11 +41,7 @@ impl Store {
     pub(crate) async fn sessions_slice(
         &self,
         slice: &SessionSlice<'_>,
-        fold: fn(&str) -> String,
     ) -> Result<(Vec<ListedMeeting>, i64), StoreError> {
-        if !slice.query.is_empty() {
-            self.refresh_meeting_search(slice.tenant, fold).await?;
-        }
         let pattern = anywhere(slice.query);
         let of = slice.of.map_or("", UserId::as_str);
         let total = sqlx::query(concat!("SELECT count(*) FROM meetings m WHERE ", in_slice!()))
@@ -88,40 +74,5 @@ impl Store {
             })
         });
         Ok((listed.collect::<Result<_, StoreError>>()?, total))
-    }
-
-    /// Folds anew what has changed since it was folded.
-    async fn refresh_meeting_search(
-        &self,
-        tenant: &TenantId,
-        fold: fn(&str) -> String,
-    ) -> Result<(), StoreError> {
-        loop {
-            let stale = sqlx::query(concat!(
-                "SELECT m.id, ",
-                searched!(),
-                " AS searched FROM meetings m WHERE m.tenant_id = $1 AND (m.search_of IS NULL OR m.search_of <> ",
-                searched!(),
-                ") LIMIT $2"
-            ))
-            .bind(tenant.as_str())
-            .bind(REFRESH)
-            .fetch_all(&self.pool)
-            .await?;
-            if stale.is_empty() {
-                return Ok(());
-            }
-            let mut transaction = self.begin().await?;
-            for row in &stale {
-                let searched: String = row.try_get("searched")?;
-                sqlx::query("UPDATE meetings SET search = $1, search_of = $2 WHERE id = $3")
-                    .bind(fold(&searched))
-                    .bind(&searched)
-                    .bind(row.try_get::<String, _>("id")?)
-                    .execute(&mut *transaction)
-                    .await?;
-            }
-            transaction.commit().await?;
-        }
     }
 }

@@ -1,10 +1,12 @@
 //! Devices: one address of record each, each of one user.
 
 use super::columns::{Columns, millis};
+use super::search::beginning;
 use super::{Connection, Store, StoreError};
 use crate::ids::{DeviceName, TenantId, UserId};
 use crate::store::Row;
 use crate::vocabulary::UnixMillis;
+use std::collections::BTreeSet;
 
 /// One row of `devices`.
 #[derive(Clone, Debug)]
@@ -24,18 +26,26 @@ pub(crate) struct DeviceRow {
     pub(crate) transport: String,
     /// `off`, `optional`, `required`.
     pub(crate) srtp: String,
+    /// Names of its codecs, the best liked first; none for those of the house.
+    pub(crate) codecs: Vec<String>,
     /// The beginning of the user agents that may register.
     pub(crate) ua_filter: Option<String>,
 }
 
 impl DeviceRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
             id: row.text("id")?,
             own_label: row.optional_text("label")?,
             transport: row.text("transport")?,
             srtp: row.text("srtp")?,
+            codecs: row
+                .text("codecs")?
+                .split(' ')
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect(),
             ua_filter: row.optional_text("ua_filter")?,
             user: UserId::new(row.text("user_id")?),
             name: DeviceName::new(row.text("name")?),
@@ -65,6 +75,20 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(DeviceRow::read).collect()
+    }
+
+    /// The names in use that begin with `base`.
+    pub(crate) async fn device_names(
+        &self,
+        tenant: &TenantId,
+        base: &str,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let rows = sqlx::query("SELECT name FROM devices WHERE tenant_id = $1 AND name LIKE $2 ESCAPE '!'")
+            .bind(tenant.as_str())
+            .bind(beginning(base))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Columns(row).text("name")).collect()
     }
 
     /// The devices of one user, by name.
@@ -102,7 +126,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO devices (id, tenant_id, user_id, name, kind, realm, ha1_md5, ha1_sha256, label, transport, \
-             srtp, ua_filter, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+             srtp, ua_filter, codecs, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, \
+             $14, $14)",
         )
         .bind(&row.id)
         .bind(tenant.as_str())
@@ -116,6 +141,7 @@ impl Store {
         .bind(&row.transport)
         .bind(&row.srtp)
         .bind(row.ua_filter.as_deref())
+        .bind(row.codecs.join(" "))
         .bind(millis(now))
         .execute(connection)
         .await?;
@@ -130,7 +156,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         sqlx::query(
             "UPDATE devices SET kind = $3, ha1_md5 = $4, ha1_sha256 = $5, label = $6, transport = $7, srtp = $8, \
-             ua_filter = $9, updated_at = $10 WHERE tenant_id = $1 AND id = $2",
+             ua_filter = $9, codecs = $10, updated_at = $11 WHERE tenant_id = $1 AND id = $2",
         )
         .bind(tenant.as_str())
         .bind(&row.id)
@@ -141,6 +167,7 @@ impl Store {
         .bind(&row.transport)
         .bind(&row.srtp)
         .bind(row.ua_filter.as_deref())
+        .bind(row.codecs.join(" "))
         .bind(millis(now))
         .execute(connection)
         .await?;

@@ -1,8 +1,8 @@
 //! What the running meetings report, told to webhooks in the transaction in which it is recorded.
 
 use super::columns::{Columns, word};
-use super::{CallStep, Connection, OutgoingEvent, Store, StoreError};
-use crate::ids::{CallId, MeetingId, TenantId};
+use super::{CallStep, Connection, OutgoingEvent, PersonRow, Store, StoreError};
+use crate::ids::{CallId, MeetingId, PersonId, TenantId};
 use crate::live::event::CallStory;
 use crate::vocabulary::{CallState, Cause, LegKind, MeetingState, UnixMillis};
 
@@ -50,6 +50,48 @@ impl Store {
         }
         let data = |title: &str| serde_json::json!({ "meeting": meeting, "title": title, "state": state });
         self.queue_of_meeting(connection, meeting, &format!("meeting.{}", word(&state)), at, data).await
+    }
+
+    /// People of one meeting were put on its list (`person.added`) or taken off it (`person.removed`), or one was given
+    /// another role or access.
+    pub(crate) async fn queue_person_events(
+        &self,
+        connection: &mut Connection,
+        kind: &str,
+        people: &[PersonRow],
+        at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let Some(first) = people.first() else { return Ok(()) };
+        let hooks = Self::hooks_for(connection, &first.tenant, kind).await?;
+        for hook in &hooks {
+            for row in people {
+                let data = serde_json::json!({
+                    "person": row.id, "user": row.user(), "display_name": row.display_name, "role": row.role,
+                    "access": row.access, "source": row.source,
+                });
+                let event =
+                    OutgoingEvent { tenant: &row.tenant, meeting: Some(&row.meeting), kind, at, data };
+                self.queue_event_for(connection, hook, &event).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Somebody has taken over as Host.
+    pub(super) async fn queue_role_event(
+        &self,
+        connection: &mut Connection,
+        meeting: &MeetingId,
+        person: &PersonId,
+        at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let row = sqlx::query("SELECT * FROM people WHERE meeting_id = $1 AND id = $2")
+            .bind(meeting.as_str())
+            .bind(person.as_str())
+            .fetch_optional(&mut *connection)
+            .await?;
+        let Some(row) = row else { return Ok(()) };
+        self.queue_person_events(connection, "person.role_changed", &[PersonRow::read(&row)?], at).await
     }
 
     /// Somebody came (`joined`) or went (`left`).

@@ -27,7 +27,7 @@ pub(crate) struct InvitationRow {
 }
 
 impl InvitationRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         let row = Columns(row);
         Ok(Self {
             id: row.text("id")?,

@@ -1,6 +1,7 @@
 //! The list of meetings in one query.
 
 use super::columns::{Columns, millis, word};
+use super::search::anywhere;
 use super::{MeetingRow, Store, StoreError};
 use crate::ids::{MeetingId, TenantId, UserId};
 use crate::vocabulary::{MeetingForm, Role, UnixMillis};
@@ -39,7 +40,7 @@ const LINES: &str = "SELECT m.*, u.display_name AS owner_name, \
      FROM meetings m LEFT JOIN users u ON u.id = m.owner_id \
      WHERE m.tenant_id = $1 AND m.state <> 'cancelled' AND (m.state <> 'draft' OR m.owner_id = $2) \
      AND ($3 = '' OR m.form = $3) AND ($4 = '' OR m.search_text LIKE $4 ESCAPE '!') \
-     AND (m.created_at < $5 OR (m.created_at = $5 AND m.id < $6)) ";
+     AND m.created_at <= $5 AND (m.created_at < $5 OR m.id < $6) ";
 /// Of these, the ones the asker owns or is invited to.
 const OWN: &str = "AND m.id IN (SELECT meeting_id FROM people WHERE tenant_id = $1 AND user_id = $2 \
      AND removed_at IS NULL UNION SELECT id FROM meetings WHERE tenant_id = $1 AND owner_id = $2) ";
@@ -82,9 +83,5 @@ impl Store {
 
 /// What LIKE looks for: the text anywhere, its own wildcards meaning themselves.
 fn pattern(text: &str) -> String {
-    if text.is_empty() {
-        return String::new();
-    }
-    let plain = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
-    format!("%{plain}%")
+    if text.is_empty() { String::new() } else { anywhere(text) }
 }

@@ -38,6 +38,8 @@ pub(crate) struct MeetingRow {
     pub(crate) host_pin: Option<String>,
     pub(crate) ics_uid: Option<String>,
     pub(crate) ics_sequence: i64,
+    /// When it was last over; written with its states, not by [`Store::update_meeting`].
+    pub(crate) ended_at: Option<UnixMillis>,
 }
 
 /// When a meeting takes place. Empty for instant meetings and rooms.
@@ -91,6 +93,7 @@ impl MeetingRow {
             host_pin: row.optional_text("host_pin")?,
             ics_uid: row.optional_text("ics_uid")?,
             ics_sequence: row.integer("ics_sequence")?,
+            ended_at: row.optional_time("ended_at")?,
         })
     }
 }
@@ -102,12 +105,13 @@ impl Store {
         meeting: &MeetingRow,
         link_hash: &str,
     ) -> Result<(), StoreError> {
+        let owner_search = Self::owner_search(connection, meeting.owner.as_ref()).await?;
         sqlx::query(
             "INSERT INTO meetings (id, tenant_id, owner_id, kind, title, number, alias, default_role, \
              direct_join_role, link_hash, state, created_at, updated_at, settings, form, description, site, \
              search_text, start_at, duration_minutes, time_zone, rrule, last_end_at, guest_pin, host_pin, ics_uid, \
-             ics_sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, $16, $17, \
-             $18, $19, $20, $21, $22, $23, $24, $25, $26)",
+             ics_sequence, owner_search) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, \
+             $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
         )
         .bind(meeting.id.as_str())
         .bind(meeting.tenant.as_str())
@@ -135,6 +139,7 @@ impl Store {
         .bind(meeting.host_pin.as_deref())
         .bind(meeting.ics_uid.as_deref())
         .bind(meeting.ics_sequence)
+        .bind(owner_search)
         .execute(connection)
         .await?;
         Ok(())
@@ -185,11 +190,13 @@ impl Store {
         meeting: &MeetingRow,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
+        let owner_search = Self::owner_search(connection, meeting.owner.as_ref()).await?;
         sqlx::query(
             "UPDATE meetings SET owner_id = $1, kind = $2, title = $3, number = $4, default_role = $5, \
              direct_join_role = $6, state = $7, updated_at = $8, settings = $9, form = $10, description = $11, \
              site = $12, search_text = $13, start_at = $14, duration_minutes = $15, time_zone = $16, rrule = $17, \
-             last_end_at = $18, guest_pin = $19, host_pin = $20, ics_uid = $21, ics_sequence = $22 WHERE id = $23",
+             last_end_at = $18, guest_pin = $19, host_pin = $20, ics_uid = $21, ics_sequence = $22, owner_search = $24 \
+             WHERE id = $23",
         )
         .bind(meeting.owner.as_ref().map(UserId::as_str))
         .bind(word(&meeting.kind))
@@ -214,6 +221,7 @@ impl Store {
         .bind(meeting.ics_uid.as_deref())
         .bind(meeting.ics_sequence)
         .bind(meeting.id.as_str())
+        .bind(owner_search)
         .execute(connection)
         .await?;
         Ok(())

@@ -12,11 +12,14 @@ const ALL: &[(i64, &str, &str)] = &[
     (10, "records", include_str!("../../migrations/0010_records.sql")),
     (20, "meetings", include_str!("../../migrations/0020_meetings.sql")),
     (30, "outgoing", include_str!("../../migrations/0030_outgoing.sql")),
+    (31, "reminders", include_str!("../../migrations/0031_reminders.sql")),
     (40, "calls", include_str!("../../migrations/0040_calls.sql")),
     (50, "telephony", include_str!("../../migrations/0050_telephony.sql")),
     (51, "evidence", include_str!("../../migrations/0051_evidence.sql")),
     (60, "people", include_str!("../../migrations/0060_people.sql")),
     (70, "trunks", include_str!("../../migrations/0070_trunks.sql")),
+    (80, "device media", include_str!("../../migrations/0080_device_media.sql")),
+    (95, "search", include_str!("../../migrations/0095_search.sql")),
 ];
 
 /// The migrations in the words of one database.

@@ -22,6 +22,7 @@ mod columns;
 pub mod command;
 mod dashboard;
 mod devices;
+mod directory;
 mod erase;
 mod error;
 mod evidence;
@@ -40,8 +41,11 @@ mod policy;
 mod pool;
 pub mod records;
 mod registrations;
+mod reminders;
+mod reseal;
 #[cfg(any(test, feature = "testing"))]
 mod scratch;
+mod search;
 pub mod secrets;
 pub mod seed;
 mod sessions;
@@ -56,6 +60,7 @@ mod webhooks;
 pub mod world;
 
 pub use error::StoreError;
+pub use reseal::Resealed;
 #[cfg(any(test, feature = "testing"))]
 pub use scratch::Scratch;
 pub use vault::Vault;

@@ -37,6 +37,7 @@ impl Store {
         probe(url).await?;
         let store = Self::connect(url).await?;
         store.prepare().await?;
+        store.fold_older_rows().await?;
         store.close_what_a_crash_left().await?;
         Ok(store)
     }

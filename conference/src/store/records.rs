@@ -137,7 +137,8 @@ async fn write(
             Store::set_meeting_locked(connection, meeting, *locked, *at).await
         }
         Record::RoleChanged { meeting, person, role, at } => {
-            Store::set_role(connection, meeting, person, *role, *at).await
+            Store::set_role(connection, meeting, person, *role, *at).await?;
+            store.queue_role_event(connection, meeting, person, *at).await
         }
         Record::Banned { address, until, at } => {
             let ban = BanRow { address: address.to_string(), until: *until };

@@ -107,6 +107,29 @@ impl Store {
         row.map(|row| Columns(&row).text("display_name")).transpose()
     }
 
+    /// The area code a user has set for themselves.
+    pub(crate) async fn area_code(
+        &self,
+        tenant: &TenantId,
+        id: &UserId,
+    ) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT area_code FROM users WHERE tenant_id = $1 AND id = $2 AND enabled = 1")
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(|row| Columns(&row).optional_text("area_code")).transpose()?.flatten())
+    }
+
+    /// The users of a tenant whose account is not in force.
+    pub(crate) async fn disabled_users(&self, tenant: &TenantId) -> Result<Vec<UserId>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM users WHERE tenant_id = $1 AND enabled = 0 ORDER BY id")
+            .bind(tenant.as_str())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(UserId::new(Columns(row).text("id")?))).collect()
+    }
+
     /// The enabled users of a tenant, by extension and name.
     pub(crate) async fn users(&self, tenant: &TenantId) -> Result<Vec<UserRow>, StoreError> {
         let rows = sqlx::query(select_users!(

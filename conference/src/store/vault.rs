@@ -7,24 +7,30 @@ use super::world::Entropy;
 use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Bytes of an AES-GCM nonce, drawn at random for every secret (NIST SP 800-38D section 8.2.2).
 const NONCE: usize = 12;
+/// Characters of a key's name.
+const KEY_NAME: usize = 8;
 
 /// Seals and opens with AES-256-GCM. The newest key seals; all keys of the file open, so that a key can be replaced while
 /// secrets sealed with the one before are still about.
 #[derive(Clone)]
 pub struct Vault {
-    keys: Arc<[(String, Aes256Gcm)]>,
+    keys: Arc<RwLock<Keys>>,
+    /// Where they are read again when a text names one that is not among them: it was rotated while this process ran.
+    file: Option<Arc<Path>>,
     entropy: Arc<dyn Entropy>,
 }
+
+/// Names and ciphers, the newest first.
+type Keys = Arc<[(String, Aes256Gcm)]>;
 
 impl Vault {
     /// A vault with these keys, the newest first. At least one.
     pub fn new(keys: &[[u8; 32]], entropy: Arc<dyn Entropy>) -> Self {
-        let named = |key: &[u8; 32]| (key_name(key), Aes256Gcm::new(key.into()));
-        Self { keys: keys.iter().map(named).collect(), entropy }
+        Self { keys: Arc::new(RwLock::new(ciphers(keys))), file: None, entropy }
     }
 
     /// Reads the keys (64 hex digits a line, the newest first), or makes a file with one key on the first start, readable
@@ -43,7 +49,7 @@ impl Vault {
                 vec![key]
             }
         };
-        Ok(Self::new(&keys, entropy))
+        Ok(Self { file: Some(Arc::from(path)), ..Self::new(&keys, entropy) })
     }
 
     /// Puts a new key before those of the file. Returns how many there are then.
@@ -70,7 +76,8 @@ impl Vault {
     pub fn seal(&self, secret: &str) -> String {
         let mut nonce = [0; NONCE];
         self.entropy.fill(&mut nonce);
-        let Some((name, cipher)) = self.keys.first() else { return String::new() };
+        let keys = self.keys();
+        let Some((name, cipher)) = keys.first() else { return String::new() };
         let payload = Payload { msg: secret.as_bytes(), aad: name.as_bytes() };
         // AES-GCM refuses nothing shorter than 64 GiB.
         let sealed = cipher.encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
@@ -80,7 +87,11 @@ impl Vault {
     /// The secret again; `None` when the text is not one of ours, was changed, or its key is gone.
     pub fn open(&self, sealed: &str) -> Option<String> {
         let (name, rest) = sealed.split_once('.')?;
-        let (_, cipher) = self.keys.iter().find(|(known, _)| known == name)?;
+        let mut keys = self.keys();
+        if is_key_name(name) && !keys.iter().any(|(known, _)| known == name) {
+            keys = self.read_again();
+        }
+        let (_, cipher) = keys.iter().find(|(known, _)| known == name)?;
         let bytes = hex::decode(rest).ok()?;
         let (nonce, text) = bytes.split_first_chunk::<NONCE>()?;
         let payload = Payload { msg: text, aad: name.as_bytes() };
@@ -88,11 +99,40 @@ impl Vault {
     }
 }
 
+impl Vault {
+    fn keys(&self) -> Keys {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Somebody has put a key before those that are known.
+    fn read_again(&self) -> Keys {
+        let Some(Ok(Some(keys))) = self.file.as_deref().map(load_key_file) else { return self.keys() };
+        let keys = ciphers(&keys);
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&keys);
+        keys
+    }
+
+    /// Whether a text is sealed with a key that is not the newest.
+    pub(super) fn is_sealed_before(&self, text: &str) -> bool {
+        let Some((name, rest)) = text.split_once('.') else { return false };
+        let hex = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_key_name(name) && hex && self.keys().first().is_none_or(|(newest, _)| newest != name)
+    }
+}
+
+fn ciphers(keys: &[[u8; 32]]) -> Keys {
+    keys.iter().map(|key| (key_name(key), Aes256Gcm::new(key.into()))).collect()
+}
+
+fn is_key_name(text: &str) -> bool {
+    text.len() == KEY_NAME && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// A short name that says which key it was, and nothing about it.
 fn key_name(key: &[u8; 32]) -> String {
     use sha2::Digest as _;
     let hash = sha2::Sha256::new().chain_update(b"key name ").chain_update(key).finalize();
-    hex::encode(hash).chars().take(8).collect()
+    hex::encode(hash).chars().take(KEY_NAME).collect()
 }
 
 impl std::fmt::Debug for Vault {
@@ -118,7 +158,9 @@ mod tests {
         assert_eq!(Vault::rotate(&path, &TestEntropy).unwrap(), 2);
         let new = Vault::load_or_create(&path, entropy).unwrap();
         assert_eq!(new.open(&sealed).as_deref(), Some("4711"));
-        assert_eq!(old.open(&new.seal("4711")), None, "a key the old file did not hold");
+        assert_eq!(old.open(&new.seal("4711")).as_deref(), Some("4711"), "whoever runs reads the file again");
+        assert!(!old.is_sealed_before(&old.seal("4711")), "and seals with the new key from then on");
+        assert!(old.is_sealed_before(&sealed) && !old.is_sealed_before("{\"a.b\":1}"));
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -90,17 +90,24 @@ impl Store {
         connection: &mut Connection,
         event: &OutgoingEvent<'_>,
     ) -> Result<(), StoreError> {
-        let rows = sqlx::query("SELECT * FROM webhooks WHERE tenant_id = $1 AND enabled = 1 ORDER BY id")
-            .bind(event.tenant.as_str())
-            .fetch_all(&mut *connection)
-            .await?;
-        for row in &rows {
-            let hook = WebhookRow::read(row)?;
-            if hook.wants(event.kind) {
-                self.queue_event_for(connection, &hook, event).await?;
-            }
+        for hook in Self::hooks_for(connection, event.tenant, event.kind).await? {
+            self.queue_event_for(connection, &hook, event).await?;
         }
         Ok(())
+    }
+
+    /// The webhooks of a tenant that want events of this kind.
+    pub(super) async fn hooks_for(
+        connection: &mut Connection,
+        tenant: &TenantId,
+        kind: &str,
+    ) -> Result<Vec<WebhookRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM webhooks WHERE tenant_id = $1 AND enabled = 1 ORDER BY id")
+            .bind(tenant.as_str())
+            .fetch_all(connection)
+            .await?;
+        let hooks: Result<Vec<_>, _> = rows.iter().map(WebhookRow::read).collect();
+        Ok(hooks?.into_iter().filter(|hook| hook.wants(kind)).collect())
     }
 
     /// Puts an event into the outbox for one webhook; returns the event's identifier.

@@ -47,6 +47,7 @@ fn engine(
         index: 0,
         webrtc: UdpSocket::bind("127.0.0.1:0")?,
         core: Some(CORE),
+        identity: None,
         worker: WorkerConfig::default(),
         seed: [7; 32],
         metrics: std::sync::Arc::default(),

@@ -9,7 +9,6 @@
 mod load;
 mod pages;
 mod ports;
-mod priority;
 mod timer;
 
 pub use crate::metrics::ThreadMetrics;
@@ -17,6 +16,7 @@ use load::{Gauges, ThreadLoad};
 
 use crate::udp::{self, BATCH, Batch, Clocks};
 use load::Timekeeper;
+use media::dtls::Identity;
 use media::worker::{
     Command, DuePhone, Event, LegId, Port, RoomId, STEP, TravellingLeg, Worker, WorkerConfig,
 };
@@ -137,6 +137,8 @@ pub struct MediaThreadConfig {
     pub webrtc: std::net::UdpSocket,
     /// Core to pin the thread to.
     pub core: Option<usize>,
+    /// The certificate that phones are shown which agree on keys by DTLS.
+    pub identity: Option<Arc<Identity>>,
     /// Settings of the worker.
     pub worker: WorkerConfig,
     /// Seed of the worker's randomness (SSRCs, first sequence numbers).
@@ -177,14 +179,18 @@ pub fn start(
     let gauges = Arc::new(Gauges::default());
     let told = Arc::clone(&gauges);
     let (core, worker, seed, metrics) = (config.core, config.worker, config.seed, config.metrics);
+    let identity = config.identity;
     let farewell = Farewell(ended, config.index);
     let thread = std::thread::Builder::new().name(format!("media-{}", config.index)).spawn(move || {
         let _farewell = farewell;
         pin(core);
-        priority::raise();
         let now = Instant::now();
+        let mut worker = Worker::new(worker, seed);
+        if let Some(identity) = identity {
+            worker.set_identity(identity);
+        }
         let mut thread = MediaThread {
-            worker: Worker::new(worker, seed),
+            worker,
             poll,
             timer,
             webrtc,

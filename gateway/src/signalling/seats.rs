@@ -1,8 +1,9 @@
 //! How many connections stand, from each address and in all.
 
 use super::ConnectionLimits;
+use sip_core::guard::counted;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts connections.
@@ -55,17 +56,6 @@ impl Drop for Seat {
             if *here == 0 {
                 taken.by_address.remove(&self.address);
             }
-        }
-    }
-}
-
-/// Of IPv6 the network counts: a host there has as many addresses as it wants.
-fn counted(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
     }
 }

@@ -11,10 +11,15 @@ mod parse;
 mod write;
 
 #[cfg(test)]
+mod security_tests;
+
+#[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;
 
+use crate::dtls::{DtlsParameters, Fingerprint};
+use crate::ice::IceCredentials;
 use crate::srtp::SrtpKeys;
 
 pub use crate::codec::Codec;
@@ -41,17 +46,29 @@ pub struct LocalDescription {
     pub session_id: u64,
     /// Codecs we take, the preferred first.
     pub codecs: Vec<Codec>,
+    /// Whether our order of codecs also rules answers; else that of the offer does.
+    pub ranked: bool,
     /// Whether media is encrypted.
     pub srtp: SrtpPolicy,
-    /// What our keys are drawn from; must be random unless `srtp` is [`SrtpPolicy::Off`].
+    /// What our keys and ICE credentials are drawn from; must be random.
     pub key_seed: KeySeed,
+    /// The fingerprint of our certificate, if keys may also be agreed on by DTLS (RFC 5763).
+    pub dtls: Option<Fingerprint>,
 }
 
 impl LocalDescription {
     /// A description without encryption.
     #[must_use]
     pub const fn new(address: SocketAddr, session_id: u64, codecs: Vec<Codec>) -> Self {
-        Self { address, session_id, codecs, srtp: SrtpPolicy::Off, key_seed: KeySeed([0; 32]) }
+        Self {
+            address,
+            session_id,
+            codecs,
+            ranked: false,
+            srtp: SrtpPolicy::Off,
+            key_seed: KeySeed([0; 32]),
+            dtls: None,
+        }
     }
 }
 
@@ -78,8 +95,13 @@ pub struct Negotiated {
     pub direction: Direction,
     /// Where our RTCP goes.
     pub rtcp: RtcpPort,
-    /// The keys, if media is encrypted.
+    /// The keys, if media is encrypted and they came by signalling.
     pub srtp: Option<SrtpKeys>,
+    /// How the keys are agreed on, if media is encrypted and they come by DTLS.
+    pub dtls: Option<DtlsParameters>,
+    /// What the phone's connectivity checks must show, if it sends them (RFC 8445): its media path is where they
+    /// come from.
+    pub ice: Option<IceCredentials>,
 }
 
 impl Negotiated {
@@ -104,6 +126,8 @@ impl Negotiated {
             direction: Direction::SendRecv,
             rtcp: RtcpPort::None,
             srtp: None,
+            dtls: None,
+            ice: None,
         }
     }
 }

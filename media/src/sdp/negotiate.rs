@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::dtls::{DtlsParameters, SetupRole};
+use crate::ice::IceCredentials;
 use crate::srtp::SrtpKeys;
 
 use super::crypto::Crypto;
@@ -20,12 +22,15 @@ pub fn offer(local: &LocalDescription) -> Vec<u8> {
 /// [`offer`] with its own `o=` version, which must grow by one with each changed description of a session.
 #[must_use]
 pub fn offer_with_version(local: &LocalDescription, version: u64) -> Vec<u8> {
-    let mut text = write::session(local, version);
+    let mut text = write::session(local, version, false);
     let port = local.address.port();
     let transport = if local.srtp == SrtpPolicy::Require { "RTP/SAVP" } else { "RTP/AVP" };
     write::audio(&mut text, transport, port, &formats::offered(local), Direction::SendRecv);
     if local.srtp != SrtpPolicy::Off {
         Crypto::offered(&local.key_seed).for_each(|crypto| text.push_str(&crypto.line()));
+        if let Some(fingerprint) = &local.dtls {
+            write::dtls(&mut text, fingerprint, "actpass");
+        }
     }
     write::rtcp_mux(&mut text);
     text.into_bytes()
@@ -38,14 +43,17 @@ pub fn offer_with_version(local: &LocalDescription, version: u64) -> Vec<u8> {
 pub fn accept_answer(local: &LocalDescription, answer: &[u8]) -> Result<Negotiated, SdpError> {
     let session = parse::parse(answer)?;
     let audio = session.media.iter().find(|media| is_audio(media)).ok_or(SdpError::NoAudio)?;
-    let mut negotiated = negotiate(local, &session, audio)?;
-    let chosen = usable(local, audio);
+    // The first codec of an answer is the one its writer likes best (RFC 3264 section 6.1).
+    let mut negotiated = negotiate(local, &session, audio, Order::Theirs)?;
+    let chosen = usable(local, audio).filter(|_| negotiated.srtp.is_some());
     let offered = |chosen: &Crypto| {
         Crypto::offered(&local.key_seed).any(|ours| (ours.tag, ours.suite) == (chosen.tag, chosen.suite))
     };
     if chosen.is_some_and(|chosen| !offered(&chosen)) {
         return Err(SdpError::SrtpRequired);
     }
+    // We offered no ICE.
+    negotiated.ice = None;
     // What we listed may come under the numbers we gave it (RFC 3264 section 5.1).
     let mut received = PayloadTypes::static_numbers();
     for codec in &local.codecs {
@@ -80,8 +88,9 @@ pub fn answer_with_version(
     let session = parse::parse(offer)?;
     let chosen = choose_audio(local, &session).ok_or(SdpError::NoAudio)?;
     let audio = session.media.get(chosen).ok_or(SdpError::NoAudio)?;
-    let negotiated = negotiate(local, &session, audio)?;
-    let mut text = write::session(local, version);
+    let order = if local.ranked { Order::Ours } else { Order::Theirs };
+    let negotiated = negotiate(local, &session, audio, order)?;
+    let mut text = write::session(local, version, negotiated.ice.is_some());
     for (index, media) in session.media.iter().enumerate() {
         if index == chosen {
             let codec = negotiated.codec;
@@ -93,6 +102,12 @@ pub fn answer_with_version(
             write::audio(&mut text, media.protocol, port, &formats, negotiated.direction);
             if let (Some(chosen), Some(keys)) = (usable(local, media), negotiated.srtp) {
                 text.push_str(&Crypto { key: keys.local, ..chosen }.line());
+            }
+            if let (Some(ours), Some(dtls)) = (&local.dtls, negotiated.dtls) {
+                write::dtls(&mut text, ours, dtls.role.attribute());
+            }
+            if let Some(ice) = &negotiated.ice {
+                write::ice(&mut text, ice, local.address);
             }
             if media.rtcp_mux {
                 write::rtcp_mux(&mut text);
@@ -110,7 +125,8 @@ fn choose_audio(local: &LocalDescription, session: &SessionDescription<'_>) -> O
     let find = |fits: &dyn Fn(&MediaDescription<'_>) -> bool| {
         session.media.iter().position(|media| is_audio(media) && fits(media))
     };
-    find(&|media| is_secure(media) && usable(local, media).is_some())
+    find(&|media| is_secure(media) && dtls(local, session, media).is_some())
+        .or_else(|| find(&|media| is_secure(media) && usable(local, media).is_some()))
         .or_else(|| find(&|media| is_plain_rtp(media) && usable(local, media).is_some()))
         .or_else(|| find(&is_plain_rtp).filter(|_| local.srtp != SrtpPolicy::Require))
         .or_else(|| find(&|_| true))
@@ -120,6 +136,48 @@ fn choose_audio(local: &LocalDescription, session: &SessionDescription<'_>) -> O
 fn usable(local: &LocalDescription, audio: &MediaDescription<'_>) -> Option<Crypto> {
     let mut lines = audio.crypto.iter().filter(|_| local.srtp != SrtpPolicy::Off);
     lines.find_map(|line| Crypto::parse(line))
+}
+
+/// How keys are agreed on by DTLS, if both sides can and the policy allows it.
+///
+/// Who may choose waits: a phone behind a NAT can only be answered where it sends from, so that it must begin
+/// (RFC 5763 section 5 would rather have us begin).
+fn dtls(
+    local: &LocalDescription,
+    session: &SessionDescription<'_>,
+    audio: &MediaDescription<'_>,
+) -> Option<DtlsParameters> {
+    local.dtls.filter(|_| local.srtp != SrtpPolicy::Off)?;
+    let theirs = audio.security.or(session.security);
+    let role = match theirs.setup? {
+        "actpass" | "active" => SetupRole::Passive,
+        "passive" => SetupRole::Active,
+        _ => return None,
+    };
+    Some(DtlsParameters { role, remote: theirs.fingerprint? })
+}
+
+/// How media is encrypted.
+enum Protection {
+    /// Not at all.
+    Plain,
+    /// With keys that came by signalling (RFC 4568).
+    Keys(SrtpKeys),
+    /// With keys that come by DTLS, the safer way (RFC 8643 section 3.1).
+    Dtls(DtlsParameters),
+}
+
+/// What the policy and the transport want.
+fn protection(
+    local: &LocalDescription,
+    session: &SessionDescription<'_>,
+    audio: &MediaDescription<'_>,
+) -> Result<Protection, SdpError> {
+    let dtls = dtls(local, session, audio);
+    Ok(match (dtls, keys(local, audio)) {
+        (Some(dtls), _) => Protection::Dtls(dtls),
+        (None, keys) => keys?.map_or(Protection::Plain, Protection::Keys),
+    })
 }
 
 /// The keys of both sides, as far as the policy and the transport want them.
@@ -145,24 +203,39 @@ fn is_plain_rtp(media: &MediaDescription<'_>) -> bool {
 }
 
 fn is_secure(media: &MediaDescription<'_>) -> bool {
-    matches!(media.protocol, "RTP/SAVP" | "RTP/SAVPF")
+    matches!(media.protocol, "RTP/SAVP" | "RTP/SAVPF" | "UDP/TLS/RTP/SAVP" | "UDP/TLS/RTP/SAVPF")
 }
 
 fn is_audio(media: &MediaDescription<'_>) -> bool {
     media.kind == "audio" && media.port != 0
 }
 
+/// Whose order of codecs counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// That of the configuration, where it was set because it matters (RFC 3264 section 6.1 allows it).
+    Ours,
+    /// That of the other side, which should count (RFC 3264 section 6.1).
+    Theirs,
+}
+
 fn negotiate(
     local: &LocalDescription,
     session: &SessionDescription<'_>,
     audio: &MediaDescription<'_>,
+    order: Order,
 ) -> Result<Negotiated, SdpError> {
-    let srtp = keys(local, audio)?;
+    let protection = protection(local, session, audio)?;
     let address = address(session, audio)?;
     let payload_types = audio.formats.iter().filter_map(|f| f.parse().ok().filter(|&p: &u8| p < 128));
-    let mut codecs = payload_types.clone().filter_map(|p| Some((p, formats::codec(audio, p)?)));
-    let (payload_type, codec) =
-        codecs.find(|(_, codec)| local.codecs.contains(codec)).ok_or(SdpError::NoCommonCodec)?;
+    let codecs = payload_types.clone().filter_map(|p| Some((p, formats::codec(audio, p)?)));
+    let mut codecs = codecs.filter_map(|(p, codec)| {
+        let rank = local.codecs.iter().position(|ours| *ours == codec)?;
+        Some((if order == Order::Ours { rank } else { 0 }, p, codec))
+    });
+    let first = codecs.next().ok_or(SdpError::NoCommonCodec)?;
+    // The first of equals.
+    let (_, payload_type, codec) = codecs.fold(first, |best, next| if next.0 < best.0 { next } else { best });
     // Events in the clock of the codec, else in any.
     let events = payload_types.clone().filter_map(|p| Some((p, formats::telephone_event_hz(audio, p)?)));
     let event = events.min_by_key(|&(_, hz)| hz != codec.clock_hz());
@@ -184,8 +257,21 @@ fn negotiate(
             Some(port) => RtcpPort::Apart(port),
             None => RtcpPort::None,
         },
-        srtp,
+        srtp: if let Protection::Keys(keys) = protection { Some(keys) } else { None },
+        dtls: if let Protection::Dtls(dtls) = protection { Some(dtls) } else { None },
+        ice: ice(local, session, audio),
     })
+}
+
+/// Our credentials, if the remote checks its path. Between two lite sides nobody does (RFC 8445 section 2.5).
+fn ice(
+    local: &LocalDescription,
+    session: &SessionDescription<'_>,
+    audio: &MediaDescription<'_>,
+) -> Option<IceCredentials> {
+    let theirs = audio.security.or(session.security);
+    let both = theirs.ice_ufrag.zip(theirs.ice_pwd).filter(|_| !session.ice_lite);
+    both.map(|(ufrag, _)| IceCredentials::derive(&local.key_seed.0, ufrag))
 }
 
 fn address(session: &SessionDescription<'_>, audio: &MediaDescription<'_>) -> Result<IpAddr, SdpError> {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Direction, SdpError};
+use super::{Direction, Fingerprint, SdpError};
 
 const MAX_BYTES: usize = 16_384;
 const MAX_LINES: usize = 512;
@@ -16,7 +16,44 @@ const MAX_CRYPTO: usize = 16;
 pub(super) struct SessionDescription<'a> {
     pub(super) connection: Option<Connection<'a>>,
     pub(super) direction: Option<Direction>,
+    pub(super) security: Security<'a>,
+    pub(super) ice_lite: bool,
     pub(super) media: Vec<MediaDescription<'a>>,
+}
+
+/// What a session and each of its media may say of DTLS and ICE, unread.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Security<'a> {
+    /// The first `a=fingerprint` with a hash we believe.
+    pub(super) fingerprint: Option<Fingerprint>,
+    pub(super) setup: Option<&'a str>,
+    pub(super) ice_ufrag: Option<&'a str>,
+    pub(super) ice_pwd: Option<&'a str>,
+}
+
+impl<'a> Security<'a> {
+    /// Takes an attribute if it is one of these.
+    fn take(&mut self, name: &str, argument: &'a str) {
+        let argument = argument.trim();
+        let plausible = |argument: &'a str| (4..=256).contains(&argument.len()).then_some(argument);
+        match name {
+            "fingerprint" => self.fingerprint = self.fingerprint.or_else(|| Fingerprint::parse(argument)),
+            "setup" => self.setup = Some(argument),
+            "ice-ufrag" => self.ice_ufrag = plausible(argument),
+            "ice-pwd" => self.ice_pwd = plausible(argument),
+            _ => {}
+        }
+    }
+
+    /// What a medium says, else what its session says.
+    pub(super) fn or(self, session: Self) -> Self {
+        Self {
+            fingerprint: self.fingerprint.or(session.fingerprint),
+            setup: self.setup.or(session.setup),
+            ice_ufrag: self.ice_ufrag.or(session.ice_ufrag),
+            ice_pwd: self.ice_pwd.or(session.ice_pwd),
+        }
+    }
 }
 
 /// A `c=` address.
@@ -41,6 +78,7 @@ pub(super) struct MediaDescription<'a> {
     pub(super) fmtps: Vec<(u8, &'a str)>,
     /// `a=crypto`, unread.
     pub(super) crypto: Vec<&'a str>,
+    pub(super) security: Security<'a>,
     pub(super) ptime_ms: Option<u16>,
     pub(super) maxptime_ms: Option<u16>,
     pub(super) rtcp_mux: bool,
@@ -145,6 +183,7 @@ fn media(line: usize, value: &str) -> Result<MediaDescription<'_>, SdpError> {
         rtpmaps: Vec::new(),
         fmtps: Vec::new(),
         crypto: Vec::new(),
+        security: Security::default(),
         ptime_ms: None,
         maxptime_ms: None,
         rtcp_mux: false,
@@ -178,9 +217,12 @@ fn attribute<'a>(session: &mut SessionDescription<'a>, line: usize, value: &'a s
     };
     let Some(media) = session.media.last_mut() else {
         session.direction = direction.or(session.direction);
+        session.ice_lite |= name == "ice-lite";
+        session.security.take(name, argument);
         return Ok(());
     };
     media.direction = direction.or(media.direction);
+    media.security.take(name, argument);
     match name {
         "rtpmap" if media.rtpmaps.len() < MAX_FORMATS => {
             let map = rtpmap(argument)

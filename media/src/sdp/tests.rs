@@ -334,3 +334,23 @@ fn d22_an_offer_of_ours_is_answered_with_keys_or_without() {
         "a tag we never gave"
     );
 }
+
+#[test]
+fn d20_an_order_of_codecs_that_was_set_rules_our_answers_and_theirs_rules_theirs() {
+    let address = "192.0.2.1:20000".parse().unwrap();
+    let codecs = vec![Codec::G722, Codec::Pcma];
+    let local = LocalDescription { ranked: true, ..LocalDescription::new(address, 1, codecs) };
+    let text = "v=0\r\nc=IN IP4 192.0.2.9\r\nm=audio 4000 RTP/AVP 0 8 9\r\n";
+    let (negotiated, written) = answer(&local, text.as_bytes()).unwrap();
+    assert_eq!(negotiated.codec, Codec::G722, "liked best and in the offer");
+    assert!(String::from_utf8(written).unwrap().contains("m=audio 20000 RTP/AVP 9\r\n"));
+    assert!(!negotiated.received.has(Codec::Pcmu), "not in the set");
+    let unranked = LocalDescription { ranked: false, ..local.clone() };
+    assert_eq!(
+        answer(&unranked, text.as_bytes()).unwrap().0.codec,
+        Codec::Pcma,
+        "the offer's order, if none is set"
+    );
+    let negotiated = accept_answer(&local, text.as_bytes()).unwrap();
+    assert_eq!(negotiated.codec, Codec::Pcma, "the first of theirs that we have");
+}

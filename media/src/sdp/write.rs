@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use super::parse::MediaDescription;
-use super::{Direction, LocalDescription, PTIME_MS};
+use super::{Direction, Fingerprint, IceCredentials, LocalDescription, PTIME_MS};
 
 /// The lines before the first `m=`.
-pub(super) fn session(local: &LocalDescription, version: u64) -> String {
+pub(super) fn session(local: &LocalDescription, version: u64, ice: bool) -> String {
     let network = network(local.address);
     let id = local.session_id;
-    format!("v=0\r\no=- {id} {version} {network}\r\ns=-\r\nc={network}\r\nt=0 0\r\n")
+    let lite = if ice { "a=ice-lite\r\n" } else { "" };
+    format!("v=0\r\no=- {id} {version} {network}\r\ns=-\r\nc={network}\r\nt=0 0\r\n{lite}")
 }
 
 fn network(address: SocketAddr) -> String {
@@ -50,6 +51,22 @@ pub(super) fn audio(
     }
     let _ = write!(text, "a=ptime:{PTIME_MS}\r\na={}\r\n", direction.attribute());
 }
+
+/// The certificate we show in the DTLS handshake, and who begins it (RFC 5763 section 5).
+pub(super) fn dtls(text: &mut String, fingerprint: &Fingerprint, setup: &str) {
+    let _ = write!(text, "a=fingerprint:{fingerprint}\r\na=setup:{setup}\r\n");
+}
+
+/// Our credentials and our only candidate: where the description says anyway (RFC 8839 section 4).
+pub(super) fn ice(text: &mut String, credentials: &IceCredentials, address: SocketAddr) {
+    let (ufrag, password) = (credentials.ufrag(), credentials.password());
+    let (ip, port) = (address.ip(), address.port());
+    let _ = write!(text, "a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\n");
+    let _ = write!(text, "a=candidate:1 1 UDP {HOST_PRIORITY} {ip} {port} typ host\r\n");
+}
+
+/// That of a host candidate of the first component, if there is only one (RFC 8445 section 5.1.2.1).
+const HOST_PRIORITY: u32 = 2_130_706_431;
 
 /// RTCP comes and goes on the RTP port.
 pub(super) fn rtcp_mux(text: &mut String) {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::codec::Codec;
 use crate::codec::opus::{self, OpusError};
+use crate::dtls::Identity;
 use crate::level::{self, Gate, Meter, SILENCE_DBOV};
 use crate::loudness::Loudness;
 use crate::mixer::{Mixer, Voice};
@@ -124,10 +125,11 @@ impl Leg {
         now: Instant,
         negotiated: Negotiated,
         symmetric_from: Option<IpAddr>,
+        identity: Option<&Identity>,
     ) -> Result<(), OpusError> {
         let Media::Sip(sip) = &mut self.media else { return Ok(()) };
         let before = sip.listening_rate();
-        sip.set_remote(now, negotiated, symmetric_from)?;
+        sip.set_remote(now, negotiated, symmetric_from, identity)?;
         self.voice.set_rate(sip.voice_rate());
         if sip.listening_rate() != before {
             self.player.set_rate(sip.listening_rate());
@@ -157,9 +159,10 @@ impl Leg {
         now: Instant,
         source: SocketAddr,
         payload: &[u8],
+        out: &mut Outbox,
     ) -> Received {
         match &mut self.media {
-            Media::Sip(sip) => sip.handle_datagram(now, source, payload),
+            Media::Sip(sip) => sip.handle_datagram(now, self.id, source, payload, &mut out.ring),
             Media::Webrtc(_) => Received::Dropped,
         }
     }
@@ -248,9 +251,9 @@ impl Leg {
         out: &mut Outbox,
     ) {
         // What is played waits until it can be heard.
-        let (playing, over) = if self.is_reachable() { self.player.tick() } else { (false, false) };
-        if over {
-            out.events.push(Event::PlayingDone { leg: self.id });
+        let (playing, over) = if self.is_reachable() { self.player.tick() } else { (false, None) };
+        if let Some(playing) = over {
+            out.events.push(Event::PlayingDone { leg: self.id, playing });
         }
         let hears = Hearing {
             listens: self.listens(),
@@ -260,6 +263,7 @@ impl Leg {
         match &mut self.media {
             Media::Sip(sip) => {
                 hears.send_to_phone(self.id, sip, mixer, shared, out);
+                sip.shake_hands(now, self.id, &mut out.ring);
                 sip.report(now, self.id, &mut out.ring);
             }
             Media::Webrtc(webrtc) if webrtc.connected => {

@@ -24,6 +24,7 @@ mod room;
 mod rooms;
 mod samples;
 mod schedule;
+mod secure;
 mod sip_leg;
 mod source;
 mod stats;
@@ -36,11 +37,13 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::dtls::Identity;
 use crate::quality::LegStats;
 use crate::sdp::Negotiated;
 use crate::webrtc::PeerTransmit;
@@ -53,7 +56,9 @@ use room::Room;
 use rooms::{Place, Rooms};
 use schedule::Schedule;
 use sip_leg::{Received, SipLeg};
-pub use types::{Command, Event, LegId, LegPlan, Load, Port, RoomId, Source, Transmit, WorkerConfig};
+pub use types::{
+    Command, Event, LegId, LegPlan, Load, PlayingId, Port, RoomId, Source, Transmit, WorkerConfig,
+};
 use webrtc_leg::WebrtcLeg;
 
 /// The length of a step: rooms tick every 20 ms, spread over steps of this length.
@@ -62,6 +67,8 @@ pub const STEP: Duration = Duration::from_millis(1);
 /// All rooms of one media thread.
 pub struct Worker {
     config: WorkerConfig,
+    /// What phones are shown that agree on keys by DTLS.
+    identity: Option<Arc<Identity>>,
     random: ChaCha8Rng,
     rooms: Rooms,
     schedule: Schedule,
@@ -112,6 +119,7 @@ impl Worker {
     pub fn new(config: WorkerConfig, seed: [u8; 32]) -> Self {
         Self {
             config,
+            identity: None,
             random: ChaCha8Rng::from_seed(seed),
             rooms: Rooms::default(),
             schedule: Schedule::default(),
@@ -131,6 +139,11 @@ impl Worker {
             ticks: 0,
             dropped_datagrams: 0,
         }
+    }
+
+    /// The certificate to show phones that agree on keys by DTLS. Without one they are sent nothing.
+    pub fn set_identity(&mut self, identity: Arc<Identity>) {
+        self.identity = Some(identity);
     }
 
     /// Does what it is told. Commands for legs that are not there are ignored: they crossed their removal.
@@ -157,8 +170,8 @@ impl Worker {
             }
             Command::RemoveLeg { leg } => self.remove(now, leg),
             Command::SetPlan { leg, plan } => self.with_leg(leg, |leg| leg.next_plan = Some(plan)),
-            Command::Play { leg, source, repeat } => {
-                self.with_leg(leg, |leg| leg.player.play(source, repeat))
+            Command::Play { leg, source, repeat, playing } => {
+                self.with_leg(leg, |leg| leg.player.play(playing, source, repeat))
             }
             Command::SendDigits { leg, digits } => self.with_phone(leg, |sip| sip.send_digits(&digits)),
             Command::DetectTones { leg, enabled } => self.with_phone(leg, |sip| sip.detect_tones(enabled)),
@@ -206,7 +219,7 @@ impl Worker {
         payload: &[u8],
     ) {
         let leg = found.id;
-        match found.handle_sip_datagram(now, source, payload) {
+        match found.handle_sip_datagram(now, source, payload, out) {
             Received::Media => found.note_media(out),
             Received::Digit(digit) => {
                 found.note_media(out);
@@ -371,7 +384,7 @@ impl Worker {
     ) {
         let Some(room) = self.index.get(&leg).and_then(|&place| self.rooms.get_mut(place)) else { return };
         let Some(found) = room.leg_mut(leg) else { return };
-        let made = found.set_remote(now, negotiated, symmetric_from);
+        let made = found.set_remote(now, negotiated, symmetric_from, self.identity.as_deref());
         let reserved = room.reserve(self.config.max_voices);
         debug_assert!(made.is_ok() && reserved.is_ok(), "there is memory for codecs and converters");
     }

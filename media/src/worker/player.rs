@@ -6,7 +6,7 @@ use crate::prompt::Recording;
 use crate::sample::{FULL_FRAME, Rate};
 use crate::tone::Oscillator;
 
-use super::types::Source;
+use super::types::{PlayingId, Source};
 
 /// Plays one source at the leg's rate.
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub(super) struct Player {
 
 #[derive(Debug)]
 struct Playing {
+    id: PlayingId,
     source: Source,
     repeat: bool,
     /// Which recording is played; not used for tones.
@@ -45,24 +46,24 @@ impl Player {
         }
     }
 
-    pub(super) fn play(&mut self, source: Source, repeat: bool) {
+    pub(super) fn play(&mut self, id: PlayingId, source: Source, repeat: bool) {
         let hz = match source {
             Source::Clips(_) => 0,
             Source::Tone { hz } => u32::from(hz),
         };
         let oscillator = Oscillator::new(hz, self.rate.hz());
-        self.playing = Some(Playing { source, repeat, clip: 0, position: 0, oscillator });
+        self.playing = Some(Playing { id, source, repeat, clip: 0, position: 0, oscillator });
     }
 
     pub(super) fn stop(&mut self) {
         self.playing = None;
     }
 
-    /// Makes the next tick; says whether something played, and whether it ended with this tick.
-    pub(super) fn tick(&mut self) -> (bool, bool) {
-        let Some(playing) = &mut self.playing else { return (false, false) };
-        let Some(frame) = self.frame.get_mut(..self.rate.frame()) else { return (false, false) };
-        let Playing { source, clip, position, oscillator, repeat } = playing;
+    /// Makes the next tick; says whether something played, and what ended with this tick.
+    pub(super) fn tick(&mut self) -> (bool, Option<PlayingId>) {
+        let Some(playing) = &mut self.playing else { return (false, None) };
+        let Some(frame) = self.frame.get_mut(..self.rate.frame()) else { return (false, None) };
+        let Playing { id, source, clip, position, oscillator, repeat } = playing;
         let ended = match source {
             Source::Clips(clips) => fill(clips, self.rate, (clip, position), frame),
             Source::Tone { .. } => {
@@ -71,8 +72,8 @@ impl Player {
                 *position >= Self::TONE_TICKS
             }
         };
-        let over = ended && !*repeat;
-        if over {
+        let over = (ended && !*repeat).then_some(*id);
+        if over.is_some() {
             self.playing = None;
         }
         (true, over)
@@ -116,6 +117,8 @@ fn fill(
 mod tests {
     use super::*;
 
+    const ONE: PlayingId = PlayingId(1);
+
     fn recording(samples: usize, value: i16) -> Arc<Recording> {
         Arc::new(Recording::from_samples(8_000, &vec![value; samples]).unwrap())
     }
@@ -126,7 +129,7 @@ mod tests {
             let (playing, over) = player.tick();
             assert!(playing);
             played.extend_from_slice(player.frame());
-            if over {
+            if over.is_some() {
                 return played;
             }
         }
@@ -135,48 +138,48 @@ mod tests {
     #[test]
     fn d50_recordings_play_one_after_the_other_without_a_gap() {
         let mut player = Player::new(Rate::Narrow);
-        assert_eq!(player.tick(), (false, false));
+        assert_eq!(player.tick(), (false, None));
         let clips = [recording(500, 1_000), Arc::default(), recording(90, 2_000), recording(250, 3_000)];
-        player.play(Source::Clips(Arc::new(clips)), false);
+        player.play(ONE, Source::Clips(Arc::new(clips)), false);
         let played = play_out(&mut player);
         let expected = [vec![1_000; 500], vec![2_000; 90], vec![3_000; 250], vec![0; 120]].concat();
         assert_eq!(played, expected);
-        assert_eq!(player.tick(), (false, false));
+        assert_eq!(player.tick(), (false, None));
     }
 
     #[test]
     fn a_recording_goes_on_when_the_codec_changes() {
         let mut player = Player::new(Rate::Narrow);
-        player.play(Source::clip(recording(480, 1_000)), false);
-        assert_eq!(player.tick(), (true, false));
+        player.play(ONE, Source::clip(recording(480, 1_000)), false);
+        assert_eq!(player.tick(), (true, None));
         player.set_rate(Rate::Full);
-        assert_eq!((player.tick(), player.frame().len()), ((true, false), Rate::Full.frame()));
+        assert_eq!((player.tick(), player.frame().len()), ((true, None), Rate::Full.frame()));
         player.set_rate(Rate::Narrow);
-        assert_eq!((player.tick(), player.frame().len()), ((true, true), Rate::Narrow.frame()));
+        assert_eq!((player.tick(), player.frame().len()), ((true, Some(ONE)), Rate::Narrow.frame()));
     }
 
     #[test]
     fn an_end_at_the_end_of_a_tick_is_told_with_that_tick() {
         let mut player = Player::new(Rate::Narrow);
-        player.play(Source::Clips(Arc::new([recording(160, 1), recording(160, 2)])), false);
+        player.play(ONE, Source::Clips(Arc::new([recording(160, 1), recording(160, 2)])), false);
         assert_eq!(
             [player.tick(), player.tick(), player.tick()],
-            [(true, false), (true, true), (false, false)]
+            [(true, None), (true, Some(ONE)), (false, None)]
         );
-        player.play(Source::Clips(Arc::new([])), false);
-        assert_eq!(player.tick(), (true, true), "nothing to play is over at once");
+        player.play(ONE, Source::Clips(Arc::new([])), false);
+        assert_eq!(player.tick(), (true, Some(ONE)), "nothing to play is over at once");
     }
 
     #[test]
     fn repetition_goes_on_until_stopped_and_tones_are_beeps_otherwise() {
         let mut player = Player::new(Rate::Full);
-        player.play(Source::Tone { hz: 440 }, true);
-        assert!((0..100).all(|_| player.tick() == (true, false)));
+        player.play(ONE, Source::Tone { hz: 440 }, true);
+        assert!((0..100).all(|_| player.tick() == (true, None)));
         player.stop();
-        assert_eq!(player.tick(), (false, false));
-        player.play(Source::Tone { hz: 440 }, false);
+        assert_eq!(player.tick(), (false, None));
+        player.play(ONE, Source::Tone { hz: 440 }, false);
         assert_eq!((0..30).filter(|_| player.tick().0).count(), 20);
-        player.play(Source::clip(recording(900, 5)), true);
-        assert!((0..200).all(|_| player.tick() == (true, false)));
+        player.play(ONE, Source::clip(recording(900, 5)), true);
+        assert!((0..200).all(|_| player.tick() == (true, None)));
     }
 }

@@ -8,18 +8,20 @@ use rand_chacha::rand_core::Rng;
 use crate::answer::{AnswerObserver, AnswerSummary};
 use crate::codec::Codec;
 use crate::codec::opus::OpusError;
+use crate::dtls::{Handshake, Identity};
 use crate::dtmf::{DigitReceiver, DigitSender, EventPacket, InbandDetector};
+use crate::ice::Check;
 use crate::jitter::Pushed;
 use crate::quality::LegStats;
 use crate::rtcp::{self, RtcpSession};
 use crate::rtp::{RtpPacket, RtpStream};
 use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate, limit};
 use crate::sdp::{Direction, Format, Negotiated, OpusSettings, RtcpPort};
-use crate::srtp::{Opener, Sealer, SrtpKeys};
 
 use super::phone_receiver::PhoneReceiver;
 use super::phone_sender::PhoneSender;
 use super::queue::TransmitRing;
+use super::secure::{MAX_DATAGRAM, Srtp, push};
 use super::source::SourceLock;
 use super::types::LegId;
 
@@ -47,6 +49,8 @@ pub(super) struct SipLeg {
     receiver: PhoneReceiver,
     encoder: PhoneSender,
     srtp: Option<Box<Srtp>>,
+    /// The handshake that gives the keys, if they do not come by signalling.
+    dtls: Option<Box<Handshake>>,
     stream: RtpStream,
     rtcp: RtcpSession,
     sender: DigitSender,
@@ -68,6 +72,7 @@ impl SipLeg {
             receiver: PhoneReceiver::new(),
             encoder: PhoneSender::default(),
             srtp: None,
+            dtls: None,
             stream: RtpStream::new(random),
             rtcp: RtcpSession::new(Codec::Pcmu.clock_hz(), random),
             sender: DigitSender::default(),
@@ -83,23 +88,43 @@ impl SipLeg {
         now: Instant,
         negotiated: Negotiated,
         symmetric_from: Option<IpAddr>,
+        identity: Option<&Identity>,
     ) -> Result<(), OpusError> {
         if !negotiated.remote.ip().is_unspecified() {
             // The unspecified address is the hold of RFC 2543 and says nothing about where the phone is.
-            self.source.signal(now, negotiated.remote, symmetric_from);
+            self.source.signal(now, negotiated.remote, symmetric_from, negotiated.ice.is_some());
         }
         let was_held = self.remote.is_some_and(|old| old.direction != Direction::SendRecv);
         if was_held && negotiated.direction == Direction::SendRecv {
             // What is left of the hold music must not be heard.
             self.receiver.reset();
         }
-        if self.srtp.as_ref().map(|srtp| srtp.keys) != negotiated.srtp {
-            self.srtp = negotiated.srtp.map(|keys| Box::new(Srtp::new(keys)));
-        }
+        self.protect(&negotiated, identity);
         self.rtcp.set_clock(negotiated.codec.clock_hz());
         self.remote = Some(negotiated);
         self.receiver.expect(&negotiated)?;
         self.encoder.prepare(&negotiated)
+    }
+
+    /// Takes over keys, or begins to agree on them. Those agreed on before go on while nothing of it has changed
+    /// (RFC 8842 section 4).
+    fn protect(&mut self, negotiated: &Negotiated, identity: Option<&Identity>) {
+        if let Some(parameters) = negotiated.dtls {
+            if self.dtls.as_ref().map(|dtls| dtls.parameters()) != Some(parameters) {
+                self.srtp = None;
+                let made = identity.and_then(|identity| Handshake::new(identity, parameters).ok());
+                self.dtls = made.map(Box::new);
+            }
+            return;
+        }
+        if self.dtls.take().is_some() || self.srtp.as_ref().map(|srtp| srtp.keys) != negotiated.srtp {
+            self.srtp = negotiated.srtp.map(|keys| Box::new(Srtp::new(keys)));
+        }
+    }
+
+    /// Whether media may flow: not before there are keys, if there shall be some.
+    fn is_protected(&self) -> bool {
+        self.srtp.is_some() || self.remote.is_some_and(|remote| remote.dtls.is_none())
     }
 
     /// The rate of the voice that comes.
@@ -143,12 +168,85 @@ impl SipLeg {
 
     /// The codec to send, if the phone takes media now.
     pub(super) fn sends(&self) -> Option<Codec> {
-        let remote = self.remote.filter(|remote| remote.direction.sends())?;
+        let remote = self.remote.filter(|remote| remote.direction.sends() && self.is_protected())?;
         let destination = self.source.destination()?;
         (!destination.ip().is_unspecified()).then_some(remote.codec)
     }
 
-    pub(super) fn handle_datagram(&mut self, now: Instant, source: SocketAddr, payload: &[u8]) -> Received {
+    /// Takes a datagram of the phone's port: a check, a handshake or media, by its first byte (RFC 7983).
+    pub(super) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        source: SocketAddr,
+        payload: &[u8],
+        ring: &mut TransmitRing,
+    ) -> Received {
+        match payload.first() {
+            Some(0..=3) => self.handle_check(now, leg, source, payload, ring),
+            Some(20..=63) => self.handle_handshake(now, leg, source, payload, ring),
+            _ if self.is_protected() => self.handle_media(now, source, payload),
+            _ => Received::Dropped,
+        }
+    }
+
+    /// A connectivity check with our credentials is answered, and says where the phone is.
+    fn handle_check(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        source: SocketAddr,
+        payload: &[u8],
+        ring: &mut TransmitRing,
+    ) -> Received {
+        let Some(ice) = self.remote.and_then(|remote| remote.ice) else { return Received::Dropped };
+        let Some(check) = Check::read(&ice, payload) else { return Received::Dropped };
+        self.source.checked(source, check.nominates);
+        ring.push_with(leg, source, |datagram| check.answer(&ice, source, datagram));
+        self.shake_hands(now, leg, ring);
+        Received::Ignored
+    }
+
+    /// Part of a handshake. Whoever ends it with the certificate that was signalled is the phone.
+    fn handle_handshake(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        source: SocketAddr,
+        payload: &[u8],
+        ring: &mut TransmitRing,
+    ) -> Received {
+        let Some(dtls) = self.dtls.as_mut().filter(|_| self.source.may_be(source)) else {
+            return Received::Dropped;
+        };
+        if let Some(keys) = dtls.handle(now, source, payload) {
+            self.srtp = Some(Box::new(Srtp::new(keys)));
+            self.source.proved(source);
+        }
+        self.send_handshake(leg, ring);
+        Received::Ignored
+    }
+
+    /// What the handshake does by itself: begin, and repeat what was lost.
+    pub(super) fn shake_hands(&mut self, now: Instant, leg: LegId, ring: &mut TransmitRing) {
+        if let Some(dtls) = self.dtls.as_mut().filter(|dtls| !dtls.is_done()) {
+            let target = self.source.destination().filter(|target| !target.ip().is_unspecified());
+            dtls.tick(now, target);
+            self.send_handshake(leg, ring);
+        }
+    }
+
+    fn send_handshake(&mut self, leg: LegId, ring: &mut TransmitRing) {
+        let Some(dtls) = &mut self.dtls else { return };
+        while let Some((destination, flight)) = dtls.poll_transmit() {
+            ring.push_with(leg, destination, |datagram| {
+                datagram.get_mut(..flight.len())?.copy_from_slice(&flight);
+                Some(flight.len())
+            });
+        }
+    }
+
+    fn handle_media(&mut self, now: Instant, source: SocketAddr, payload: &[u8]) -> Received {
         let Some(srtp) = &mut self.srtp else { return self.handle_plain(now, source, payload) };
         let mut memory = [0; MAX_DATAGRAM];
         let Some(datagram) = memory.get_mut(..payload.len()) else { return Received::Dropped };
@@ -188,7 +286,7 @@ impl SipLeg {
     }
 
     fn rtcp_destination(&self) -> Option<SocketAddr> {
-        let destination = self.source.destination()?;
+        let destination = self.source.destination().filter(|_| self.is_protected())?;
         match self.remote?.rtcp {
             RtcpPort::Muxed => Some(destination),
             RtcpPort::Apart(port) => Some(SocketAddr::new(destination.ip(), port)),
@@ -309,7 +407,8 @@ impl SipLeg {
 
     /// Sends this tick's payload, or nothing when there is none; the stream's time goes on either way.
     pub(super) fn send(&mut self, leg: LegId, payload: Option<&[u8]>, ring: &mut TransmitRing) {
-        let sending = self.remote.zip(self.source.destination()).zip(payload);
+        let destination = self.source.destination().filter(|_| self.is_protected());
+        let sending = self.remote.zip(destination).zip(payload);
         let units = self.remote.map_or(8_000, |remote| remote.codec.clock_hz()) / TICKS_HZ;
         if let Some(((remote, destination), payload)) = sending {
             match self.sender.tick(self.stream.timestamp(), units) {
@@ -416,42 +515,4 @@ fn narrowed(frame: &[i16], narrow: &mut [i16; NARROW_FRAME]) {
         let sum: i32 = from.iter().map(|&sample| i32::from(sample)).sum();
         *to = limit(sum / i32::try_from(from.len()).unwrap_or(1));
     }
-}
-
-/// Largest datagram taken.
-const MAX_DATAGRAM: usize = 2048;
-
-/// Encryption of one phone's media.
-struct Srtp {
-    keys: SrtpKeys,
-    sealer: Sealer,
-    opener: Opener,
-}
-
-impl Srtp {
-    fn new(keys: SrtpKeys) -> Self {
-        let (sealer, opener) = (Sealer::new(keys.suite, &keys.local), Opener::new(keys.suite, &keys.remote));
-        Self { keys, sealer, opener }
-    }
-
-    fn open(&mut self, datagram: &mut [u8]) -> Option<usize> {
-        if rtcp::is_rtcp(datagram) { self.opener.open_rtcp(datagram) } else { self.opener.open_rtp(datagram) }
-    }
-}
-
-/// Queues a packet, sealed if the phone's media is encrypted.
-fn push(
-    srtp: &mut Option<Box<Srtp>>,
-    leg: LegId,
-    destination: SocketAddr,
-    packet: &RtpPacket<'_>,
-    ring: &mut TransmitRing,
-) {
-    ring.push_with(leg, destination, |datagram| {
-        let length = packet.write(datagram)?;
-        match srtp {
-            Some(srtp) => srtp.sealer.seal_rtp(datagram, length),
-            None => Some(length),
-        }
-    });
 }

@@ -18,6 +18,8 @@ pub(super) struct SourceLock {
     signalled: Option<SocketAddr>,
     opened: Option<Instant>,
     locked: Option<SocketAddr>,
+    /// Only addresses that passed a connectivity check count.
+    by_checks: bool,
     candidate: Option<Candidate>,
 }
 
@@ -37,11 +39,25 @@ impl SourceLock {
     const WINDOW: Duration = Duration::from_secs(5);
 
     /// The remote described itself; the same description from the same host again changes nothing.
-    pub(super) fn signal(&mut self, now: Instant, remote: SocketAddr, symmetric_from: Option<IpAddr>) {
+    /// With `by_checks` its checks say where it is, and nothing else.
+    pub(super) fn signal(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        symmetric_from: Option<IpAddr>,
+        by_checks: bool,
+    ) {
         let symmetric_from = symmetric_from.map(|host| host.to_canonical());
-        if self.signalled == Some(remote) && self.symmetric_from == symmetric_from {
+        let same_way = self.by_checks == by_checks;
+        if self.signalled == Some(remote) && self.symmetric_from == symmetric_from && same_way {
             return;
         }
+        if by_checks && same_way {
+            // What the checks found counts on; they find what has changed (RFC 8445 section 9).
+            self.signalled = Some(remote);
+            return;
+        }
+        self.by_checks = by_checks;
         self.symmetric_from = symmetric_from;
         self.signalled = Some(remote);
         self.opened = Some(now);
@@ -51,7 +67,29 @@ impl SourceLock {
 
     /// Where to send to.
     pub(super) fn destination(&self) -> Option<SocketAddr> {
-        self.locked.or(self.signalled)
+        self.locked.or(self.signalled.filter(|_| !self.by_checks))
+    }
+
+    /// A check with the right credentials came from there. The first address that passes one counts, until the phone
+    /// chooses.
+    pub(super) fn checked(&mut self, source: SocketAddr, nominates: bool) {
+        if self.by_checks && (nominates || self.locked.is_none()) {
+            self.locked = Some(source);
+        }
+    }
+
+    /// Whether the phone may be there: worth a handshake that will show it.
+    pub(super) fn may_be(&self, source: SocketAddr) -> bool {
+        match self.locked {
+            Some(locked) => source == locked,
+            None if self.by_checks => false,
+            None => self.signalled == Some(source) || self.symmetric_from == Some(source.ip().to_canonical()),
+        }
+    }
+
+    /// The phone has shown its certificate from there.
+    pub(super) const fn proved(&mut self, source: SocketAddr) {
+        self.locked = Some(source);
     }
 
     /// Whether `source` is who we send to: what it says may be taken, but nothing is learned from it.
@@ -63,6 +101,9 @@ impl SourceLock {
     pub(super) fn admit(&mut self, now: Instant, source: SocketAddr, packet: &RtpPacket<'_>) -> bool {
         if let Some(locked) = self.locked {
             return source == locked;
+        }
+        if self.by_checks {
+            return false;
         }
         if self.signalled == Some(source) {
             self.locked = Some(source);
@@ -138,7 +179,7 @@ mod tests {
     fn signalled(symmetric: bool) -> (SourceLock, Instant) {
         let start = Instant::now();
         let mut lock = SourceLock::default();
-        lock.signal(start, SIGNALLED.parse().unwrap(), nat_host().filter(|_| symmetric));
+        lock.signal(start, SIGNALLED.parse().unwrap(), nat_host().filter(|_| symmetric), false);
         (lock, start)
     }
 
@@ -167,7 +208,7 @@ mod tests {
         let (mut lock, start) = signalled(true);
         admitted(&mut lock, start, &[(0, NAT, 1), (20, NAT, 2), (40, NAT, 3)]);
         let moved: SocketAddr = STRANGER.parse().unwrap();
-        lock.signal(start + Duration::from_secs(60), SIGNALLED.parse().unwrap(), Some(moved.ip()));
+        lock.signal(start + Duration::from_secs(60), SIGNALLED.parse().unwrap(), Some(moved.ip()), false);
         let packets = [(60_000, STRANGER, 4), (60_020, STRANGER, 5), (60_040, STRANGER, 6), (60_060, NAT, 7)];
         assert_eq!(admitted(&mut lock, start, &packets), [false, false, true, false]);
     }
@@ -222,9 +263,9 @@ mod tests {
     fn only_a_changed_description_opens_the_lock_again() {
         let (mut lock, start) = signalled(true);
         admitted(&mut lock, start, &[(0, NAT, 1), (20, NAT, 2), (40, NAT, 3)]);
-        lock.signal(start + Duration::from_secs(60), SIGNALLED.parse().unwrap(), nat_host());
+        lock.signal(start + Duration::from_secs(60), SIGNALLED.parse().unwrap(), nat_host(), false);
         assert_eq!(lock.destination(), Some(NAT.parse().unwrap()));
-        lock.signal(start + Duration::from_secs(60), "10.0.0.2:5000".parse().unwrap(), nat_host());
+        lock.signal(start + Duration::from_secs(60), "10.0.0.2:5000".parse().unwrap(), nat_host(), false);
         assert_eq!(lock.destination(), Some("10.0.0.2:5000".parse().unwrap()));
         let packets = [(60_000, NAT, 9), (60_020, NAT, 10), (60_040, NAT, 11)];
         assert_eq!(admitted(&mut lock, start, &packets), [false, false, true]);

@@ -18,6 +18,10 @@ pub struct RoomId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LegId(pub u64);
 
+/// One thing that is played to a leg, as whoever orders it counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct PlayingId(pub u64);
+
 /// What a leg may do. Nothing, unless a plan says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LegPlan {
@@ -120,6 +124,8 @@ pub enum Command {
         source: Source,
         /// Again and again until [`Command::StopPlaying`].
         repeat: bool,
+        /// What [`Event::PlayingDone`] names.
+        playing: PlayingId,
     },
     /// Presses keys towards a phone, one after the other, as soon as it can be sent media: as telephone events, or
     /// as tones where it takes none.
@@ -198,11 +204,12 @@ impl fmt::Debug for Command {
             Self::SetPlan { leg, plan } => {
                 f.debug_struct("SetPlan").field("leg", leg).field("plan", plan).finish()
             }
-            Self::Play { leg, source, repeat } => f
+            Self::Play { leg, source, repeat, playing } => f
                 .debug_struct("Play")
                 .field("leg", leg)
                 .field("source", source)
                 .field("repeat", repeat)
+                .field("playing", &playing.0)
                 .finish(),
             Self::SendDigits { leg, .. } => {
                 // Digits may be a PIN.
@@ -242,6 +249,8 @@ pub enum Event {
     PlayingDone {
         /// The leg.
         leg: LegId,
+        /// As [`Command::Play`] named it: by now something else may be playing.
+        playing: PlayingId,
     },
     /// What was heard of a phone since [`Command::ObserveAnswer`].
     AnswerHeard {

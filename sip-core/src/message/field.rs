@@ -80,6 +80,7 @@ header_names! {
     ProxyRequire "Proxy-Require";
     RAck "RAck" single true;
     Reason "Reason";
+    ReferSub "Refer-Sub" single true;
     ReferTo "Refer-To" "r" single true;
     ReferredBy "Referred-By" "b" single true;
     Replaces "Replaces" single true;
@@ -89,6 +90,7 @@ header_names! {
     Server "Server" single true;
     SessionExpires "Session-Expires" "x" single true;
     Subject "Subject" "s" single true;
+    SubscriptionState "Subscription-State" single true;
     Unsupported "Unsupported";
     Warning "Warning";
 }

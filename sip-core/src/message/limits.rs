@@ -23,6 +23,10 @@ pub struct Limits {
     pub transactions: usize,
     /// Most sessions alive at once; beyond it an INVITE gets 503 and a dial-out ends at once.
     pub sessions: usize,
+    /// Most subscriptions alive at once, those of transfers included; beyond it new ones get 503.
+    pub subscriptions: usize,
+    /// Most subscriptions of one device.
+    pub subscriptions_per_device: usize,
     /// How long a session lives without a sign of life from its peer, in seconds (RFC 4028); 0 for ever.
     pub session_expires: u32,
     /// The shortest such time a peer may ask for, in seconds; less than 90 counts as 90 (RFC 4028 section 4).
@@ -44,6 +48,8 @@ impl Default for Limits {
             via_count: 70,
             transactions: 50_000,
             sessions: 10_000,
+            subscriptions: 10_000,
+            subscriptions_per_device: 10,
             session_expires: 1_800,
             min_session_expires: 90,
             guard: GuardLimits::default(),

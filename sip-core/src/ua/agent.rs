@@ -1,12 +1,13 @@
 //! The user agent itself: its state and its drive loop.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::api::{Command, Counts, Datagram, EndCause, Event, Output, SessionId, TrunkId, UserAgentConfig};
 use super::flows::Flows;
 use super::session::{CancelState, Owner, Session, SessionState};
+use super::subscription::{Subscription, SubscriptionId};
 use super::trunks::TrunkEntry;
 use crate::auth::DigestServer;
 use crate::deadlines::Deadlines;
@@ -50,6 +51,17 @@ pub struct UserAgent {
     /// Incoming INVITEs not finally answered, by their transaction: what CANCEL looks for.
     pub(super) ringing: BTreeMap<TransactionId, SessionId>,
     pub(super) last_incoming: u64,
+    pub(super) subscriptions: BTreeMap<SubscriptionId, Subscription>,
+    /// Where the requests of subscribers find them.
+    pub(super) subscription_dialogs: BTreeMap<DialogId, SubscriptionId>,
+    pub(super) subscription_deadlines: Deadlines<SubscriptionId>,
+    /// The transfer asked for within a session.
+    pub(super) refers: BTreeMap<SessionId, SubscriptionId>,
+    /// Who watches which device.
+    pub(super) watchers: BTreeMap<AddressOfRecord, BTreeSet<SubscriptionId>>,
+    /// Watched devices whose state may have changed.
+    pub(super) touched: BTreeSet<AddressOfRecord>,
+    pub(super) last_subscription: u64,
     /// Where the response being dealt with came from.
     pub(super) response_source: Option<SocketAddr>,
     /// How long the message being dealt with is.
@@ -87,6 +99,13 @@ impl UserAgent {
             dialogs: BTreeMap::new(),
             ringing: BTreeMap::new(),
             last_incoming: 0,
+            subscriptions: BTreeMap::new(),
+            subscription_dialogs: BTreeMap::new(),
+            subscription_deadlines: Deadlines::new(),
+            refers: BTreeMap::new(),
+            watchers: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            last_subscription: 0,
             response_source: None,
             asked_bytes: 0,
             answer_to: None,
@@ -125,6 +144,7 @@ impl UserAgent {
             Command::RemoveDevice(device) => {
                 self.count_hashes(&device, None);
                 self.devices.remove(&device);
+                self.end_subscriptions_of(now, &device);
                 let change = self.registrar.remove(&device);
                 self.report_bindings(change);
             }
@@ -151,6 +171,16 @@ impl UserAgent {
                 self.guard.ban(now, address, duration);
             }
             Command::Check { session } => self.check(now, session),
+            Command::AnswerRefer { refer, answer } => self.answer_refer(now, refer, answer),
+            Command::ReferProgress { refer, status, reason } => {
+                self.refer_progress(now, refer, status, &reason);
+            }
+            Command::AnswerSubscribe { subscription, answer } => {
+                self.answer_subscription(now, subscription, answer);
+            }
+            Command::Notify { subscription, body } => self.notify(now, subscription, body),
+            Command::EndSubscription { subscription } => self.end_subscription(now, subscription),
+            Command::Message { device, text } => self.send_message(now, device, text),
             Command::Shutdown => self.shutdown(now),
         }
         self.drain_transactions(now);
@@ -172,7 +202,11 @@ impl UserAgent {
         while let Some(trunk) = self.pace_deadlines.take_due(now) {
             self.invite_waiting(now, trunk);
         }
+        while let Some(subscription) = self.subscription_deadlines.take_due(now) {
+            self.subscription_due(now, subscription);
+        }
         for device in self.registrar.handle_timeout(now) {
+            self.touch(&device);
             self.emit(Event::RegistrationExpired { device });
         }
         self.drain_transactions(now);
@@ -209,6 +243,7 @@ impl UserAgent {
             transactions: self.transactions.len(),
             dialogs: self.dialogs.len(),
             sessions: self.sessions.len(),
+            subscriptions: self.subscriptions.len(),
             bindings: self.registrar.len(),
             connections: self.flows.len(),
         }
@@ -222,6 +257,7 @@ impl UserAgent {
             self.probe_deadlines.next(),
             self.pace_deadlines.next(),
             self.registrar.next_timeout(),
+            self.subscription_deadlines.next(),
         ];
         all.into_iter().flatten().min()
     }
@@ -232,6 +268,10 @@ impl UserAgent {
 
     pub(super) fn report_bindings(&mut self, changes: impl IntoIterator<Item = BindingChange>) {
         for change in changes {
+            match &change {
+                BindingChange::Registered(info) => self.touch(&info.device),
+                BindingChange::Unregistered(device) => self.touch(device),
+            }
             self.emit(match change {
                 BindingChange::Registered(info) => Event::Registered(info),
                 BindingChange::Unregistered(device) => Event::Unregistered { device },
@@ -241,6 +281,14 @@ impl UserAgent {
 
     /// Moves what the transactions put out, and lets their users react, until all is quiet.
     pub(super) fn drain_transactions(&mut self, now: Instant) {
+        self.drain_once(now);
+        while !self.touched.is_empty() {
+            self.tell_watchers(now);
+            self.drain_once(now);
+        }
+    }
+
+    fn drain_once(&mut self, now: Instant) {
         while let Some(output) = self.transactions.poll_output() {
             match output {
                 TransactionOutput::Transmit(transmit) => {
@@ -280,7 +328,16 @@ impl UserAgent {
             Some(Owner::Update(_)) => self.update_response(now, id, &response),
             Some(Owner::Probe(trunk)) => self.probe_response(now, id, *trunk, &response),
             Some(Owner::Check(session)) => self.check_response(*session, &response),
-            Some(Owner::Silent) | None => {}
+            Some(Owner::Notify(subscription)) => self.notify_response(now, *subscription, &response),
+            Some(Owner::Ask { device, text }) if response.message.is_final() => {
+                let asked = (device.clone(), text.clone());
+                self.asked_response(now, asked, &response);
+            }
+            Some(Owner::Text(device)) if response.message.is_final() => {
+                let (device, status) = (device.clone(), Some(response.message.status));
+                self.emit(Event::MessageOver { device, status });
+            }
+            Some(Owner::Ask { .. } | Owner::Text(_) | Owner::Silent) | None => {}
         }
     }
 
@@ -312,6 +369,14 @@ impl UserAgent {
             Some(Owner::Probe(trunk)) => {
                 let trunk = *trunk;
                 self.probe_timed_out(id, trunk);
+            }
+            Some(Owner::Notify(subscription)) => {
+                let subscription = *subscription;
+                self.drop_subscription(subscription);
+            }
+            Some(Owner::Ask { device, .. } | Owner::Text(device)) => {
+                let device = device.clone();
+                self.emit(Event::MessageOver { device, status: None });
             }
             Some(Owner::Bye { session: None } | Owner::Check(_) | Owner::Silent) | None => {}
         }
@@ -349,6 +414,8 @@ impl UserAgent {
     /// Drops all that is kept of a session.
     pub(super) fn forget(&mut self, id: SessionId) {
         self.session_deadlines.set(&id, None);
+        self.touch_session(id);
+        self.keep_dialog(id);
         let Some(session) = self.sessions.remove(&id) else { return };
         for dialog in session.dialog_ids() {
             self.dialogs.remove(dialog);
@@ -357,6 +424,7 @@ impl UserAgent {
 
     /// After any change of a session: notes its next deadline.
     pub(super) fn settle(&mut self, id: SessionId) {
+        self.touch_session(id);
         let next = self.sessions.get(&id).and_then(Session::next_timeout);
         self.session_deadlines.set(&id, next);
     }
@@ -366,6 +434,10 @@ impl UserAgent {
         let sessions: Vec<SessionId> = self.sessions.keys().copied().collect();
         for session in sessions {
             self.hang_up(now, session);
+        }
+        let subscriptions: Vec<SubscriptionId> = self.subscriptions.keys().copied().collect();
+        for subscription in subscriptions {
+            self.end_for(now, subscription, "deactivated");
         }
         let trunks: Vec<TrunkId> = self.trunks.keys().copied().collect();
         for trunk in trunks {

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::flows::Connect;
+use super::subscription::SubscriptionId;
 use super::trunk::Trunk;
 use crate::IpNetwork;
 use crate::flow::{FlowId, Listener, Transport};
 use crate::locate::Question;
 use crate::message::Limits;
+use crate::message::header::Replaces;
 use crate::registrar::{AddressOfRecord, BindingInfo, RegistrarConfig, StoredBinding};
 use crate::transaction::{TimerValues, Transmit};
 
@@ -95,6 +97,8 @@ pub struct Counts {
     pub dialogs: usize,
     /// INVITE sessions, those being released included.
     pub sessions: usize,
+    /// Subscriptions, those of transfers included.
+    pub subscriptions: usize,
     /// Bindings of devices.
     pub bindings: usize,
     /// Connections that stand or are being made.
@@ -228,6 +232,49 @@ pub enum Command {
         /// Which one.
         session: SessionId,
     },
+    /// Answers [`Event::Refer`]: it goes on, or a status of 400 to 699 and why not, in words.
+    AnswerRefer {
+        /// Which one.
+        refer: SubscriptionId,
+        /// The answer.
+        answer: Result<(), (u16, String)>,
+    },
+    /// Tells a phone how far the call has come that its transfer led to; a status of 200 to 699 is the last word.
+    ReferProgress {
+        /// Which transfer.
+        refer: SubscriptionId,
+        /// 100 to 699.
+        status: u16,
+        /// The reason phrase; the usual one if it is empty.
+        reason: String,
+    },
+    /// Answers [`Event::Subscribe`] with the first document, or with a status of 400 to 699. In a document the first
+    /// `{version}` is replaced by a number that grows by one with each that is sent.
+    AnswerSubscribe {
+        /// Which subscription.
+        subscription: SubscriptionId,
+        /// The document.
+        answer: Result<String, u16>,
+    },
+    /// What a subscription watches has changed: a new document. Of several that come close together the newest is sent.
+    Notify {
+        /// Which subscription.
+        subscription: SubscriptionId,
+        /// The document.
+        body: String,
+    },
+    /// What a subscription watches is no more.
+    EndSubscription {
+        /// Which one.
+        subscription: SubscriptionId,
+    },
+    /// Shows a line of text on a device, if it can; [`Event::MessageOver`] follows.
+    Message {
+        /// Which device.
+        device: AddressOfRecord,
+        /// The text; only its first 900 bytes are sent.
+        text: String,
+    },
     /// Ends every session and every trunk registration; afterwards new calls are refused with 503.
     Shutdown,
 }
@@ -246,6 +293,8 @@ pub struct OutgoingInvite {
     /// The session description offered; if it is empty, the peer is asked for an offer, which comes with
     /// [`Event::Answered`] and is to be answered with [`Command::AnswerOffer`].
     pub offer: Bytes,
+    /// The dialog of the callee that this call takes the place of (RFC 3891).
+    pub replaces: Option<Replaces>,
     /// How long a trunk may say nothing at all; then the call ends with [`EndCause::NoResponse`], and whatever still comes
     /// of it is cancelled or released. `None` waits as long as RFC 3261 does (64 x T1). A call with other servers of the
     /// trunk to try never waits that long.
@@ -378,6 +427,23 @@ pub enum Event {
         /// The offer.
         body: Bytes,
     },
+    /// A device wants the other end of its call to call somebody else (RFC 3515). To be answered with
+    /// [`Command::AnswerRefer`], then [`Command::ReferProgress`].
+    Refer(Box<ReferRequest>),
+    /// A device wants to know who is in a meeting (RFC 4575). To be answered with [`Command::AnswerSubscribe`].
+    Subscribe(Box<SubscribeRequest>),
+    /// A subscription to a meeting has ended.
+    SubscriptionEnded {
+        /// Which one.
+        subscription: SubscriptionId,
+    },
+    /// What became of a [`Command::Message`].
+    MessageOver {
+        /// The device.
+        device: AddressOfRecord,
+        /// Its answer, 405 if it is known to take none; `None` if it cannot be reached.
+        status: Option<u16>,
+    },
     /// The session is over.
     Ended {
         /// Which one.
@@ -443,6 +509,38 @@ pub struct IncomingInvite {
     pub body: Bytes,
     /// The Call-ID.
     pub call_id: String,
+    /// The session whose place it takes once it is answered (RFC 3891); ending that one is the user's affair.
+    pub replaces: Option<SessionId>,
+}
+
+/// A transfer that a device has asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReferRequest {
+    /// Names the transfer.
+    pub refer: SubscriptionId,
+    /// The session within which it was asked for.
+    pub session: SessionId,
+    /// Who asks.
+    pub device: AddressOfRecord,
+    /// The user part or number to be called, unescaped.
+    pub target: String,
+    /// The host part; empty for a telephone number.
+    pub host: String,
+    /// The dialog of the called one that the call shall take the place of.
+    pub replaces: Option<Replaces>,
+}
+
+/// A device that wants to know who is in a meeting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscribeRequest {
+    /// Names the subscription.
+    pub subscription: SubscriptionId,
+    /// Who asks.
+    pub device: AddressOfRecord,
+    /// The user part of the meeting's address, unescaped.
+    pub user: String,
+    /// Its host.
+    pub domain: String,
 }
 
 /// Why an incoming call was let in.

@@ -10,7 +10,8 @@ use crate::message::{HeaderName, Host, Message, Received, Rejection, Request, Re
 use crate::transaction::Transmit;
 
 /// The methods this user agent understands.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS, PRACK, REGISTER, UPDATE";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS, PRACK, REFER, REGISTER, SUBSCRIBE, UPDATE";
 
 /// How many times as long as the request a stateless answer may be.
 const LARGEST_ANSWER: usize = 3;
@@ -151,7 +152,7 @@ impl UserAgent {
         self.tag_of(&request.essential.via.branch(), &request.essential.call_id)
     }
 
-    fn tag_of(&self, branch: &str, call_id: &str) -> String {
+    pub(super) fn tag_of(&self, branch: &str, call_id: &str) -> String {
         let mac = hmac_sha256(&self.tag_secret, &[branch.as_bytes(), b"\n", call_id.as_bytes()]);
         mac.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }

@@ -10,14 +10,15 @@ use super::session::{PendingOffer, SessionState};
 use super::session_timer::{confirm, shortest_interval, timer_of_request};
 use crate::dialog::Dialog;
 use crate::flow::Hop;
-use crate::message::header::ReferTo;
 use crate::message::{HeaderName, Method, Received, Request, Response, session_description};
 use crate::transaction::TransactionId;
 
 impl UserAgent {
     pub(super) fn receive_in_dialog(&mut self, now: Instant, request: Received<Request>, source: Hop) {
         let Some(id) = self.dialogs.get(&Dialog::id_of(&request)).copied() else {
-            self.answer_statelessly(&request, source, 481);
+            if !self.receive_in_subscription(now, &request, source) {
+                self.answer_statelessly(&request, source, 481);
+            }
             return;
         };
         if !self.is_from_peer(id, source) {
@@ -48,7 +49,12 @@ impl UserAgent {
             Method::Info => self.receive_info(id, &request, source, repeated),
             Method::Prack => self.receive_prack(now, id, &request, source),
             Method::Update => self.receive_update(now, id, request, source, repeated),
-            Method::Refer => self.receive_refer(&request, source),
+            Method::Refer => self.receive_refer(now, id, request, source, repeated),
+            // RFC 6665 section 4.5.1: nothing shares a call's dialog but the transfers asked for in it.
+            Method::Subscribe => match self.refers.get(&id).copied() {
+                Some(refer) => self.refresh_refer(now, refer, &request, source),
+                None => self.refuse(now, &request, source, 403),
+            },
             Method::Ack
             | Method::Cancel
             | Method::Message
@@ -56,7 +62,6 @@ impl UserAgent {
             | Method::Options
             | Method::Publish
             | Method::Register
-            | Method::Subscribe
             | Method::Other(_) => self.refuse(now, &request, source, 405),
         }
     }
@@ -82,13 +87,6 @@ impl UserAgent {
     fn refused_before(&mut self, id: SessionId, request: &Received<Request>) -> Option<u16> {
         let (cseq, status) = self.established_mut(id)?.refused?;
         (cseq == request.essential.cseq.number).then_some(status)
-    }
-
-    /// A transfer (RFC 3515) would lead a call around the dial policy: declined, once it is known to be one.
-    fn receive_refer(&mut self, request: &Received<Request>, source: Hop) {
-        let target = request.message.headers.typed::<ReferTo>();
-        let status = if matches!(target, Ok(Some(_))) { 603 } else { 400 };
-        self.answer_statelessly(request, source, status);
     }
 
     /// Whether a request of a dialog comes from where the dialog's peer is: the same host, whatever the port (a

@@ -13,7 +13,6 @@ use super::session::{Established, Incoming, Session, SessionState, Unacknowledge
 use super::session_timer::{confirm, timer_of_request};
 use crate::dialog::{Dialog, DialogId};
 use crate::flow::Hop;
-use crate::message::header::Replaces;
 use crate::message::{HeaderName, Received, Request, Response, UnreadableBody, Uri, session_description};
 use crate::registrar::AddressOfRecord;
 use crate::transaction::{TransactionId, Transmit};
@@ -34,10 +33,10 @@ impl UserAgent {
                 return;
             }
         }
-        if let Some(status) = self.refuse_replacing(&request) {
-            self.refuse(now, &request, source, status);
-            return;
-        }
+        let replaces = match self.replaced(&request, &origin) {
+            Ok(replaces) => replaces,
+            Err(status) => return self.refuse(now, &request, source, status),
+        };
         if timer_of_request(now, &request.message.headers, &self.config.limits).is_err() {
             self.refuse(now, &request, source, 422);
             return;
@@ -58,7 +57,7 @@ impl UserAgent {
         };
         let trying = self.response_to(&request, 100, None);
         self.transactions.respond(now, transaction, trying);
-        self.open_incoming(transaction, origin, request, source);
+        self.open_incoming(transaction, (origin, replaces), request, source);
     }
 
     /// Whether this INVITE has come before on another way, e.g. through a forking proxy (section 8.2.2.2).
@@ -84,7 +83,7 @@ impl UserAgent {
     fn open_incoming(
         &mut self,
         transaction: TransactionId,
-        origin: Origin,
+        (origin, replaces): (Origin, Option<SessionId>),
         mut request: Received<Request>,
         source: Hop,
     ) {
@@ -101,34 +100,27 @@ impl UserAgent {
             session: id,
             source: source.remote,
             transport: source.transport,
-            request_user: request.message.uri.user_text(),
+            request_user: dialled(&request.message.uri),
             request_domain: request.message.uri.host_text(),
             from_user: from.uri.user_text(),
             from_display: from.display.clone().unwrap_or_default(),
             body,
             call_id: request.essential.call_id.clone(),
             origin: origin.clone(),
+            replaces,
         };
-        let trunk = match origin {
-            Origin::Trunk(trunk) => Some(trunk),
-            Origin::Device(_) | Origin::TrustedPeer => None,
+        let (trunk, device) = match origin {
+            Origin::Trunk(trunk) => (Some(trunk), None),
+            Origin::Device(device) => (None, Some(device)),
+            Origin::TrustedPeer => (None, None),
         };
         self.dialogs.insert(dialog.id.clone(), id);
         self.ringing.insert(transaction, id);
         let state =
             SessionState::Incoming(Box::new(Incoming { transaction, request, offered, dialog, reliable }));
-        self.sessions.insert(id, Session { state, destination: source, trunk, ended: false });
+        self.sessions.insert(id, Session { state, destination: source, trunk, device, ended: false });
+        self.touch_session(id);
         self.emit(Event::Incoming(Box::new(incoming)));
-    }
-
-    /// Replaces (RFC 3891) is not carried out: nobody may take over a call that is not theirs to end.
-    fn refuse_replacing(&self, request: &Received<Request>) -> Option<u16> {
-        match request.message.headers.typed::<Replaces>() {
-            Ok(None) => None,
-            Ok(Some(replaces)) if self.dialogs.contains_key(&replaces.dialog) => Some(403),
-            Ok(Some(_)) => Some(481),
-            Err(_) => Some(400),
-        }
     }
 
     /// Who is calling, or what to answer instead: trunks and trusted peers by address, devices by digest.
@@ -234,7 +226,7 @@ impl UserAgent {
             response.headers.push(HeaderName::Contact, self.contact(None, &session.destination, secure));
         }
         response.headers.push(HeaderName::Allow, ALLOW);
-        response.headers.push(HeaderName::Supported, "100rel, timer");
+        response.headers.push(HeaderName::Supported, "100rel, timer, replaces");
         if !body.is_empty() {
             response.headers.push(HeaderName::ContentType, "application/sdp");
         }
@@ -260,5 +252,13 @@ impl UserAgent {
             repeat_at: now + timers.t1,
             give_up: now + timers.transaction_timeout(),
         }
+    }
+}
+
+/// What was dialled: the user part or number; all of a URN, which has neither.
+fn dialled(uri: &Uri) -> String {
+    match uri {
+        Uri::Sip(_) | Uri::Tel(_) => uri.user_text(),
+        Uri::Other { .. } => uri.to_string(),
     }
 }

@@ -19,7 +19,9 @@
 //! | 4028 7, 9 | a peer without session timers is refreshed by us all the same; its refusal does not end the session | its answer is the sign of life we want |
 //! | 3261 18.2.2 | a response whose connection is gone is not sent on a new one | the peer may be behind a NAT, and its transaction repeats nothing |
 //! | 3261 18.1.1 | only requests to trunks of no fixed transport go by TCP when they are large | others have a way of their own that works |
-//! | 3515, 3891 | REFER is declined (603), Replaces refused (403) | nothing may lead a call around the dial policy |
+//! | 3515 | REFER is taken from devices of ours alone, and the user decides; from others it is declined (603) | nothing may lead a call around the dial policy |
+//! | 3891 3 | Replaces takes the place of an answered call between devices of one domain; what rings is not picked up (403) | nobody may take over a call that is not theirs to end |
+//! | 6665 4.1.3 | every refusal of a NOTIFY ends its subscription | the phone will subscribe again |
 //! | 3261 22.4 | `qop=auth` is required | without it a response can be replayed |
 
 mod agent;
@@ -31,25 +33,34 @@ mod flows;
 mod in_dialog;
 mod incoming;
 mod info;
+mod instant;
 mod outgoing;
 mod pace;
 mod probe;
 mod receive;
+mod refer;
 mod register;
 mod reliable;
 mod reoffer;
+mod replaces;
 mod session;
 mod session_timer;
+mod subscribe;
+mod subscription;
 mod trunk;
 mod trunks;
 mod update;
+mod watched;
 
 pub use agent::UserAgent;
 pub use api::{
     CallerIdentity, Command, Counts, Datagram, DeviceAccount, EndCause, Event, FlowInput, FlowOpened,
-    IncomingInvite, Origin, OutgoingInvite, Output, SessionId, Target, TrunkId, UserAgentConfig,
+    IncomingInvite, Origin, OutgoingInvite, Output, ReferRequest, SessionId, SubscribeRequest, Target,
+    TrunkId, UserAgentConfig,
 };
+pub(crate) use instant::allows_messages;
 pub use probe::ProbeAnswer;
+pub use subscription::SubscriptionId;
 pub use trunk::{FromFormat, IdentityFormat, NumberFormat, Peer, PeerError, Trunk, TrunkLimits};
 pub use trunks::TrunkStatus;
 
@@ -57,6 +68,7 @@ pub use crate::IpNetwork;
 pub use crate::auth::Credentials;
 pub use crate::flow::{FlowId, Hop, Listener, Transport};
 pub use crate::guard::GuardLimits;
+pub use crate::message::header::Replaces;
 pub use crate::registrar::{
     AddressOfRecord, AddressOfRecordError, BindingInfo, RegistrarConfig, StoredBinding,
 };

@@ -86,6 +86,10 @@ impl UserAgent {
         let destination = located.destination;
         let transaction = self.send_invite(now, request.clone(), session, destination);
         let trunk = located.trunk.map(|trunk| trunk.id);
+        let device = match order.target {
+            Target::Device(device) => Some(device),
+            Target::Trunk { .. } => None,
+        };
         let patience = order.patience.or_else(|| (!located.alternatives.is_empty()).then_some(HOP_PATIENCE));
         let patience = patience.filter(|_| trunk.is_some());
         let calling = Calling {
@@ -99,7 +103,7 @@ impl UserAgent {
             silent_until: patience.map(|patience| now + patience),
         };
         let state = SessionState::Calling(Box::new(calling));
-        self.sessions.insert(session, Session { state, destination, trunk, ended: false });
+        self.sessions.insert(session, Session { state, destination, trunk, device, ended: false });
         self.settle(session);
     }
 
@@ -176,6 +180,10 @@ impl UserAgent {
         } else {
             request.headers.push(HeaderName::Supported, "100rel, timer");
             request.headers.push(HeaderName::ContentType, "application/sdp");
+        }
+        if let Some(replaces) = &order.replaces {
+            request.headers.push_typed(replaces);
+            request.headers.push(HeaderName::Require, "replaces");
         }
         propose(&mut request.headers, &self.config.limits);
         request.body = order.offer.clone();

@@ -90,6 +90,8 @@ impl UserAgent {
             self.receive_invite(now, request, source);
         } else if request.message.method == Method::Register {
             self.receive_register(now, &request, source);
+        } else if request.message.method == Method::Subscribe {
+            self.receive_subscribe(now, request, source);
         } else {
             self.receive_options(&request, source);
         }
@@ -99,7 +101,7 @@ impl UserAgent {
     fn refusal(&self, request: &Received<Request>, in_dialog: bool) -> Option<u16> {
         match &request.message.method {
             Method::Other(_) => return Some(501),
-            Method::Message | Method::Notify | Method::Publish | Method::Subscribe => {
+            Method::Message | Method::Notify | Method::Publish => {
                 let known = !in_dialog || self.dialogs.contains_key(&Dialog::id_of(request));
                 return Some(if known { 405 } else { 481 });
             }
@@ -114,12 +116,16 @@ impl UserAgent {
             | Method::Prack
             | Method::Refer
             | Method::Register
+            | Method::Subscribe
             | Method::Update => {}
         }
         let foreign = match &request.message.uri {
             Uri::Sip(_) => false,
             Uri::Tel(_) => request.message.method == Method::Register,
-            Uri::Other { .. } => true,
+            // A phone that calls for help shall be told, not corrected (RFC 5031).
+            Uri::Other { .. } => {
+                request.message.method != Method::Invite || !is_emergency(&request.message.uri)
+            }
         };
         if foreign {
             return Some(416);
@@ -185,7 +191,17 @@ impl UserAgent {
 fn unsupported(request: &Received<Request>) -> Vec<String> {
     let mut required = request.message.headers.tokens(&HeaderName::Require);
     required.retain(|option| {
-        !["100rel", "timer", "path", "outbound"].iter().any(|ours| option.eq_ignore_ascii_case(ours))
+        !["100rel", "timer", "path", "outbound", "replaces", "norefersub"]
+            .iter()
+            .any(|ours| option.eq_ignore_ascii_case(ours))
     });
     required
+}
+
+/// `urn:service:sos` and what is below it (RFC 5031 section 4.2).
+fn is_emergency(uri: &Uri) -> bool {
+    let Uri::Other { scheme, rest } = uri else { return false };
+    let service = rest.to_ascii_lowercase();
+    let service = service.strip_prefix("service:sos").filter(|_| scheme.eq_ignore_ascii_case("urn"));
+    service.is_some_and(|below| below.is_empty() || below.starts_with(['.', ';', '?']))
 }

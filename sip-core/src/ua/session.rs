@@ -8,10 +8,12 @@ use bytes::Bytes;
 use super::api::{SessionId, TrunkId};
 use super::reliable::Reliable;
 use super::session_timer::SessionTimer;
+use super::subscription::SubscriptionId;
 use super::trunk::Trunk;
 use crate::dialog::{Dialog, DialogId};
 use crate::flow::Hop;
 use crate::message::{Headers, Received, Request, Response, session_description};
+use crate::registrar::AddressOfRecord;
 use crate::transaction::{TransactionId, Transmit};
 
 /// One session, from INVITE to the end of its BYE.
@@ -22,6 +24,8 @@ pub(super) struct Session {
     pub(super) destination: Hop,
     /// The trunk whose challenges may be answered.
     pub(super) trunk: Option<TrunkId>,
+    /// The device of ours at the other end.
+    pub(super) device: Option<AddressOfRecord>,
     /// [`super::Event::Ended`] has been given.
     pub(super) ended: bool,
 }
@@ -109,6 +113,8 @@ pub(super) struct Established {
     pub(super) invite_cseq: Option<u32>,
     /// RSeq of a provisional response that our 200 has overtaken: its PRACK may still come.
     pub(super) overtaken: Option<u32>,
+    /// The peer has asked for a transfer before.
+    pub(super) referred: bool,
     /// The user has hung up, but BYE must wait for the ACK (RFC 3261 section 15).
     pub(super) release: bool,
 }
@@ -126,6 +132,7 @@ impl Established {
             overtaken: None,
             refused: None,
             invite_cseq: None,
+            referred: false,
             release: false,
         }
     }
@@ -281,6 +288,12 @@ pub(super) enum Owner {
     Probe(TrunkId),
     /// An OPTIONS that asks whether the peer of a call is there.
     Check(SessionId),
+    /// A NOTIFY.
+    Notify(SubscriptionId),
+    /// An OPTIONS that asks whether a device takes MESSAGE, and what is to be told then.
+    Ask { device: AddressOfRecord, text: String },
+    /// A MESSAGE to a device.
+    Text(AddressOfRecord),
     /// A CANCEL or PRACK: its answer says nothing.
     Silent,
 }

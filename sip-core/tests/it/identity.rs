@@ -14,6 +14,7 @@ fn invite_as(network: &mut Network, target: Target, caller: CallerIdentity, peer
         caller,
         call_id: "c7".into(),
         offer: Bytes::from_static(b"v=0\r\n"),
+        replaces: None,
         patience: None,
     };
     network.command(GATEWAY, Command::Invite(Box::new(order)));
@@ -76,6 +77,7 @@ fn i93_names_and_numbers_cannot_inject_header_fields() {
         caller: evil,
         call_id: "c7\r\nX-Call: 1".into(),
         offer: Bytes::new(),
+        replaces: None,
         patience: None,
     };
     network.command(GATEWAY, Command::Invite(Box::new(order)));

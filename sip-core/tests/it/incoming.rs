@@ -109,7 +109,7 @@ fn s1_nothing_but_options_works_for_strangers() {
         ("BYE", "481"),
         ("CANCEL", "481"),
         ("MESSAGE", "405"),
-        ("SUBSCRIBE", "405"),
+        ("SUBSCRIBE", "401"),
         ("REFER", "405"),
         ("PUBLISH", "405"),
         ("NOTIFY", "405"),
@@ -149,6 +149,37 @@ fn what_we_do_not_support_is_named() {
     network.send(PHONE, &invite(2, "").replace("INVITE sip:900000001@acme.test", "INVITE isbn:2983792873"));
     assert!(network.take_one(PHONE).starts_with("SIP/2.0 416 "));
     network.run_until_idle();
+}
+
+#[test]
+fn i40_calls_for_help_are_handed_on_in_every_form() {
+    for (form, dialled) in [
+        ("urn:service:sos", "urn:service:sos"),
+        ("URN:service:SOS.police", "URN:service:SOS.police"),
+        ("tel:911", "911"),
+        ("tel:9-1-1;phone-context=+1", "9-1-1"),
+        ("tel:+112", "+112"),
+        ("sips:911@acme.test;user=phone", "911"),
+    ] {
+        let mut network = trusting();
+        network
+            .send(PHONE, &invite(1, "").replace("INVITE sip:900000001@acme.test", &format!("INVITE {form}")));
+        assert_eq!(incoming(&mut network).request_user, dialled);
+        network.command(GATEWAY, Command::Reject { session: IN, status: 403 });
+        network.run_for(Duration::from_millis(50));
+        assert!(network.take(PHONE).pop().unwrap().starts_with("SIP/2.0 403 "), "{form}");
+    }
+    // Other services, other methods, and what only begins alike.
+    for (method, uri) in [
+        ("INVITE", "urn:service:counseling"),
+        ("INVITE", "urn:service:sosimages"),
+        ("OPTIONS", "urn:service:sos"),
+    ] {
+        let mut network = trusting();
+        network.send(PHONE, &request(method, uri, FROM, ROOM, 1, ""));
+        assert!(network.take_one(PHONE).starts_with("SIP/2.0 416 "), "{method} {uri}");
+        assert_eq!(network.take_events(GATEWAY), []);
+    }
 }
 
 #[test]

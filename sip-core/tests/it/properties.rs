@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use proptest::prelude::*;
 use sip_core::message::header::{
-    Allow, Authorization, CSeq, Contact, ContentLength, Expires, From, MaxForwards, MinExpires, NameAddr,
-    PAssertedIdentity, Privacy, ProxyAuthenticate, ProxyAuthorization, Reason, RecordRoute, RetryAfter,
-    Route, To, TypedHeader, Via, WwwAuthenticate,
+    Allow, Authorization, CSeq, Contact, ContentLength, EventPackage, Expires, From, MaxForwards, MinExpires,
+    NameAddr, PAssertedIdentity, Privacy, ProxyAuthenticate, ProxyAuthorization, Reason, RecordRoute,
+    RetryAfter, Route, To, TypedHeader, Via, WwwAuthenticate,
 };
 use sip_core::message::{
     HeaderName, Headers, Host, Limits, Message, Method, Params, Request, Response, SipUri, Uri, read, write,
@@ -75,6 +75,7 @@ fn every_header(text: &str) {
     round_trip::<CSeq>(text);
     round_trip::<Contact>(text);
     round_trip::<ContentLength>(text);
+    round_trip::<EventPackage>(text);
     round_trip::<Expires>(text);
     round_trip::<From>(text);
     round_trip::<MaxForwards>(text);

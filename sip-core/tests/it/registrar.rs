@@ -245,7 +245,7 @@ fn a_removed_device_is_gone_at_once() {
 }
 
 #[test]
-fn b15_a_phone_may_give_its_whole_address_as_digest_user() {
+fn d11_a_phone_may_give_its_whole_address_as_digest_user() {
     let mut network = gateway();
     let aor = "sip:103a@acme.test";
     let more = "Contact: <sip:103a@10.0.0.9:5060>\r\n";

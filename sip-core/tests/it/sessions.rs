@@ -75,6 +75,7 @@ fn our_invite_without_offer_is_acknowledged_with_the_answer() {
             caller: hana(),
             call_id: "late".into(),
             offer: Bytes::new(),
+            replaces: None,
             patience: None,
         };
         network.command(GATEWAY, Command::Invite(Box::new(order)));
@@ -422,33 +423,4 @@ fn f8_a_trunk_that_misses_three_probes_is_down_until_it_answers_two() {
     }
     network.command(GATEWAY, Command::ProbeTrunk { trunk, every: None });
     network.run_until_idle();
-}
-
-#[test]
-fn i45_nobody_transfers_or_takes_over_a_call() {
-    let (mut network, invite) = established("");
-    let refer = |cseq: u32, to: &str| {
-        their_request("REFER", &invite, cseq, "").replace("Content-Type: application/sdp\r\n", to)
-    };
-    for (cseq, to, status) in [
-        (1, "Refer-To: <sip:+19005550100@acme.test>\r\n", "603"),
-        (2, "", "400"),
-        (3, "Refer-To: x\r\n", "400"),
-    ] {
-        network.send(CARRIER, &refer(cseq, to));
-        assert!(network.take_one(CARRIER).starts_with(&format!("SIP/2.0 {status} ")), "{to}");
-    }
-    let from = header(&invite, "From");
-    let ours = from.split("tag=").nth(1).unwrap();
-    for (replaces, status) in [
-        (format!("call-7@acme.test;to-tag={ours};from-tag=a"), "403"),
-        ("other;to-tag=x;from-tag=a".to_owned(), "481"),
-        ("other".to_owned(), "400"),
-    ] {
-        let more = format!("Replaces: {replaces}\r\n");
-        network.send(CARRIER, &request("INVITE", ROOM, FROM, ROOM, 1, &more));
-        assert!(network.take_one(CARRIER).starts_with(&format!("SIP/2.0 {status} ")), "{replaces}");
-    }
-    assert_eq!(network.take_events(GATEWAY), []);
-    hang_up(network);
 }

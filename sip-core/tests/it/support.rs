@@ -121,6 +121,7 @@ pub(crate) fn call(target: Target) -> Command {
         caller: hana(),
         call_id: "call-7@acme.test".into(),
         offer: Bytes::from_static(OFFER.as_bytes()),
+        replaces: None,
         patience: None,
     }))
 }

@@ -587,7 +587,7 @@ fn d33_from_and_identity_as_the_trunk_wants_them() {
 }
 
 #[test]
-fn b18_a_changed_account_registers_after_the_old_one_is_gone() {
+fn a_changed_account_registers_after_the_old_one_is_gone() {
     use sip_core::ua::TrunkRegistration;
     let registering = |user: &str| {
         let registration = Some(TrunkRegistration { aor_user: user.into(), expires: 600 });

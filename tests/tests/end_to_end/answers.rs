@@ -14,7 +14,7 @@ use partyline_tests::voice::Voice;
 use crate::support::{LONG, call_and_join, call_one, on_stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a58_d40_d41_after_the_answer_both_sides_hear_each_other() {
+async fn a58_d40_d41_d68_after_the_answer_both_sides_hear_each_other() {
     on_stage(async |stage| {
         let uma = stage.registered_phone("103a", tone::UMA).await?;
         let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
@@ -73,7 +73,7 @@ async fn a53_a54_d37_calls_begin_together_and_only_when_pressed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d35_an_outside_person_goes_through_the_states_in_order() {
+async fn a58_d35_d69_an_outside_person_goes_through_the_states_in_order() {
     on_stage(async |stage| {
         let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
         let id = call_and_join(&room, CallTarget::number(carrier::PRESSES_ONE, "attendee")).await?;
@@ -83,7 +83,8 @@ async fn d35_an_outside_person_goes_through_the_states_in_order() {
         assert_eq!(states, ["dialling", "ringing", "answered", "confirming", "joined"]);
         let call = stage.carrier.wait_call_to(carrier::PRESSES_ONE, LONG).await?;
         let joined = Instant::now();
-        assert!(call.ear().wait_for(tone::HANA, joined, LONG).await.is_some());
+        assert!(call.ear().wait_for(tone::HANA, joined, LONG).await.is_some(), "the handset hears Hana");
+        assert!(room.host.ear().wait_for(tone::OUTSIDE, joined, LONG).await.is_some(), "and is heard");
         call.hang_up();
         let ended = room.host.events.wait_call(&id, &["ended"], LONG).await?;
         assert_eq!(ended.text("cause"), "hung_up");

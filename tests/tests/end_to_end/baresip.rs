@@ -10,18 +10,9 @@ use partyline_tests::voice::Voice;
 use crate::support::{LONG, call_and_join, eventually, on_stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a58_baresip_is_called_heard_and_hears() {
+async fn a58_d68_baresip_is_called_heard_and_hears() {
     on_stage(async |stage| {
-        let mut baresip = Baresip::start(&BaresipConfig {
-            user: "103a".to_owned(),
-            password: "103a-secret-demo".to_owned(),
-            domain: "acme.test".to_owned(),
-            registrar: stage.sip()?,
-            tone: tone::UMA,
-            transport: "udp".to_owned(),
-            authority: None,
-        })
-        .await?;
+        let mut baresip = Baresip::start(&BaresipConfig::new("103a", stage.sip()?, tone::UMA)).await?;
         let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
         eventually("baresip to register", LONG, async || {
             let user = room.api.user("uma").await;

@@ -162,6 +162,38 @@ async fn i21_f16_what_the_server_refuses_shows_on_the_row_and_is_sent_again_on_r
     .await;
 }
 
+/// Ten minutes and a moment from now, as the API reads it.
+fn in_ten_minutes() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let start = chrono::DateTime::from_timestamp(i64::try_from(now).unwrap() + 603, 0).unwrap();
+    start.to_rfc3339()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i18_the_clock_reminds_once_also_over_a_crash() {
+    let sink = MailSink::start(None).await.unwrap();
+    on_stage_with(with_mail(sink.port()), async |stage| {
+        let (hana, _) = stage.login("hana").await?;
+        let start = in_ten_minutes();
+        for (address, reminder) in [("yes@else.test", true), ("no@else.test", false)] {
+            let people = json!([{ "email": address }]);
+            let body = json!({ "title": "M1", "kind": "scheduled", "start": start, "people": people,
+                               "settings": { "reminder": reminder } });
+            let made = hana.send("POST", "/v1/meetings", &[], Some(body)).await?;
+            assert_eq!(made.status, 201, "{}", made.body);
+        }
+        sink.wait_for("no@else.test", 1, LONG).await?;
+        let mails = sink.wait_for("yes@else.test", 2, LONG).await?;
+        assert!(mails[1].subject.starts_with("Starting soon: M1"), "{}", mails[1].subject);
+        stage.crash_and_restart().await?;
+        // Longer than the time between two looks at the clock.
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        assert_eq!((sink.mails_to("yes@else.test")?.len(), sink.mails_to("no@else.test")?.len()), (2, 1));
+        Ok(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_mail_server_the_row_says_so() {
     on_stage(async |stage| {

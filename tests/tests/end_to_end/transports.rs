@@ -65,13 +65,9 @@ async fn baresip_is_called(
     authority: Option<PathBuf>,
 ) -> LabResult<()> {
     let mut baresip = Baresip::start(&BaresipConfig {
-        user: "103a".to_owned(),
-        password: "103a-secret-demo".to_owned(),
-        domain: "acme.test".to_owned(),
-        registrar,
-        tone: tone::UMA,
         transport: transport.to_owned(),
         authority,
+        ..BaresipConfig::new("103a", registrar, tone::UMA)
     })
     .await?;
     let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;

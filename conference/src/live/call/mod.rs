@@ -25,7 +25,7 @@ use crate::live::speech::{Language, PromptId};
 use crate::vocabulary::{CallPurpose, CallState, Cause, UnixMillis};
 use media::answer::AnswerSummary;
 use media::worker::LegId;
-use sip_core::ua::{AddressOfRecord, CallerIdentity, EndCause, TrunkId};
+use sip_core::ua::{AddressOfRecord, CallerIdentity, EndCause, Replaces, TrunkId};
 use std::time::Duration;
 
 /// How long a person at the gate may take to press 1.
@@ -102,6 +102,8 @@ pub struct DialExtra {
     pub keys: Option<String>,
     /// When it is hung up, from the answer on.
     pub max_length: Option<Duration>,
+    /// The call of a registered device that it takes the place of (RFC 3891).
+    pub replaces: Option<Replaces>,
     /// The calls it was placed with end when enough of them have joined.
     pub enough: Option<Enough>,
 }

@@ -1,6 +1,6 @@
 //! The vocabulary of the focus: what goes in and what comes out.
 
-use super::TenantDialling;
+use super::{TenantDialling, TransferRefusal, TransferRequest};
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 pub use crate::live::call::{DialExtra, DialSpec, DialTarget, Enough};
 use crate::live::event::{PublicEvent, Record};
@@ -11,9 +11,10 @@ pub use crate::live::snapshot::{CallView, MeetingSnapshot, PersonView};
 pub use crate::live::speech::{Language, Part, Utterance};
 pub use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Access, Cause, Role};
+use media::dtls::Fingerprint;
 use media::sdp::{Codec, SrtpPolicy};
-use media::worker::{LegId, RoomId};
-use sip_core::ua::{AddressOfRecord, TrunkId};
+use media::worker::{LegId, PlayingId, RoomId};
+use sip_core::ua::{AddressOfRecord, SubscriptionId, TrunkId};
 use std::time::{Duration, Instant};
 
 /// What an installation may set.
@@ -23,6 +24,8 @@ pub struct FocusConfig {
     pub codecs: Vec<Codec>,
     /// Whether the media of SIP legs is encrypted.
     pub srtp: SrtpPolicy,
+    /// The fingerprint of the certificate the media threads show, if phones may agree on keys by DTLS.
+    pub dtls: Option<Fingerprint>,
     /// How long a meeting that everybody has left waits before it ends, ringing calls included.
     pub empty_grace: Duration,
     /// How long a meeting goes on after its last Host has left.
@@ -57,6 +60,7 @@ impl Default for FocusConfig {
         Self {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             srtp: SrtpPolicy::Off,
+            dtls: None,
             empty_grace: Duration::from_secs(30),
             no_host_grace: Duration::from_secs(600),
             lobby_timeout: Duration::from_secs(1800),
@@ -110,6 +114,14 @@ pub enum Command {
         display_name: String,
         /// The role in meetings that know nothing better of this user; `None` for the meeting's own default.
         role_hint: Option<Role>,
+    },
+    /// Whether a user's account is in force: whoever is disabled comes in by no way, their PIN and a call that is
+    /// returned included (I82).
+    PutUser {
+        /// Who.
+        user: UserId,
+        /// In force or not.
+        enabled: bool,
     },
     /// A device was removed.
     DropDevice {
@@ -279,6 +291,13 @@ pub enum Command {
         /// Which.
         meeting: MeetingId,
     },
+    /// The answer to [`Effect::Transfer`]: its call, which has been dialled, or a SIP status and why not.
+    TransferJudged {
+        /// Which transfer.
+        refer: SubscriptionId,
+        /// The answer.
+        result: Result<CallId, TransferRefusal>,
+    },
     /// Running meetings go on, others do not begin.
     Drain,
     /// End everything; nothing new is taken.
@@ -328,6 +347,8 @@ pub enum Effect {
         room: RoomId,
         /// What.
         utterance: Utterance,
+        /// What `media::worker::Event::PlayingDone` is to name.
+        playing: PlayingId,
     },
     /// A leg, with its port, goes on in another room, which may live on another media thread. What follows for this
     /// leg is meant for the new room.
@@ -346,6 +367,8 @@ pub enum Effect {
         /// The room.
         room: RoomId,
     },
+    /// A phone wants somebody else to be called into its meeting: judge it, and say [`Command::TransferJudged`].
+    Transfer(Box<TransferRequest>),
     /// For the event stream.
     Publish(PublicEvent),
     /// For the database.

@@ -25,6 +25,10 @@ impl Focus {
                 self.devices.insert(aor, owner);
                 Ok(Reply::Done)
             }
+            Command::PutUser { user, enabled } => {
+                let _ = if enabled { self.disabled.remove(&user) } else { self.disabled.insert(user) };
+                Ok(Reply::Done)
+            }
             Command::PutWire { peer, wire } => {
                 match wire {
                     Some(wire) => drop(self.wires.insert(peer, wire)),
@@ -55,7 +59,11 @@ impl Focus {
                 Ok(Reply::Done)
             }
             Command::SetHand { meeting, person, raised } => {
-                self.meeting(&meeting)?.people.get(&person).ok_or_else(unknown_person)?;
+                let row = self.meeting(&meeting)?.people.get(&person).ok_or_else(unknown_person)?;
+                if raised && !row.is_present() {
+                    return Err(Refusal::new(RefusalKind::Conflict, "this person is not in the meeting")
+                        .mend("Join first"));
+                }
                 self.set_hand(at, &meeting, &person, raised);
                 Ok(Reply::Done)
             }
@@ -67,6 +75,7 @@ impl Focus {
                 Ok(Reply::Done)
             }
             Command::Dial(spec) => self.dial(at, *spec),
+            Command::TransferJudged { refer, result } => self.transfer_judged(refer, result),
             Command::EndCall { call } => self.end_call(at, &call, Cause::Cancelled),
             Command::StopCall { call, cause } => self.end_call(at, &call, cause),
             Command::PutDialling { tenant, rules } => {
@@ -149,6 +158,7 @@ impl Focus {
             self.rooms.remove(&meeting.room);
         }
         self.addresses.retain(|_, meeting| meeting != id);
+        self.touch_roster(id);
         Ok(Reply::Done)
     }
 

@@ -10,7 +10,7 @@ use crate::live::meeting::Meeting;
 use crate::live::number;
 use crate::live::participant::Participant;
 use crate::live::policy;
-use crate::live::wire::WirePeer;
+use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{CallPurpose, CallState, Cause, LegKind};
 use media::sdp;
 use media::worker::{Command as MediaCommand, LegId};
@@ -33,7 +33,6 @@ impl Focus {
         let symmetric = matches!(spec.target, DialTarget::Device { .. });
         let peer = match &spec.target {
             DialTarget::Device { aor, .. } => Some(WirePeer::Device(aor.clone())),
-            // The description is made before the trunk has answered: the first one's counts.
             DialTarget::Number { trunks, .. } => trunks.first().copied().map(WirePeer::Trunk),
         };
         let sip = SipLeg { call: Some(call.clone()), symmetric, peer, ..SipLeg::default() };
@@ -301,6 +300,7 @@ impl Focus {
     /// Sends the INVITE of the attempt in hand, in a session of its own.
     fn invite(&mut self, id: &MeetingId, call: &CallId, leg: LegId) {
         let session = self.new_session_id();
+        self.rewire(id, call, leg);
         let Some(sip) = self.sip_leg_mut(leg) else { return };
         let Some(offer) = sip.local.as_ref().map(sdp::offer) else { return };
         sip.early = None;
@@ -321,9 +321,24 @@ impl Focus {
             caller: entry.spec().caller.clone(),
             call_id: entry.sip_call_id(),
             offer: offer.into(),
+            replaces: entry.spec().extra.replaces.clone().filter(|_| entry.number().is_none()),
             patience: entry.patience(),
         };
         self.sip(SipCommand::Invite(Box::new(invite)));
+    }
+}
+
+impl Focus {
+    /// Each trunk that is tried is offered what its own settings say.
+    fn rewire(&mut self, id: &MeetingId, call: &CallId, leg: LegId) {
+        let entry = self.meetings.get(id).and_then(|meeting| meeting.calls.get(call));
+        let Some(trunk) = entry.and_then(Call::trunk).map(WirePeer::Trunk) else { return };
+        let (Wire { codecs, srtp }, ranked) = self.wire(Some(&trunk));
+        let Some(sip) = self.sip_leg_mut(leg).filter(|sip| sip.peer.as_ref() != Some(&trunk)) else { return };
+        sip.peer = Some(trunk);
+        if let Some(local) = &mut sip.local {
+            (local.codecs, local.ranked, local.srtp) = (codecs, ranked, srtp);
+        }
     }
 }
 

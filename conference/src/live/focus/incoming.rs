@@ -18,12 +18,17 @@ impl Focus {
         if self.closing {
             return self.sip(SipCommand::Reject { session, status: 503 });
         }
-        match self.visit_of(at, &invite) {
+        let seat = match self.replaced_leg(invite.replaces) {
+            Ok(seat) => seat,
+            Err(status) => return self.sip(SipCommand::Reject { session, status }),
+        };
+        // Whoever takes over a seat goes to its meeting, whatever was dialled.
+        match seat.is_none().then(|| self.visit_of(at, &invite)).transpose().map(Option::flatten) {
             Ok(Some(visit)) => return self.open_visit(invite, visit),
             Ok(None) => {}
             Err(status) => return self.sip(SipCommand::Reject { session, status }),
         }
-        match self.place_caller(at, &invite) {
+        match self.place_caller(at, &invite, seat) {
             Ok((meeting, entrant)) => {
                 let Some(room) = self.meetings.get(&meeting).map(|meeting| meeting.room) else { return };
                 let leg = self.new_leg_id();
@@ -38,10 +43,22 @@ impl Focus {
     }
 
     /// Which meeting, and who it is; or the SIP status to refuse with.
-    fn place_caller(&mut self, at: At, invite: &IncomingInvite) -> Result<(MeetingId, Entrant), u16> {
-        let (id, entrant) = match self.direct_with_pin(at, invite) {
-            Some(judged) => judged?,
-            None => self.direct(invite)?,
+    fn place_caller(
+        &mut self,
+        at: At,
+        invite: &IncomingInvite,
+        seat: Option<MeetingId>,
+    ) -> Result<(MeetingId, Entrant), u16> {
+        let (id, entrant) = match (seat, &invite.origin) {
+            (Some(id), Origin::Device(aor)) => {
+                let entrant = self.device_entrant(&id, aor)?;
+                (id, entrant)
+            }
+            (Some(_), Origin::Trunk(_) | Origin::TrustedPeer) => return Err(403),
+            (None, _) => match self.direct_with_pin(at, invite) {
+                Some(judged) => judged?,
+                None => self.direct(invite)?,
+            },
         };
         self.check_not_draining(&id).map_err(|_| 503_u16)?;
         self.check_leg_room(&id).map_err(|_| 503_u16)?;
@@ -151,6 +168,7 @@ impl Focus {
         self.set_remote(leg, negotiated);
         if !self.begin_visit(at, leg) {
             self.knock(at, leg);
+            self.take_over(at, leg);
         }
     }
 

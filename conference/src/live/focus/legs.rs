@@ -15,8 +15,8 @@ use crate::live::speech::Language;
 use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Cause, LegKind, Role};
 use bytes::Bytes;
-use media::sdp::{Codec, Direction, KeySeed, LocalDescription, Negotiated};
-use media::worker::{Command as MediaCommand, LegId, LegPlan, RoomId};
+use media::sdp::{Codec, Direction, KeySeed, LocalDescription, Negotiated, SrtpPolicy};
+use media::worker::{Command as MediaCommand, LegId, LegPlan, PlayingId, RoomId};
 use rand_chacha::rand_core::Rng;
 use sip_core::ua::{Command as SipCommand, IncomingInvite, Origin, SessionId, TrunkId};
 use std::net::{IpAddr, SocketAddr};
@@ -39,6 +39,8 @@ pub(super) struct Leg {
     pub(super) level: u8,
     /// What it hears beside the meeting.
     pub(super) sound: Sound,
+    /// What was said or played to it last.
+    pub(super) playing: PlayingId,
     /// It waits, and hears music when nothing else is said to it.
     pub(super) music: bool,
     /// The language its caller has chosen.
@@ -89,6 +91,8 @@ pub(super) struct SipLeg {
     pub(super) version: u64,
     /// The offer of an incoming call that waits for the port.
     pub(super) offer: Option<Bytes>,
+    /// The session whose seat its caller takes over.
+    pub(super) replaces: Option<SessionId>,
     /// What was agreed with a caller known by address alone, until the ACK proves that the address is theirs.
     pub(super) unproven: Option<Negotiated>,
     /// The caller has proved who they are by digest.
@@ -120,6 +124,7 @@ impl SipLeg {
             call_id: Some(invite.call_id),
             trunk,
             offer: Some(invite.body),
+            replaces: invite.replaces,
             symmetric: is_device,
             proved: is_device,
             signalled_from: Some(invite.source.ip()),
@@ -148,6 +153,7 @@ impl Leg {
             plan: LegPlan::default(),
             level: 127,
             sound: Sound::Quiet,
+            playing: PlayingId::default(),
             music: false,
             language: None,
             parting: false,
@@ -171,6 +177,10 @@ impl Leg {
             Carrier::Sip(sip) => Some(sip),
             Carrier::Webrtc => None,
         }
+    }
+
+    pub(super) fn meeting_of(&self) -> &MeetingId {
+        &self.meeting
     }
 
     pub(super) fn visit(&self) -> Option<&Visit> {
@@ -211,8 +221,9 @@ impl Focus {
         let (call, peer) = (sip.call.clone(), sip.peer.clone());
         match result {
             Ok(address) => {
-                let Wire { codecs, srtp } = self.wire(peer.as_ref());
-                let local = LocalDescription { address, session_id, codecs, srtp, key_seed };
+                let (Wire { codecs, srtp }, ranked) = self.wire(peer.as_ref());
+                let dtls = self.config.dtls;
+                let local = LocalDescription { address, session_id, codecs, ranked, srtp, key_seed, dtls };
                 if let Some(sip) = self.sip_leg_mut(leg) {
                     sip.local = Some(local);
                 }
@@ -233,14 +244,19 @@ impl Focus {
         }
     }
 
-    /// How a peer's sound travels.
-    fn wire(&self, peer: Option<&WirePeer>) -> Wire {
+    /// How a peer's sound travels. A peer's own setting counts, but "where it can" weakens no house in which all is
+    /// encrypted. Also whether the order of codecs was set for this peer.
+    pub(super) fn wire(&self, peer: Option<&WirePeer>) -> (Wire, bool) {
         let own = peer.and_then(|peer| self.wires.get(peer)).cloned();
         let mut wire = own.unwrap_or(Wire { codecs: Vec::new(), srtp: self.config.srtp });
-        if wire.codecs.is_empty() {
+        if wire.srtp == SrtpPolicy::Prefer {
+            wire.srtp = wire.srtp.max(self.config.srtp);
+        }
+        let ranked = !wire.codecs.is_empty();
+        if !ranked {
             wire.codecs.clone_from(&self.config.codecs);
         }
-        wire
+        (wire, ranked)
     }
 
     /// Notes what was negotiated and tells the mixer where to send.

@@ -35,6 +35,12 @@ impl Focus {
         if let Err(refusal) = may_ever_enter(at, meeting, person) {
             return Door::Shut(refusal);
         }
+        if person.user.as_ref().is_some_and(|user| self.disabled.contains(user)) {
+            return Door::Shut(
+                Refusal::new(RefusalKind::Forbidden, "this account is disabled")
+                    .mend("Ask your administrator"),
+            );
+        }
         // A second device of somebody who is in brings nobody new.
         let is_in = row.is_some_and(super::Participant::is_present);
         if is_in || (person.role == Role::Host && person.access == Access::Collaborate) {

@@ -15,7 +15,7 @@ impl Focus {
     pub(super) fn media_event(&mut self, at: At, event: Event) {
         match event {
             Event::Digit { leg, digit } => self.key(at, leg, digit, KeyPath::Media),
-            Event::PlayingDone { leg } => self.played_out(at, leg),
+            Event::PlayingDone { leg, playing } => self.played_out(at, leg, playing),
             Event::AnswerHeard { leg, summary } => self.answer_heard(at, leg, summary),
             Event::ActiveSpeaker { room, leg } => self.active_speaker(at, room, leg),
             Event::Levels { leg, dbov } => self.level(at, leg, dbov),

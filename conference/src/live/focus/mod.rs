@@ -34,9 +34,13 @@ mod redirect;
 mod seat;
 mod sip_events;
 mod sound;
+mod texts;
+mod transfer;
+mod watching;
 
 pub use api::*;
 pub use redirect::TenantDialling;
+pub use transfer::{TransferRefusal, TransferRequest};
 
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::CallTimer;
@@ -53,7 +57,7 @@ use legs::Leg;
 use media::worker::{LegId, RoomId};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use sip_core::ua::{AddressOfRecord, SessionId, TrunkId};
+use sip_core::ua::{AddressOfRecord, SessionId, SubscriptionId, TrunkId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
@@ -110,6 +114,8 @@ pub struct Focus {
     addresses: BTreeMap<String, MeetingId>,
     rooms: BTreeMap<RoomId, MeetingId>,
     devices: BTreeMap<AddressOfRecord, DeviceOwner>,
+    /// Users whose account is not in force.
+    disabled: BTreeSet<UserId>,
     registered: BTreeSet<AddressOfRecord>,
     trunks: BTreeMap<TrunkId, TenantId>,
     /// Numbers that lead to the conversation with callers, as digits without `+`.
@@ -127,11 +133,18 @@ pub struct Focus {
     leg_records: BTreeMap<LegId, Box<LegRecord>>,
     /// The calls that are not over.
     calls: BTreeMap<CallId, MeetingId>,
+    /// The calls that transfers of phones have led to.
+    transfers: BTreeMap<CallId, SubscriptionId>,
+    /// Phones that watch a meeting.
+    watchers: BTreeMap<SubscriptionId, watching::Watcher>,
+    /// Meetings that may look different to them.
+    touched_rosters: BTreeSet<MeetingId>,
     timers: Timers<Timer>,
     outbox: VecDeque<Effect>,
     next_leg: u64,
     next_room: u64,
     next_session: u64,
+    last_playing: u64,
     /// After [`Command::Shutdown`] nothing new is taken.
     closing: bool,
     /// Those who wait are being let in.
@@ -149,6 +162,7 @@ impl Focus {
             addresses: BTreeMap::new(),
             rooms: BTreeMap::new(),
             devices: BTreeMap::new(),
+            disabled: BTreeSet::new(),
             registered: BTreeSet::new(),
             trunks: BTreeMap::new(),
             dial_ins: BTreeMap::new(),
@@ -161,11 +175,15 @@ impl Focus {
             sessions: BTreeMap::new(),
             leg_records: BTreeMap::new(),
             calls: BTreeMap::new(),
+            transfers: BTreeMap::new(),
+            watchers: BTreeMap::new(),
+            touched_rosters: BTreeSet::new(),
             timers: Timers::default(),
             outbox: VecDeque::new(),
             next_leg: 1,
             next_room: 1,
             next_session: 1,
+            last_playing: 0,
             closing: false,
             opening: false,
             draining: false,
@@ -214,6 +232,9 @@ impl Focus {
 
     /// The next effect, or the time of the next deadline.
     pub fn poll_output(&mut self) -> Output {
+        if self.outbox.is_empty() && !self.touched_rosters.is_empty() {
+            self.tell_watchers();
+        }
         match self.outbox.pop_front() {
             Some(effect) => Output::Effect(effect),
             None => Output::Timeout(self.timers.next()),

@@ -1,5 +1,6 @@
 //! Events for the stream: one shape per kind, the same views as in the snapshot.
 
+use super::transfer::end_status;
 use super::{At, Effect, Focus};
 use crate::ids::{CallId, MeetingId, PersonId};
 use crate::live::event::{PublicEvent, Record};
@@ -10,6 +11,9 @@ use serde_json::{Value, json};
 impl Focus {
     /// Publishes an event of a meeting.
     pub(super) fn publish(&mut self, at: At, meeting: &MeetingId, kind: &'static str, data: Value) {
+        if kind != "person.speaking" && !kind.starts_with("call.") {
+            self.touch_roster(meeting);
+        }
         let Some(entry) = self.meetings.get(meeting) else { return };
         let tenant = entry.spec.tenant.clone();
         let event = PublicEvent { tenant, meeting: Some(meeting.clone()), kind, at: at.wall, data };
@@ -48,7 +52,10 @@ impl Focus {
             sip_call_id: call.sip_call_id(),
             story: call.story(),
         };
+        let end = call.cause().map(|cause| (end_status(call.sip_code(), cause), cause));
         self.effect(Effect::Record(record));
+        self.tell_transfer(id, state, end);
+        self.text_missed(meeting, id, state, end.map(|(_, cause)| cause));
         self.leg_record_of_call(at, meeting, id, state);
         self.publish(at, meeting, call_kind(state), data);
     }

@@ -32,6 +32,10 @@ impl Focus {
             Event::Dtmf { session, digit, .. } => self.key_by_signalling(at, session, digit),
             Event::OfferAnswered { session, body } => self.offer_answered(session, body),
             Event::Alive { session } => self.alive(session),
+            Event::Refer(asked) => self.referred(*asked),
+            Event::Subscribe(asked) => self.subscribed(*asked),
+            Event::SubscriptionEnded { subscription } => self.subscription_ended(subscription),
+            Event::MessageOver { .. } => {}
             Event::Redirected { session, contacts } => self.note_contacts(session, contacts),
             Event::TrunkUp { trunk } => self.publish_trunk(at, trunk, "trunk.up", None),
             Event::TrunkDown { trunk, status } => self.publish_trunk(at, trunk, "trunk.down", status),

@@ -7,7 +7,7 @@ use crate::ids::{MeetingId, PersonId};
 use crate::live::call::Input;
 use crate::live::speech::{Language, PromptId, Utterance};
 use crate::vocabulary::LegKind;
-use media::worker::{Command as MediaCommand, LegId};
+use media::worker::{Command as MediaCommand, LegId, PlayingId};
 
 /// What a leg hears beside the meeting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,8 +28,16 @@ impl Focus {
     pub(super) fn say(&mut self, leg: LegId, utterance: Utterance) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         entry.sound = if utterance.repeat { Sound::Music } else { Sound::Words };
-        let room = entry.room;
-        self.effect(Effect::Speak { leg, room, utterance });
+        self.speak(leg, utterance);
+    }
+
+    /// Each thing that is said has its own number: the end of an earlier one, told late, is not the end of this one.
+    fn speak(&mut self, leg: LegId, utterance: Utterance) {
+        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        self.last_playing += 1;
+        entry.playing = PlayingId(self.last_playing);
+        let (room, playing) = (entry.room, entry.playing);
+        self.effect(Effect::Speak { leg, room, utterance, playing });
     }
 
     /// Says prompts to one leg in its own language.
@@ -75,9 +83,12 @@ impl Focus {
         }
     }
 
-    /// What was played to a leg is over.
-    pub(super) fn played_out(&mut self, at: At, leg: LegId) {
+    /// What was played to a leg is over, unless that was something before the latest.
+    pub(super) fn played_out(&mut self, at: At, leg: LegId, playing: PlayingId) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
+        if entry.playing != playing || entry.sound == Sound::Quiet {
+            return;
+        }
         entry.sound = Sound::Quiet;
         if entry.parting {
             return self.finish_parting(at, leg);
@@ -108,8 +119,7 @@ impl Focus {
                 continue;
             }
             entry.sound = Sound::Chime;
-            let (room, utterance) = (entry.room, Utterance::prompts(Language::default(), [chime]));
-            self.effect(Effect::Speak { leg, room, utterance });
+            self.speak(leg, Utterance::prompts(Language::default(), [chime]));
         }
     }
 

@@ -204,6 +204,29 @@ fn i74_somebody_removed_is_refused_with_words_by_pin_and_by_number() {
 }
 
 #[test]
+fn i82_the_pin_of_a_disabled_user_is_refused_by_phone_until_they_are_enabled_again() {
+    let mut stage = quiet();
+    stage.join("hana", Role::Host);
+    let account = |enabled| Command::PutUser { user: "u-ari".into(), enabled };
+    stage.ok(account(false));
+    let (session, leg) = dial(&mut stage, 1, "+12025550188");
+    stage.keys(leg, &format!("900000001#{ARI}#"));
+    assert_eq!(stage.heard(leg), "not_invited goodbye");
+    assert_eq!(stage.plan(leg), LegPlan::default());
+    stage.spoken(leg);
+    assert!(stage.hung_up.contains(&session));
+    let direct = stage.call_in(2, TRUNK, &format!("900000001.{ARI}"), "+12025550188");
+    assert_eq!(stage.rejected, [(direct, 403)], "nor without a conversation");
+    let browser = Command::JoinWebrtc { meeting: meeting_id(), person: person("ari", Role::Presenter) };
+    assert!(stage.command(browser).is_err());
+    assert_eq!(stage.count_events("person.joined"), 1, "only Hana");
+    stage.ok(account(true));
+    let (_, leg) = dial(&mut stage, 3, "+12025550188");
+    stage.keys(leg, &format!("900000001#{ARI}#"));
+    assert!(stage.plan(leg).receive_audio);
+}
+
+#[test]
 fn i08_lock_and_lobby_bind_callers() {
     let mut stage = quiet();
     stage.join("hana", Role::Host);
@@ -275,7 +298,8 @@ fn i40_a_desk_phone_that_dials_for_help_is_told_and_gets_403() {
         display_name: "uma".into(),
         role_hint: None,
     });
-    for (number, dialled) in ["911", "9911", "112", "+911", "999"].iter().enumerate() {
+    let forms = ["911", "9911", "112", "+911", "999", "9-1-1", "urn:service:sos", "URN:service:SOS.police"];
+    for (number, dialled) in forms.iter().enumerate() {
         let session = stage.invite_in(number as u64, Origin::Device(aor("103a")), dialled, "103a");
         let leg = stage.last_leg();
         assert!(stage.accepted.is_empty(), "an emergency call is never answered");

@@ -6,7 +6,8 @@ use crate::live::event::Record;
 use crate::live::focus::{Command, FocusConfig, FocusLimits, RefusalKind, Reply};
 use crate::vocabulary::{Access, CallState, Cause, MeetingKind, Role};
 use bytes::Bytes;
-use media::worker::{Event as MediaEvent, LegPlan};
+use media::prompt::PromptId;
+use media::worker::LegPlan;
 use sip_core::ua::{CallerIdentity, EndCause, Event as SipEvent, Target, TrunkId};
 use std::time::Duration;
 
@@ -189,6 +190,26 @@ fn i50_pressing_one_lets_a_number_in() {
 }
 
 #[test]
+fn i13_whoever_is_dialled_out_to_is_never_asked_for_meeting_id_or_pin() {
+    let mut stage = super::dial_in::with_pins(FocusConfig { last_words: false, ..FocusConfig::default() });
+    stage.set(|settings| settings.join_needs_passcode = true);
+    stage.join("hana", Role::Host);
+    stage.dial(to_device("c1", "uma", "103a")).unwrap();
+    let session = stage.last_session();
+    stage.pick_up(session);
+    assert_eq!(stage.state("c1").0, CallState::Joined, "a device is in by picking up");
+    stage.dial(to_number("c2", "tom", NUMBER)).unwrap();
+    let session = stage.last_session();
+    stage.pick_up(session);
+    stage.press(stage.leg_of_call("c2"), '1');
+    assert_eq!(stage.state("c2").0, CallState::Joined, "a number by one key");
+    let asked: Vec<_> = stage.said.iter().flat_map(|(_, words)| words.split(' ')).collect();
+    for prompt in [PromptId::EnterMeeting, PromptId::EnterPin, PromptId::NoSuchMeeting, PromptId::WrongPin] {
+        assert!(!asked.contains(&prompt.name()), "{} was said: {asked:?}", prompt.name());
+    }
+}
+
+#[test]
 fn i50_voicemail_never_presses_and_is_not_confirmed() {
     let mut stage = at_gate();
     let session = stage.last_session();
@@ -220,12 +241,12 @@ fn i50_the_prompt_is_spoken_again_after_a_pause() {
     let prompts =
         |stage: &Stage| stage.said.iter().filter(|(_, words)| words.contains("press_one_to_join")).count();
     assert_eq!(prompts(&stage), 1);
-    stage.media(MediaEvent::PlayingDone { leg });
+    stage.spoken(leg);
     assert_eq!(prompts(&stage), 1);
     stage.pass(PROMPT_PAUSE);
     assert_eq!(prompts(&stage), 2);
     stage.press(leg, '1');
-    stage.media(MediaEvent::PlayingDone { leg });
+    stage.spoken(leg);
     stage.pass(PROMPT_PAUSE * 2);
     assert_eq!(prompts(&stage), 2, "nobody is prompted inside the meeting");
 }

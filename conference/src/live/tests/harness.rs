@@ -5,13 +5,13 @@ use crate::live::call::{DialExtra, DialSpec, DialTarget, Gate, RING_TIMEOUT};
 use crate::live::event::{PublicEvent, Record};
 use crate::live::focus::{
     Command, Effect, Focus, FocusConfig, MeetingSpec, Output, Part, PersonSpec, PersonView, Refusal, Reply,
-    Utterance,
+    TransferRequest, Utterance,
 };
 use crate::live::settings::MeetingSettings;
 use crate::vocabulary::{CallState, Cause, MeetingKind, Role, UnixMillis};
 use bytes::Bytes;
 use media::sdp::{self, Codec, LocalDescription};
-use media::worker::{Command as MediaCommand, LegId, LegPlan};
+use media::worker::{Command as MediaCommand, LegId, LegPlan, PlayingId};
 use serde_json::Value;
 use sip_core::ua::{
     AddressOfRecord, CallerIdentity, Command as SipCommand, Event as SipEvent, IncomingInvite, Origin,
@@ -51,9 +51,16 @@ pub(crate) struct Stage {
     pub(crate) accepted: Vec<SessionId>,
     pub(crate) answers: Vec<(SessionId, Result<Bytes, u16>)>,
     pub(crate) events: Vec<PublicEvent>,
+    /// The session whose seat the next caller takes over.
+    pub(crate) replaces: Option<SessionId>,
+    pub(crate) transfers: Vec<TransferRequest>,
+    /// What the user agent was told about transfers, subscriptions and texts.
+    pub(crate) orders: Vec<SipCommand>,
     /// What was said to which leg, as names of prompts and as texts in quotes.
     pub(crate) said: Vec<(LegId, String)>,
     pub(crate) utterances: BTreeMap<LegId, Utterance>,
+    /// What was said to each leg last.
+    pub(crate) playing: BTreeMap<LegId, PlayingId>,
     /// Legs that changed rooms.
     pub(crate) moved: Vec<LegId>,
     pub(crate) records: Vec<Record>,
@@ -184,8 +191,12 @@ impl Stage {
             accepted: Vec::new(),
             answers: Vec::new(),
             events: Vec::new(),
+            replaces: None,
+            transfers: Vec::new(),
+            orders: Vec::new(),
             said: Vec::new(),
             utterances: BTreeMap::new(),
+            playing: BTreeMap::new(),
             moved: Vec::new(),
             records: Vec::new(),
             log: Vec::new(),
@@ -295,7 +306,8 @@ impl Stage {
 
     /// What is being said to a leg comes to its end.
     pub(crate) fn spoken(&mut self, leg: LegId) {
-        self.media(media::worker::Event::PlayingDone { leg });
+        let playing = self.playing.get(&leg).copied().unwrap_or_default();
+        self.media(media::worker::Event::PlayingDone { leg, playing });
     }
 
     /// Presses keys with a short pause between them.
@@ -325,6 +337,7 @@ impl Stage {
         body: Bytes,
     ) -> SessionId {
         let session = SessionId::Incoming(number);
+        let replaces = self.replaces.take();
         self.sip(SipEvent::Incoming(Box::new(IncomingInvite {
             session,
             origin,
@@ -336,6 +349,7 @@ impl Stage {
             from_display: String::new(),
             body,
             call_id: format!("in-{number}"),
+            replaces,
         })));
         session
     }
@@ -477,10 +491,11 @@ impl Stage {
                 self.waiting_ports.retain(|waiting| *waiting != leg);
             }
             Effect::Media { command, .. } => self.note_media(command),
-            Effect::Speak { leg, utterance, .. } => {
+            Effect::Speak { leg, utterance, playing, .. } => {
                 assert!(self.worker_legs.contains(&leg), "words for {leg:?}, which the worker does not have");
                 self.said.push((leg, words(&utterance)));
                 self.utterances.insert(leg, utterance);
+                self.playing.insert(leg, playing);
             }
             Effect::MoveLeg { leg, from, to } => {
                 assert!(self.worker_legs.contains(&leg) && from != to);
@@ -488,6 +503,7 @@ impl Stage {
                 self.moved.push(leg);
             }
             Effect::AttachPeer { leg, .. } => assert!(self.worker_legs.insert(leg)),
+            Effect::Transfer(request) => self.transfers.push(*request),
             Effect::Publish(event) => self.events.push(event),
             Effect::Record(record) => self.records.push(record),
         }
@@ -509,6 +525,12 @@ impl Stage {
             }
             SipCommand::Accept { session, .. } => self.accepted.push(session),
             SipCommand::AnswerOffer { session, body } => self.answers.push((session, body)),
+            SipCommand::AnswerRefer { .. }
+            | SipCommand::ReferProgress { .. }
+            | SipCommand::AnswerSubscribe { .. }
+            | SipCommand::Notify { .. }
+            | SipCommand::EndSubscription { .. }
+            | SipCommand::Message { .. } => self.orders.push(command),
             _ => {}
         }
     }

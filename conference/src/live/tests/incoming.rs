@@ -137,6 +137,7 @@ fn invite_with(number: u64, body: Bytes) -> IncomingInvite {
         from_display: "\u{7}Bell".into(),
         body,
         call_id: "x".into(),
+        replaces: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::harness::*;
 use crate::live::focus::{Command, FocusConfig};
 use crate::vocabulary::{CallState, Cause, MeetingKind, Role};
-use media::worker::LegPlan;
+use media::worker::{Event, LegPlan};
 use sip_core::ua::{EndCause, Origin};
 
 fn stage() -> Stage {
@@ -73,4 +73,22 @@ fn a_phone_that_rings_or_stands_at_the_gate_is_not_talked_to_at_the_end() {
     stage.ok(Command::EndMeeting { meeting: meeting_id() });
     assert_eq!(stage.hung_up, [gate, ringing]);
     stage.assert_nothing_left();
+}
+
+#[test]
+fn the_end_of_earlier_words_told_late_does_not_cut_the_last_words_short() {
+    let mut stage = stage();
+    let session = stage.call_in(1, Origin::TrustedPeer, "900000001", "+12025550177");
+    let leg = stage.last_leg();
+    stage.keys(leg, "*6");
+    assert_eq!(stage.heard(leg), "muted");
+    let earlier = stage.playing[&leg];
+    let person = stage.focus.leg_person(leg).unwrap().1.clone();
+    stage.ok(Command::Remove { meeting: meeting_id(), person });
+    assert_eq!(stage.heard(leg), "removed goodbye");
+    // The worker had ended the word before the order for the next ones reached it.
+    stage.media(Event::PlayingDone { leg, playing: earlier });
+    assert!(stage.hung_up.is_empty(), "they are still being said");
+    stage.spoken(leg);
+    assert_eq!(stage.hung_up, [session]);
 }

@@ -14,6 +14,8 @@ mod property;
 mod records;
 mod roles;
 mod seats;
+mod transfers;
 mod trunks;
+mod watching;
 mod whole_call;
 mod wires;

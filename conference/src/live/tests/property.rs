@@ -184,7 +184,7 @@ fn do_step(stage: &mut Stage, number: usize, step: &Step) {
             }
         }
         Step::Digit(pick, one) => stage.press(leg(pick), if one { '1' } else { '7' }),
-        Step::PlayingDone(pick) => stage.media(MediaEvent::PlayingDone { leg: leg(pick) }),
+        Step::PlayingDone(pick) => stage.spoken(leg(pick)),
         Step::Closed(pick) => stage.media(MediaEvent::WebrtcClosed { leg: leg(pick) }),
         Step::Invite(who, pick, only) => {
             let access = if only { Access::ViewOnly } else { Access::Collaborate };

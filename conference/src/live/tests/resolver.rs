@@ -31,14 +31,7 @@ fn acme() -> Vec<DirectoryUser> {
 }
 
 fn ask(text: &str, purpose: Purpose) -> Vec<Match> {
-    let users = acme();
-    let directory = Directory {
-        home: Home { country: "US", area_code: Some("202") },
-        domain: "acme.test",
-        phone_address_domain: Some("collaborate.test"),
-        users: &users,
-    };
-    resolve(text, purpose, &directory, Some(&"u-hana".into()))
+    resolve(text, purpose, &of(&acme()), Some(&"u-hana".into()))
 }
 
 fn first(text: &str, purpose: Purpose) -> (MatchKind, String) {
@@ -213,5 +206,88 @@ fn b30_b31_b32_strangers_are_flagged_each_in_their_variant() {
     for text in ["pia@acme.test", "12025550103@collaborate.test", "5550199", "101"] {
         let found = ask(text, Purpose::Multi).remove(0);
         assert!(found.user.is_some() && found.refusal.is_none(), "{text}: {found:?}");
+    }
+}
+
+/// Whether the keys touch a user, as the store asks its indexes.
+fn touched(user: &DirectoryUser, keys: &Keys) -> bool {
+    let names: String = words(&format!("{} {} {}", user.first, user.last, user.display_name))
+        .iter()
+        .map(|word| format!(" {word}"))
+        .collect();
+    let extension = user.extension.as_deref().unwrap_or_default();
+    user.mails.iter().any(|mail| keys.mails.contains(mail))
+        || user.dids.iter().chain(&user.phones).any(|number| keys.numbers.contains(number))
+        || user.devices.iter().any(|device| keys.devices.contains(&device.as_str().to_lowercase()))
+        || keys.extensions.iter().any(|key| key == extension)
+        || keys.beginnings.iter().any(|key| extension.starts_with(key.as_str()))
+        || keys.names.iter().any(|key| key.iter().all(|word| names.contains(&format!(" {word}"))))
+}
+
+fn of(users: &[DirectoryUser]) -> Directory<'_> {
+    Directory {
+        home: Home { country: "US", area_code: Some("202") },
+        domain: "acme.test",
+        phone_address_domain: Some("collaborate.test"),
+        users,
+    }
+}
+
+#[test]
+fn a10_a11_a12_a13_a_text_means_the_same_to_those_it_touches_as_to_the_whole_tenant() {
+    let pieces = [
+        "pi",
+        "PIA",
+        "hana",
+        "ren",
+        "nun",
+        "é",
+        "101",
+        "10",
+        "1",
+        "103a",
+        "103B",
+        "+1202555",
+        "0101",
+        "(202) 555-0199",
+        "@acme.test",
+        "@collaborate.test",
+        "@ACME.TEST",
+        "sip:",
+        "tel:",
+        "urn:",
+        "ext 12",
+        ";x=1",
+        "?y",
+        " ",
+        ".",
+        "@",
+        "911",
+        "0",
+        "pia@acme.test",
+        "+12025550103",
+        "5550199",
+        "uma",
+    ];
+    let users = acme();
+    let home = Home { country: "US", area_code: Some("202") };
+    let mut texts: Vec<String> = pieces.iter().map(|piece| (*piece).to_owned()).collect();
+    for first in pieces {
+        for second in pieces {
+            texts.push(format!("{first}{second}"));
+            texts.extend(
+                ["", "@acme.test", "@collaborate.test"].map(|end| format!("sip:{first}{second}{end}")),
+            );
+            texts.extend(pieces.map(|third| format!("{first}{second}{third}")));
+        }
+    }
+    for text in &texts {
+        let mut keys = Keys::default();
+        keys.parts(text, &home);
+        let some: Vec<DirectoryUser> = users.iter().filter(|user| touched(user, &keys)).cloned().collect();
+        for purpose in [Purpose::People, Purpose::Call, Purpose::Multi] {
+            let all = resolve(text, purpose, &of(&users), None);
+            assert_eq!(resolve(text, purpose, &of(&some), None), all, "{text:?}");
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! Codecs and encryption of devices and trunks.
 
 use super::harness::*;
-use crate::live::focus::{Command, Wire, WirePeer};
-use crate::vocabulary::MeetingKind;
+use crate::live::focus::{Command, DialTarget, FocusConfig, Wire, WirePeer};
+use crate::vocabulary::{MeetingKind, Role};
 use media::sdp::{self, Codec, KeySeed, LocalDescription, SrtpPolicy};
-use sip_core::ua::Origin;
+use sip_core::ua::{Origin, TrunkId};
 
 fn offered(stage: &Stage) -> String {
     let invite = stage.invites.last().unwrap();
@@ -48,4 +48,43 @@ fn d22_a_device_that_must_be_encrypted_gets_488_without_and_joins_with() {
         sdp::offer(&theirs).into(),
     );
     assert_eq!(stage.accepted.last(), Some(&secured));
+}
+
+#[test]
+fn d22_where_it_can_does_not_weaken_a_house_in_which_all_is_encrypted() {
+    let wire = |srtp| Some(Wire { codecs: Vec::new(), srtp });
+    for (house, own, offered_as, keys) in [
+        (SrtpPolicy::Require, SrtpPolicy::Prefer, "RTP/SAVP", 4),
+        (SrtpPolicy::Off, SrtpPolicy::Prefer, "RTP/AVP", 4),
+        (SrtpPolicy::Require, SrtpPolicy::Off, "RTP/AVP", 0),
+    ] {
+        let config = FocusConfig { srtp: house, last_words: false, ..FocusConfig::default() };
+        let mut stage = Stage::with_config(MeetingKind::Conference, config);
+        stage.join("hana", Role::Host);
+        stage.ok(Command::PutWire { peer: WirePeer::Device(aor("103a")), wire: wire(own) });
+        stage.dial(to_device("c1", "uma", "103a")).unwrap();
+        let offer = offered(&stage);
+        assert!(offer.contains(offered_as), "{house:?} {own:?}: {offer}");
+        assert_eq!(offer.matches("a=crypto:").count(), keys, "{house:?} {own:?}: {offer}");
+    }
+}
+
+#[test]
+fn d20_each_trunk_that_is_tried_is_offered_what_its_own_settings_say() {
+    let mut stage = Stage::hosted(MeetingKind::Conference);
+    for (trunk, codecs, srtp) in
+        [(1, vec![Codec::Pcma], SrtpPolicy::Off), (2, vec![Codec::G722, Codec::Pcmu], SrtpPolicy::Require)]
+    {
+        let wire = Some(Wire { codecs, srtp });
+        stage.ok(Command::PutWire { peer: WirePeer::Trunk(TrunkId(trunk)), wire });
+    }
+    let mut spec = to_number("c1", "tom", "+12025550177");
+    if let DialTarget::Number { trunks, .. } = &mut spec.target {
+        *trunks = vec![TrunkId(1), TrunkId(2)];
+    }
+    stage.dial(spec).unwrap();
+    assert!(offered(&stage).contains("RTP/AVP 8 101"), "{}", offered(&stage));
+    stage.refuse(stage.last_session(), 503);
+    assert_eq!(stage.invites.len(), 2, "the next trunk");
+    assert!(offered(&stage).contains("RTP/SAVP 9 0 101"), "{}", offered(&stage));
 }

@@ -2,7 +2,7 @@
 //! the browser keeps the pictures and falls silent, or there would be an echo.
 
 use super::place::Press;
-use super::plan::{Desk, Plan};
+use super::plan::{CallTarget, Desk, Plan};
 use crate::ids::{DeviceName, MeetingId};
 use crate::live::focus::{MeetingSnapshot, Refusal, RefusalKind};
 use crate::live::policy::dial::Confirmation;
@@ -51,7 +51,9 @@ impl Services {
             .clone()
             .ok_or_else(|| conflict("You are not in this meeting").mend("Join by browser first"))?;
         check_in_by_browser(self.live.snapshot(meeting.clone()).await.as_ref(), &me)?;
-        let desk = self.desk_for(actor, reach, policy, CallPurpose::CallMe).await?;
+        let own =
+            [CallTarget { user: me.user().cloned(), number: target.number.clone(), ..CallTarget::default() }];
+        let desk = self.desk_for(actor, reach, policy, (CallPurpose::CallMe, &own)).await?;
         let plan = self.plan_own(&desk, &me, target).await?;
         let answers = self.write_and_dial(&desk, vec![plan], Press::default()).await?;
         answers.into_iter().next().ok_or_else(|| ServiceError::internal("a call without answer"))

@@ -8,12 +8,14 @@ mod again;
 mod call_me;
 mod place;
 mod plan;
+mod transfer;
 
 pub use call_me::CallMeTarget;
 pub use plan::{Again, CallTarget};
 
 use super::Services;
 use super::actor::Actor;
+use super::cursor::{self, PAGE_MAX, Page};
 use super::error::{ErrorKind, ServiceError};
 use super::meetings::{masked, shown_name};
 use super::views::{AgainView, Call, CallEvent, CallRecord};
@@ -25,24 +27,47 @@ use crate::live::focus::{Command, RefusalKind};
 use crate::store::{AgainRow, CallRow, CallStep};
 use crate::vocabulary::{CallState, Cause, UnixMillis};
 
-/// How many calls one answer holds.
-const CALLS_MAX: i64 = 500;
+/// Some of the calls of a meeting.
+#[derive(Clone, Debug)]
+pub struct CallPage {
+    /// Oldest first.
+    pub calls: Vec<Call>,
+    /// Where the calls before these are found, if there are any.
+    pub next: Option<String>,
+}
+
+/// A place in the list of calls.
+fn place((at, rest): (i64, String)) -> Result<(i64, i64, String), ServiceError> {
+    let parts = rest.split_once('.').and_then(|(position, id)| Some((position.parse().ok()?, id.to_owned())));
+    let (position, id) = parts.ok_or_else(cursor::no_place)?;
+    Ok((at, position, id))
+}
 
 impl Services {
-    /// The calls of a meeting, oldest first.
+    /// The latest calls of a meeting, oldest first; with the place of the page before, those before them.
     ///
     /// # Errors
-    /// Not found if the asker may not know of the meeting.
-    pub async fn calls(&self, actor: &Actor, meeting: &MeetingId) -> Result<Vec<Call>, ServiceError> {
+    /// Not found if the asker may not know of the meeting; invalid for a place that is none.
+    pub async fn calls(
+        &self,
+        actor: &Actor,
+        meeting: &MeetingId,
+        page: &Page,
+    ) -> Result<CallPage, ServiceError> {
         let reach = self.reach(actor, meeting).await?;
-        let rows = self.store.calls(actor.tenant(), meeting, CALLS_MAX).await?;
+        let page = Page { limit: page.limit.or(Some(PAGE_MAX)), after: page.after.clone() };
+        let limit = page.limit_up_to(PAGE_MAX)?;
+        let after = page.after()?.map(place).transpose()?;
+        let mut rows = self.store.calls(actor.tenant(), meeting, after.as_ref(), limit + 1).await?;
+        let next =
+            cursor::cut(&mut rows, limit, |row| (row.created_at.0, format!("{}.{}", row.position, row.id)));
         let agains = self.store.agains_of(meeting).await?;
         let (host, now) = (reach.is_host(), self.now());
         let view = |row: CallRow| {
             let again = agains.iter().find(|again| again.call == row.id);
             call_view(row, again, host, now)
         };
-        Ok(rows.into_iter().map(view).collect())
+        Ok(CallPage { calls: rows.into_iter().rev().map(view).collect(), next })
     }
 
     /// One call with everything that happened to it.

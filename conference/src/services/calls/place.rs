@@ -91,7 +91,7 @@ impl Services {
         {
             return Ok(answers);
         }
-        let desk = self.desk(actor, meeting).await?;
+        let desk = self.desk(actor, meeting, targets).await?;
         let plans = self.plan_calls(&desk, targets).await?;
         let press = Press { key: key.map(|key| (key, request.as_str())), enough, ..Press::default() };
         self.write_and_dial(&desk, plans, press).await
@@ -115,22 +115,25 @@ impl Services {
         let (row, _) = self.reach_call(actor, id).await?;
         let _turn = self.locks.lock(&row.meeting).await;
         let _dialling = self.locks.lock_dialling(actor.tenant()).await;
-        let mut desk = self.desk(actor, &row.meeting).await?;
-        desk.purpose = purpose;
-        let person = row.person.as_ref();
-        let person = person.and_then(|id| desk.reach.people.iter().find(|person| person.id == *id));
-        let target = CallTarget {
+        let mut target = CallTarget {
             user: row.user.clone().filter(|_| row.number.is_none()),
             device: row.device.clone(),
             number: row.number.clone().or_else(|| row.user.is_none().then(|| row.target.clone())),
             name: row.user.is_none().then(|| row.display_name.clone()),
-            role: Some(person.map_or(row.role, |person| person.role)),
-            access: Some(person.map_or(row.access, |person| person.access)),
+            role: Some(row.role),
+            access: Some(row.access),
             keys: row.story.keys_sealed.as_deref().and_then(|sealed| self.vault.open(sealed)),
             confirm: confirmations(row.story.confirmed.as_deref()),
             again: None,
             press_one: None,
         };
+        let mut desk = self.desk(actor, &row.meeting, std::slice::from_ref(&target)).await?;
+        desk.purpose = purpose;
+        let person = row.person.as_ref();
+        // As what they are on the list by now.
+        if let Some(person) = person.and_then(|id| desk.reach.people.iter().find(|person| person.id == *id)) {
+            (target.role, target.access) = (Some(person.role), Some(person.access));
+        }
         let plans = self.plan_calls(&desk, std::slice::from_ref(&target)).await?;
         let press = Press { retry_of: Some(id), ..Press::default() };
         let answers = self.write_and_dial(&desk, plans, press).await?;
@@ -226,6 +229,7 @@ impl Services {
             purpose: desk.purpose,
             keys: plan.number().and_then(|number| number.keys.clone()),
             max_length: desk.longest(&plan),
+            replaces: desk.replaces.clone(),
             enough,
         };
         let rule = plan.decision.rule;
@@ -317,7 +321,7 @@ impl Services {
             }
             // Answering is not consent: voicemail would come into the meeting (I50).
             Destination::Number(number) => {
-                let trunks = desk.order.clone();
+                let trunks = desk.order_for(number);
                 (DialTarget::Number { e164: number.e164.clone(), trunks }, true)
             }
         };

@@ -13,13 +13,13 @@ use crate::services::error::ServiceError;
 use crate::services::people::Invitee;
 use crate::services::phones::PhoneSettings;
 use crate::services::reach::Reach;
-use crate::services::resolve::{Directory, Meaning};
-use crate::services::trunk_order::in_order;
+use crate::services::resolve::{Directory, Meaning, Meant};
+use crate::services::trunk_order::{Lots, in_order};
 use crate::services::views::{CallAnswer, CallFacts, ShownCallerId};
 use crate::services::{Services, input};
 use crate::store::{CallerIdRow, DeviceRow, Identity, PersonRow, TenantRow, TrunkRow, UsageOf, UserRow};
 use crate::vocabulary::{Access, CallPurpose, CallState, Cause, Role, UnixMillis};
-use sip_core::ua::TrunkId;
+use sip_core::ua::{Replaces, TrunkId};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -84,10 +84,10 @@ pub(super) struct Desk {
     pub(super) reach: Reach,
     pub(super) caller: Option<CallerIdRow>,
     trunks: Vec<TrunkRow>,
-    /// In which order they are tried.
-    pub(super) order: Vec<TrunkId>,
     pub(super) policy: DialPolicy,
     pub(super) purpose: CallPurpose,
+    /// The call of the callee that a transfer takes the place of.
+    pub(super) replaces: Option<Replaces>,
     pub(super) usage: Usage,
     pub(super) phones: PhoneSettings,
     home: String,
@@ -199,19 +199,24 @@ impl Services {
         meeting: &MeetingId,
         targets: &[CallTarget],
     ) -> Result<Vec<CallAnswer>, ServiceError> {
-        let desk = self.desk(actor, meeting).await?;
+        let desk = self.desk(actor, meeting, targets).await?;
         let plans = self.plan_calls(&desk, targets).await?;
         Ok(plans.iter().map(Plan::answer).collect())
     }
 
     /// Gathers what is needed to judge targets, and refuses those who may not call at all.
-    pub(super) async fn desk(&self, actor: &Actor, meeting: &MeetingId) -> Result<Desk, ServiceError> {
+    pub(super) async fn desk(
+        &self,
+        actor: &Actor,
+        meeting: &MeetingId,
+        targets: &[CallTarget],
+    ) -> Result<Desk, ServiceError> {
         let reach = self.reach(actor, meeting).await?;
         reach.require_invite()?;
         let policy = self.policy_of(actor.tenant()).await?;
         let user = actor.user().ok().map(|user| &user.user);
         check_mode(&policy, user)?;
-        let desk = self.desk_for(actor, reach, policy, CallPurpose::Call).await?;
+        let desk = self.desk_for(actor, reach, policy, (CallPurpose::Call, targets)).await?;
         policy::check_host_present(host_present(desk.snapshot.as_ref()))?;
         Ok(desk)
     }
@@ -222,7 +227,7 @@ impl Services {
         actor: &Actor,
         reach: Reach,
         policy: DialPolicy,
-        purpose: CallPurpose,
+        (purpose, targets): (CallPurpose, &[CallTarget]),
     ) -> Result<Desk, ServiceError> {
         let signed_in = actor.user().is_ok();
         let host = self.accountable(actor, &reach).await?;
@@ -245,9 +250,11 @@ impl Services {
         let of = UsageOf { tenant: &host.tenant, host: &host.user, meeting: &reach.meeting.id };
         let usage = self.store.usage(of, &policy, now).await?;
         let trunks = self.store.trunks(&host.tenant).await?;
+        let texts = targets.iter().filter_map(|target| target.number.as_deref()).collect();
+        let users = targets.iter().filter_map(|target| target.user.clone()).collect();
+        let meant = Meant { texts, users, ..Meant::default() };
         Ok(Desk {
-            directory: self.directory(&host, &tenant).await?,
-            order: in_order(&trunks, self.entropy.as_ref()),
+            directory: self.directory(&host, &tenant, &meant).await?,
             trunks,
             home: tenant.country,
             signed_in,
@@ -256,6 +263,7 @@ impl Services {
             caller,
             policy,
             purpose,
+            replaces: None,
             usage,
             phones,
             snapshot,
@@ -473,7 +481,7 @@ impl Services {
             caller_id: desk.caller.as_ref().map(|caller| caller.number.as_str()),
             owned_numbers: &owned,
             host_present: host_present(desk.snapshot.as_ref()),
-            has_trunk: !desk.order.is_empty(),
+            has_trunk: desk.trunks.iter().any(|trunk| trunk.settings.enabled),
             own: desk.purpose == CallPurpose::CallMe,
         };
         let keys = number.as_ref().and_then(|number| number.keys.as_deref());
@@ -529,7 +537,7 @@ impl Desk {
             number_class: number.map(|number| number.class),
             local_time: decision.local_time.as_ref().map(LocalTime::words),
             time_zone: decision.local_time.as_ref().and_then(|time| time.zone).map(str::to_owned),
-            trunk: number.and_then(|_| self.first_trunk()).map(|trunk| trunk.name.clone()),
+            trunk: number.and_then(|number| self.first_trunk(number)).map(|trunk| trunk.name.clone()),
             caller_id: self.caller.as_ref().map(|caller| ShownCallerId {
                 number: caller.number.clone(),
                 display: caller.display_name.clone(),
@@ -544,9 +552,14 @@ impl Desk {
         }
     }
 
+    /// The trunks in the order in which this number is tried over them: the same in the preview and in the dial.
+    pub(super) fn order_for(&self, number: &PhoneNumber) -> Vec<TrunkId> {
+        in_order(&self.trunks, Lots::of(&self.reach.meeting.id, &number.e164))
+    }
+
     /// The trunk that is tried first.
-    fn first_trunk(&self) -> Option<&TrunkRow> {
-        let first = self.order.first()?;
+    fn first_trunk(&self, number: &PhoneNumber) -> Option<&TrunkRow> {
+        let first = self.order_for(number).into_iter().next()?;
         self.trunks.iter().find(|trunk| trunk.id == first.0)
     }
 

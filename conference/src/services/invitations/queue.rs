@@ -129,7 +129,8 @@ impl Services {
             Store::put_invitation(connection, &row, now).await?;
             return Ok(InviteState::NoAddress);
         };
-        // What nobody has seen yet is replaced, not followed.
+        // What nobody has seen yet is replaced, not followed. A reminder of the old time is worse than none.
+        Store::take_back_reminders(connection, &row.id, now).await?;
         let unseen = Store::supersede_parcels(connection, &row.id, now).await? > 0;
         let again = press == Press::Update || row.status == InvitationStatus::Cancelled;
         if again {
@@ -222,6 +223,7 @@ impl Services {
             return Ok(());
         }
         let before = row.clone();
+        Store::take_back_reminders(connection, &row.id, now).await?;
         let unseen = Store::supersede_parcels(connection, &row.id, now).await? > 0;
         row.status = InvitationStatus::Cancelled;
         row.error = None;
@@ -235,7 +237,6 @@ impl Services {
     }
 
     /// Reminds one person of a meeting that starts soon (I18).
-    #[allow(dead_code, reason = "called by what adds people to many meetings, and by the clock")]
     pub(crate) async fn queue_reminder(
         &self,
         connection: &mut Connection,
@@ -393,6 +394,14 @@ impl Services {
     }
 }
 
+impl Post {
+    /// The same about one run of the meeting.
+    pub(crate) fn of_run(self, start: UnixMillis, end: UnixMillis) -> Self {
+        let zone = named_zone(&self.meeting).and_then(|name| time_zone::zone(name, start, end));
+        Self { when: Some(When { start, end, rule: None, zone }), ..self }
+    }
+}
+
 /// When a meeting is; none for one without a time, which gets no calendar object: an event "now" would be over before it is
 /// read, and one without an end would fill every day.
 fn when(meeting: &MeetingRow) -> Option<When> {
@@ -400,9 +409,13 @@ fn when(meeting: &MeetingRow) -> Option<When> {
     let minutes = meeting.plan.duration_minutes.and_then(|minutes| u64::try_from(minutes).ok());
     let length = minutes.unwrap_or(DEFAULT_MINUTES).saturating_mul(60_000);
     let end = UnixMillis(start.0.saturating_add(length));
-    let named = meeting.plan.time_zone.as_deref().filter(|name| !matches!(*name, "UTC" | "Etc/UTC"));
-    let zone = named.and_then(|name| time_zone::zone(name, start, end));
+    let zone = named_zone(meeting).and_then(|name| time_zone::zone(name, start, end));
     Some(When { start, end, rule: meeting.plan.rrule.clone(), zone })
+}
+
+/// The time zone that calendars have to be told of.
+fn named_zone(meeting: &MeetingRow) -> Option<&str> {
+    meeting.plan.time_zone.as_deref().filter(|name| !matches!(*name, "UTC" | "Etc/UTC"))
 }
 
 /// Whether this is a phone number in the clothes of an address: `2025550177@collaborate.example`.

@@ -5,7 +5,7 @@ use crate::services::outbox::{Channel, Letter, Method};
 use crate::services::testing::{Bench, PostOffice};
 use crate::services::views::Person;
 use crate::services::{Actor, UserActor, meetings::NewMeeting, people::NewPerson};
-use crate::store::{MeetingRow, Store};
+use crate::store::MeetingRow;
 use crate::vocabulary::{Access, TenantRole};
 use std::sync::Arc;
 
@@ -208,30 +208,4 @@ async fn b26_three_sessions_are_one_mail() {
         let status = row.invitation.as_ref().unwrap().status;
         assert_eq!(status, crate::services::views::InvitationStatus::Sent, "{}", meeting.title);
     }
-}
-
-#[tokio::test]
-async fn a_reminder_is_sent_once() {
-    let scene = Scene::new().await;
-    let meeting = scene.meeting().await;
-    scene.mail().await;
-    let remind = async || {
-        let mut transaction = scene.bench.store.begin().await.unwrap();
-        let services = &scene.bench.services;
-        let post = services.post(&mut transaction, &meeting, None).await.unwrap();
-        let people = Store::people_within(&mut transaction, &meeting.tenant, &meeting.id).await.unwrap();
-        for person in people {
-            let row = Store::invitation_of(&mut transaction, &person.id).await.unwrap();
-            if let Some(row) = row.filter(|row| row.reminded_at.is_none()) {
-                services.queue_reminder(&mut transaction, &post, &person, &row).await.unwrap();
-            }
-        }
-        transaction.commit().await.unwrap();
-    };
-    remind().await;
-    remind().await;
-    let letters = scene.mail().await;
-    assert_eq!(letters.len(), 6);
-    assert!(letters[3..].iter().all(|letter| letter.subject.starts_with("Starting soon: M1")), "{letters:?}");
-    assert!(letters[3..].iter().all(|letter| letter.calendar.is_none()));
 }

@@ -12,11 +12,11 @@ pub use views::{MultiInvite, MultiInviteState, Outcome, PairResult};
 use super::actor::{Actor, UserActor};
 use super::error::{ErrorKind, ServiceError};
 use super::page::{Page, PageRequest};
-use super::resolve::Named;
+use super::resolve::{Meant, Named};
 use super::{Services, input};
 use crate::ids::{MeetingId, UserId};
 use crate::store::secrets::token_hash;
-use crate::store::{AuditEntry, BulkRow, Store, StoreError, StoredAnswer};
+use crate::store::{BulkRow, Store, StoreError, StoredAnswer};
 use crate::vocabulary::{Access, TenantRole};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -153,17 +153,15 @@ impl Services {
                 written => written?,
             }
         }
-        let entry = AuditEntry {
-            tenant: &admin.tenant,
-            actor: Some(&admin.user),
-            action: "multi_invite.created",
-            object: &bulk.id,
-            before: None,
-            after: Some(json!({ "users": bulk.users, "sessions": bulk.sessions, "access": bulk.access })),
-            source: "multi",
-            at: self.now(),
-        };
-        Store::insert_audit(&mut transaction, &entry).await?;
+        self.audit_from(
+            "multi",
+            &mut transaction,
+            admin,
+            "multi_invite.created",
+            &bulk.id,
+            (None, Some(json!({ "users": bulk.users, "sessions": bulk.sessions, "access": bulk.access }))),
+        )
+        .await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(None)
     }
@@ -183,7 +181,9 @@ impl Services {
                 .mend(format!("Send at most {PAIRS_MAX} at once")));
         }
         let tenant = self.own_tenant(admin).await?;
-        let mut directory = self.directory(admin, &tenant).await?;
+        let texts: Vec<&str> = new.users.iter().map(String::as_str).collect();
+        let users = texts.iter().map(|text| UserId::new(text.trim())).collect();
+        let mut directory = self.directory(admin, &tenant, &Meant { texts, whole: true, users }).await?;
         directory.keep_registered();
         let (mut targets, mut seen) = (Vec::with_capacity(new.users.len()), BTreeSet::new());
         for (index, text) in new.users.iter().enumerate() {

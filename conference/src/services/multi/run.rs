@@ -77,7 +77,8 @@ impl Services {
     }
 
     async fn run_once(&self, bulk: &mut BulkRow, order: &Order) -> Result<(), ServiceError> {
-        let users = self.store.users(&bulk.tenant).await?;
+        let targets: Vec<UserId> = order.targets.iter().filter_map(|target| target.user.clone()).collect();
+        let users = self.store.users_by_id(&bulk.tenant, &targets).await?;
         let users: BTreeMap<UserId, UserRow> =
             users.into_iter().map(|user| (user.id.clone(), user)).collect();
         let actor = self.store.any_user(&bulk.tenant, &bulk.actor).await?;
@@ -236,7 +237,8 @@ impl Services {
         let place = i64::try_from(listed.len()).unwrap_or(0);
         Store::insert_users_as_people(connection, &new, place).await?;
         let audit: Vec<AuditEntry<'_>> = batch.granted.iter().map(|row| self.granted(run, row)).collect();
-        Store::insert_audits(connection, &audit).await
+        Store::insert_audits(connection, &audit).await?;
+        self.store.queue_person_events(connection, "person.added", &batch.granted, self.now()).await
     }
 
     /// Who invited whom where, as what (I86).

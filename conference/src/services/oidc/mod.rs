@@ -10,10 +10,11 @@ pub use provider::{OidcConfig, OidcTransport};
 pub use token::TokenError;
 
 use super::accounts::{Login, later};
+use super::audit::Who;
 use super::error::{ErrorKind, ServiceError};
 use super::{Services, input};
 use crate::store::secrets::{random_token, token_hash};
-use crate::store::{AuditEntry, OidcLoginRow, Store, StoreError, UserRow};
+use crate::store::{OidcLoginRow, Store, StoreError, UserRow};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use provider::Provider;
@@ -167,17 +168,10 @@ impl Services {
             // Disabled, or somebody else at the provider was this user before.
             return Ok(None);
         }
-        let entry = AuditEntry {
-            tenant: &tenant.id,
-            actor: Some(&id),
-            action: "user.identified",
-            object: id.as_str(),
-            before: None,
-            after: Some(serde_json::json!({ "issuer": provider.config.issuer })),
-            source: "oidc",
-            at: self.now(),
-        };
-        Store::insert_audit(&mut transaction, &entry).await?;
+        let who = Who { tenant: &tenant.id, user: Some(&id) };
+        let after = serde_json::json!({ "issuer": provider.config.issuer });
+        let change = (None, Some(after));
+        self.audit_from("oidc", &mut transaction, who, "user.identified", id.as_str(), change).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(self.store.user(&tenant.id, &id).await?)
     }

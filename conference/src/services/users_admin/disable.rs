@@ -1,7 +1,7 @@
 //! What ends with a user who is disabled (I82).
 
 use super::Services;
-use crate::ids::{CallId, PersonId};
+use crate::ids::{CallId, PersonId, UserId};
 use crate::live::focus::{Command, RefusalKind};
 use crate::services::error::ServiceError;
 use crate::services::provision::Provision;
@@ -11,6 +11,7 @@ impl Services {
     /// Registrations, calls and presence end at once; logins have ended with the change itself. Nobody is taken off any
     /// list: that is another thing.
     pub(super) async fn end_everything_of(&self, user: &UserRow) -> Result<(), ServiceError> {
+        self.put_account(user.id.clone(), false).await;
         for device in self.store.devices_of(&user.tenant, &user.id).await? {
             self.live.provision(Provision::DeviceGone(device.aor())).await;
         }
@@ -21,6 +22,11 @@ impl Services {
             self.end_quietly(Command::Leave { meeting, person: PersonId::new(person) }).await;
         }
         Ok(())
+    }
+
+    /// Whether somebody comes in at all, by whatever way.
+    pub(in crate::services) async fn put_account(&self, user: UserId, enabled: bool) {
+        self.end_quietly(Command::PutUser { user, enabled }).await;
     }
 
     /// What is gone already needs no ending.

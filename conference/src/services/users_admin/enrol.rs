@@ -8,7 +8,7 @@ use crate::services::actor::{Actor, UserActor};
 use crate::services::error::ServiceError;
 use crate::services::meetings::conflict;
 use crate::store::secrets::{random_token, token_hash};
-use crate::store::{AuditEntry, Connection, Store, StoreError, UserRow};
+use crate::store::{Connection, Store, StoreError, UserRow};
 use std::time::Duration;
 
 /// The shortest password taken.
@@ -52,8 +52,7 @@ impl Services {
         }
         let mut transaction = self.store.begin().await?;
         let token = self.new_enrolment(&mut transaction, &user).await?;
-        self.audit_user(&mut transaction, admin, "user.enrolment_renewed", &user.id, (None, None), "api")
-            .await?;
+        self.audit(&mut transaction, admin, "user.enrolment_renewed", user.id.as_str(), (None, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(self.enrol_link(&token))
     }
@@ -97,7 +96,7 @@ impl Services {
         }
         Store::set_password(&mut transaction, &user.tenant, &user.id, &hash, self.now()).await?;
         Store::delete_sessions_of_user(&mut transaction, &user.tenant, &user.id, None).await?;
-        self.audit_own(&mut transaction, &user, "user.enrolled").await?;
+        self.audit(&mut transaction, &user, "user.enrolled", user.id.as_str(), (None, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.tell_user("user.enrolled", &user);
         Ok(())
@@ -124,28 +123,9 @@ impl Services {
         let mut transaction = self.store.begin().await?;
         Store::set_password(&mut transaction, tenant, user, &hash, self.now()).await?;
         Store::delete_sessions_of_user(&mut transaction, tenant, user, Some(&token_hash(token))).await?;
-        self.audit_own(&mut transaction, &row, "user.password_changed").await?;
+        self.audit(&mut transaction, &row, "user.password_changed", row.id.as_str(), (None, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(())
-    }
-
-    async fn audit_own(
-        &self,
-        connection: &mut Connection,
-        user: &UserRow,
-        action: &'static str,
-    ) -> Result<(), ServiceError> {
-        let entry = AuditEntry {
-            tenant: &user.tenant,
-            actor: Some(&user.id),
-            action,
-            object: user.id.as_str(),
-            before: None,
-            after: None,
-            source: "api",
-            at: self.now(),
-        };
-        Ok(Store::insert_audit(connection, &entry).await?)
     }
 }
 

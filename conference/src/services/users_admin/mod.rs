@@ -24,9 +24,9 @@ use crate::ids::UserId;
 use crate::live::event::PublicEvent;
 use crate::live::number::{self, Home};
 use crate::live::{emergency, resolver};
-use crate::store::{AuditEntry, Connection, DeviceRow, Store, StoreError, TenantRow, UserRow, UserSlice};
+use crate::store::{Connection, DeviceRow, Store, StoreError, TenantRow, UserRow, UserSlice};
 use crate::vocabulary::TenantRole;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The longest identifier of the tenant's own.
 const GENERIC_ID_MAX: usize = 64;
@@ -117,10 +117,14 @@ impl Services {
         let (limit, offset) = page.slice();
         let slice =
             UserSlice { tenant: &admin.tenant, without: None, disabled: true, query: &query, limit, offset };
-        let (rows, total) = self.store.users_slice(&slice, resolver::fold).await?;
+        let (rows, total) = self.store.users_slice(&slice).await?;
         let mut users = Vec::with_capacity(rows.len());
+        let ids: Vec<UserId> = rows.iter().map(|row| row.id.clone()).collect();
+        let devices = self.store.devices_of_users(&admin.tenant, &ids).await?;
         for row in &rows {
-            users.push(self.user_detail(row, true).await?);
+            let own: Vec<&DeviceRow> = devices.iter().filter(|device| device.user == row.id).collect();
+            let user = self.user_view(row, &own).await;
+            users.push(UserDetail { user, account: Some(views::account(row)) });
         }
         Ok(page.of(users, total))
     }
@@ -259,7 +263,8 @@ impl Services {
             }
         }
         let after = json!({ "first": row.first, "last": row.last, "role": row.tenant_role });
-        self.audit_user(connection, admin, "user.created", &row.id, (None, Some(after)), source).await?;
+        self.audit_from(source, connection, admin, "user.created", row.id.as_str(), (None, Some(after)))
+            .await?;
         self.new_enrolment(connection, &row).await
     }
 
@@ -276,28 +281,6 @@ impl Services {
             row.login_name = Some(std::mem::replace(&mut row.login, own));
         }
         Ok(())
-    }
-
-    pub(super) async fn audit_user(
-        &self,
-        connection: &mut Connection,
-        admin: &UserActor,
-        action: &'static str,
-        user: &UserId,
-        (before, after): (Option<Value>, Option<Value>),
-        source: &str,
-    ) -> Result<(), ServiceError> {
-        let entry = AuditEntry {
-            tenant: &admin.tenant,
-            actor: Some(&admin.user),
-            action,
-            object: user.as_str(),
-            before,
-            after,
-            source,
-            at: self.now(),
-        };
-        Ok(Store::insert_audit(connection, &entry).await?)
     }
 
     /// Changes a user. Taking `enabled` away ends everything they have at once (I82).
@@ -343,7 +326,7 @@ impl Services {
             _ => "user.changed",
         };
         let facts = (Some(views::facts(&old)), Some(views::facts(&row)));
-        self.audit_user(&mut transaction, admin, action, &row.id, facts, "api").await?;
+        self.audit(&mut transaction, admin, action, row.id.as_str(), facts).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.follow_user(&old, &row).await?;
         self.tell_user(action, &row);
@@ -354,6 +337,9 @@ impl Services {
     async fn follow_user(&self, old: &UserRow, row: &UserRow) -> Result<(), ServiceError> {
         if old.enabled && !row.enabled {
             return self.end_everything_of(row).await;
+        }
+        if !old.enabled && row.enabled {
+            self.put_account(row.id.clone(), true).await;
         }
         let renamed = old.display_name != row.display_name;
         if row.enabled && (!old.enabled || renamed) {

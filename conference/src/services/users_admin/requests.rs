@@ -105,9 +105,7 @@ impl Services {
         }
         Store::insert_user_request(&mut transaction, &row).await?;
         let after = json!({ kind: row.target });
-        let object = crate::ids::UserId::new(&row.id);
-        self.audit_user(&mut transaction, asker, "user_request.created", &object, (None, Some(after)), "api")
-            .await?;
+        self.audit(&mut transaction, asker, "user_request.created", &row.id, (None, Some(after))).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.tell_request("user_request.created", &row);
         Ok(view(row))
@@ -162,9 +160,7 @@ impl Services {
             return Err(conflict("This request has been decided").mend("Look at it again"));
         }
         let after = json!({ "state": row.state, "user": row.user });
-        let object = crate::ids::UserId::new(&row.id);
-        self.audit_user(&mut transaction, admin, "user_request.decided", &object, (None, Some(after)), "api")
-            .await?;
+        self.audit(&mut transaction, admin, "user_request.decided", &row.id, (None, Some(after))).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.tell_request("user_request.decided", &row);
         let created = match (new, token) {

@@ -9,7 +9,7 @@ use super::error::ServiceError;
 use super::views::{Outgoing, Webhook};
 use super::{Services, input};
 use crate::store::secrets::random_token;
-use crate::store::{AuditEntry, OutboxRow, OutgoingEvent, Store, StoreError, WebhookRow};
+use crate::store::{Connection, OutboxRow, OutgoingEvent, Store, StoreError, WebhookRow};
 use crate::vocabulary::{TenantRole, UnixMillis};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -131,8 +131,7 @@ impl Services {
         let (row, secret) = self.changed_webhook(row, &change)?;
         let mut transaction = self.store.begin().await?;
         Store::insert_webhook(&mut transaction, &row).await?;
-        Store::insert_audit(&mut transaction, &self.audited(admin, "webhook.created", None, Some(&row)))
-            .await?;
+        self.audit_webhook(&mut transaction, admin, "webhook.created", (None, Some(&row))).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(row.view(secret))
     }
@@ -152,8 +151,7 @@ impl Services {
         let (row, secret) = self.changed_webhook(before.clone(), change)?;
         let mut transaction = self.store.begin().await?;
         Store::update_webhook(&mut transaction, &row, self.now()).await?;
-        let entry = self.audited(admin, "webhook.changed", Some(&before), Some(&row));
-        Store::insert_audit(&mut transaction, &entry).await?;
+        self.audit_webhook(&mut transaction, admin, "webhook.changed", (Some(&before), Some(&row))).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(row.view(secret))
     }
@@ -197,8 +195,7 @@ impl Services {
         let row = self.own_webhook(admin, id).await?;
         let mut transaction = self.store.begin().await?;
         Store::delete_webhook(&mut transaction, &row.tenant, &row.id).await?;
-        let entry = self.audited(admin, "webhook.deleted", Some(&row), None);
-        Store::insert_audit(&mut transaction, &entry).await?;
+        self.audit_webhook(&mut transaction, admin, "webhook.deleted", (Some(&row), None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(())
     }
@@ -261,24 +258,16 @@ impl Services {
         Err(ServiceError::not_found("dead letter"))
     }
 
-    fn audited<'a>(
+    async fn audit_webhook(
         &self,
-        admin: &'a UserActor,
+        connection: &mut Connection,
+        admin: &UserActor,
         action: &'static str,
-        before: Option<&WebhookRow>,
-        after: Option<&'a WebhookRow>,
-    ) -> AuditEntry<'a> {
+        (before, after): (Option<&WebhookRow>, Option<&WebhookRow>),
+    ) -> Result<(), ServiceError> {
         let shown = |row: &WebhookRow| serde_json::json!({ "webhook": row.id, "url": row.url, "events": row.events, "enabled": row.enabled });
-        AuditEntry {
-            tenant: &admin.tenant,
-            actor: Some(&admin.user),
-            action,
-            object: after.map_or("", |row| row.id.as_str()),
-            before: before.map(shown),
-            after: after.map(shown),
-            source: "api",
-            at: self.now(),
-        }
+        let object = after.or(before).map_or("", |row| row.id.as_str());
+        self.audit(connection, admin, action, object, (before.map(shown), after.map(shown))).await
     }
 }
 

@@ -200,7 +200,7 @@ impl Application<'_> {
                 place.error(kind, format!("{value} belongs to another user"), "give each user their own")
             })?;
         }
-        Ok(())
+        Store::fold_user(connection, user).await
     }
 
     async fn put_dial_in(

@@ -165,7 +165,12 @@ fn a_prompt_is_heard_in_every_codec() {
         let mut bench = Bench::new();
         let leg = bench.phone(1, codec, 0, NOTHING);
         bench.run(5);
-        bench.command(Command::Play { leg, source: Source::Tone { hz: 440 }, repeat: true });
+        bench.command(Command::Play {
+            leg,
+            source: Source::Tone { hz: 440 },
+            repeat: true,
+            playing: PlayingId(1),
+        });
         bench.settle(25);
         bench.run(50);
         assert!(bench.hears(leg, 440) > -12.0, "{codec:?}: {} dB", bench.hears(leg, 440));

@@ -86,7 +86,12 @@ fn take(bench: &mut Bench, world: &mut World, step: Step) {
             bench.plan(LegId(leg), plan);
         }
         Step::Play(leg, repeat) => {
-            bench.command(Command::Play { leg: LegId(leg), source: Source::Tone { hz: 440 }, repeat });
+            bench.command(Command::Play {
+                leg: LegId(leg),
+                source: Source::Tone { hz: 440 },
+                repeat,
+                playing: PlayingId(1),
+            });
         }
         Step::Keys(leg, digits) => bench.command(Command::SendDigits { leg: LegId(leg), digits }),
         Step::Tones(leg, enabled) => bench.command(Command::DetectTones { leg: LegId(leg), enabled }),

@@ -8,6 +8,7 @@ mod fuzz;
 mod hearing;
 mod keys;
 mod moving;
+mod paths;
 mod phones;
 mod properties;
 mod reports;

@@ -105,7 +105,7 @@ fn i51_during_the_prompt_he_hears_the_prompt_only_and_the_meeting_hears_nothing(
     let callee = bench.phone(2, Codec::Pcmu, 900, NOTHING);
     let prompt = PromptSet::default().get(Language::English, PromptId::Help);
     let source = Source::clip(Arc::clone(&prompt));
-    bench.command(Command::Play { leg: callee, source, repeat: true });
+    bench.command(Command::Play { leg: callee, source, repeat: true, playing: PlayingId(1) });
     bench.run(100);
     assert!(bench.hears_nothing(host));
     assert!(bench.hears(callee, 500) < -50.0, "not the meeting");
@@ -116,7 +116,7 @@ fn i51_during_the_prompt_he_hears_the_prompt_only_and_the_meeting_hears_nothing(
     bench.settle(20);
     bench.run(50);
     assert!(bench.hears(callee, 500) > -16.0 && bench.hears(host, 900) > -16.0);
-    assert_eq!(bench.count(&Event::PlayingDone { leg: callee }), 0);
+    assert_eq!(bench.count(&Event::PlayingDone { leg: callee, playing: PlayingId(1) }), 0);
 }
 
 #[test]
@@ -126,7 +126,12 @@ fn d50_a_tone_lies_over_the_meeting_for_him_who_listens() {
     let browser = bench.browser(2, 0, LISTEN);
     let other = bench.phone(3, Codec::Pcmu, 500, ALL);
     for leg in [listener, browser] {
-        bench.command(Command::Play { leg, source: Source::Tone { hz: 1_000 }, repeat: true });
+        bench.command(Command::Play {
+            leg,
+            source: Source::Tone { hz: 1_000 },
+            repeat: true,
+            playing: PlayingId(1),
+        });
     }
     bench.settle(30);
     bench.run(50);
@@ -134,9 +139,14 @@ fn d50_a_tone_lies_over_the_meeting_for_him_who_listens() {
         assert!(bench.hears(leg, 500) > -16.0 && bench.hears(leg, 1_000) > -10.0, "{leg:?}");
     }
     assert!(bench.hears(other, 1_000) < -60.0, "not by the others");
-    bench.command(Command::Play { leg: listener, source: Source::Tone { hz: 1_000 }, repeat: false });
+    bench.command(Command::Play {
+        leg: listener,
+        source: Source::Tone { hz: 1_000 },
+        repeat: false,
+        playing: PlayingId(1),
+    });
     bench.run(30);
-    assert_eq!(bench.count(&Event::PlayingDone { leg: listener }), 1);
+    assert_eq!(bench.count(&Event::PlayingDone { leg: listener, playing: PlayingId(1) }), 1);
 }
 
 #[test]
@@ -144,13 +154,18 @@ fn a_prompt_waits_until_there_is_somebody_to_hear_it() {
     let mut bench = Bench::new();
     let leg = LegId(9);
     bench.command(Command::AddSipLeg { leg, room: ROOM });
-    bench.command(Command::Play { leg, source: Source::Tone { hz: 440 }, repeat: false });
+    bench.command(Command::Play {
+        leg,
+        source: Source::Tone { hz: 440 },
+        repeat: false,
+        playing: PlayingId(1),
+    });
     bench.run(50);
-    assert_eq!(bench.count(&Event::PlayingDone { leg }), 0);
+    assert_eq!(bench.count(&Event::PlayingDone { leg, playing: PlayingId(1) }), 0);
     let negotiated = negotiated("192.0.2.9:4000".parse().unwrap(), Codec::Pcmu);
     bench.command(Command::SetSipRemote { leg, negotiated, symmetric_from: None });
     bench.run(20);
-    assert_eq!(bench.count(&Event::PlayingDone { leg }), 1);
+    assert_eq!(bench.count(&Event::PlayingDone { leg, playing: PlayingId(1) }), 1);
 }
 
 #[test]

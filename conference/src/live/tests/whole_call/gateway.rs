@@ -179,10 +179,10 @@ impl Gateway {
                 self.focus.handle_port(now, self.wall(now), leg, Ok(port));
             }
             Effect::ClosePort { leg } => drop(self.ports.remove(&leg)),
-            Effect::Speak { leg, utterance, .. } => {
+            Effect::Speak { leg, utterance, playing, .. } => {
                 let source = utterance.source(&PromptSet::default(), |_| None);
                 let repeat = utterance.repeat;
-                self.worker.handle_command(now, MediaCommand::Play { leg, source, repeat });
+                self.worker.handle_command(now, MediaCommand::Play { leg, source, repeat, playing });
             }
             Effect::MoveLeg { leg, to, .. } => {
                 self.worker.handle_command(now, MediaCommand::MoveLeg { leg, room: to });
@@ -194,6 +194,7 @@ impl Gateway {
                     MediaCommand::AddWebrtcLeg { leg, room, peer, ufrag: leg.0.to_string(), video_slots: 8 },
                 );
             }
+            Effect::Transfer(_) => {}
             Effect::Publish(event) => self.events.push(event),
             Effect::Record(_) => {}
         }
