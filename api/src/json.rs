@@ -56,6 +56,30 @@ impl<S: Send + Sync> FromRequest<S> for Csv {
     }
 }
 
+/// The largest mail taken: reports and answers are small, unless they bring the whole mail back.
+const MAIL_MAX: usize = 1024 * 1024;
+
+/// A mail as request body.
+pub(crate) struct Rfc822(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Rfc822 {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        if !is_type(&request, "message/rfc822") {
+            return Err(ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "The body is not marked as a mail",
+            )
+            .mend("Send the header Content-Type: message/rfc822"));
+        }
+        axum::body::to_bytes(request.into_body(), MAIL_MAX).await.map(Self).map_err(|_| {
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "The mail is too large")
+                .mend(format!("Send at most {} MiB", MAIL_MAX / (1024 * 1024)))
+        })
+    }
+}
+
 /// A query string. Wrong or unknown fields are 422.
 pub(crate) struct Params<T>(pub(crate) T);
 

@@ -1,9 +1,9 @@
 //! The description of the API, put together from the handlers. A reviewed copy is committed as `api/openapi.json`.
 
 use crate::routes::{
-    again, api_keys, calls, devices, enrol, events, health, invitations, join, login, meetings, metrics,
-    moderation, multi_invites, numbers, oidc, people, planning, policy, profile, records, resolve, sessions,
-    trunks, user_requests, users, users_admin, webhooks, webrtc,
+    again, api_keys, calls, devices, enrol, events, health, inbound, invitations, join, login, meetings,
+    metrics, moderation, multi_invites, numbers, oidc, people, planning, policy, profile, records, resolve,
+    sessions, trunks, user_requests, users, users_admin, webhooks, webrtc,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -46,7 +46,7 @@ use utoipa::{Modify, OpenApi};
         profile::show, profile::change, profile::set_address,
         invitations::send, invitations::resend, invitations::show, invitations::answer,
         webhooks::list, webhooks::create, webhooks::show, webhooks::change, webhooks::delete, webhooks::test,
-        webhooks::deliveries, webhooks::outbox, webhooks::retry,
+        webhooks::deliveries, webhooks::outbox, webhooks::retry, inbound::take,
     ),
     modifiers(&Tokens, &Names),
     security(("bearer" = []), ("cookie" = []))

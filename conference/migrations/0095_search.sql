@@ -15,3 +15,5 @@ DROP INDEX users_by_name;
 CREATE INDEX users_by_name ON users (tenant_id, display_name, id, enabled, names);
 
 CREATE INDEX devices_by_folded_name ON devices (tenant_id, lower(name));
+CREATE INDEX numbers_by_purpose ON numbers (tenant_id, purpose, e164);
+CREATE INDEX meetings_by_alias ON meetings (alias);

@@ -185,6 +185,9 @@ impl Live for LiveHandle {
             Provision::Language(tenant, language) => {
                 self.tell(Command::SetLanguage { tenant, language }).await
             }
+            Provision::Blocked(tenant, e164, blocked) => {
+                self.tell(Command::SetBlocked { tenant, e164, blocked }).await;
+            }
             Provision::Dialling(tenant, rules) => self.tell(Command::PutDialling { tenant, rules }).await,
             Provision::NoDevice(aor) => {
                 self.user_agent(ua::Command::RemoveDevice(aor.clone())).await;

@@ -439,6 +439,7 @@ async fn services(
             sip_server: config.sip.advertised.clone().unwrap_or_else(|| config.sip.listen.to_string()),
             outbox: outbox::config(config),
             webhooks: outbox::guard(config),
+            calendar_replies: config.mail.as_ref().and_then(|mail| mail.calendar_replies.clone()),
             ..ServicesConfig::default()
         },
     };

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use media::codec::{Codec, opus};
+use media::dtls::{DtlsParameters, Identity, SetupRole};
+use media::ice::IceCredentials;
 use media::prompt::{Language, PromptId, PromptSet};
 use media::rtcp::is_rtcp;
 use media::rtp::RtpPacket;
@@ -330,4 +332,38 @@ fn the_counter_counts() {
     let before = ALLOCATIONS.get();
     drop(vec![1_u8; 100]);
     assert_eq!(ALLOCATIONS.get() - before, 1);
+}
+
+/// Phones that wait for a handshake or a check, while strangers send all that looks like one, and media too early.
+#[test]
+fn d42_m5_what_strangers_send_to_a_phone_that_agrees_on_keys_allocates_nothing() {
+    let mut now = Instant::now();
+    let mut worker = room(now);
+    let identity = Identity::generate().unwrap();
+    let dtls = Some(DtlsParameters { role: SetupRole::Passive, remote: identity.fingerprint() });
+    worker.set_identity(std::sync::Arc::new(identity));
+    let host = Some(address(0).ip());
+    for (leg, ice) in [(0, None), (1, Some(IceCredentials::derive(&[1; 32], "them")))] {
+        let negotiated = Negotiated { dtls, ice, ..Negotiated::new(address(leg), codec(leg)) };
+        worker
+            .handle_command(now, Command::SetSipRemote { leg: LegId(leg), negotiated, symmetric_from: host });
+    }
+    let mut kinds: Vec<Vec<u8>> = (0..=255).map(|first| vec![first; 60]).collect();
+    let mut check = vec![0, 1, 0, 12, 0x21, 0x12, 0xA4, 0x42, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7];
+    check.extend([0, 6, 0, 6, b'a', b':', b'b', b'c', b'd', b'e', 0, 0]);
+    kinds.push(check);
+    tick(&mut worker, now, 0);
+    let before = ALLOCATIONS.get();
+    for n in 1..300_u16 {
+        now += Duration::from_millis(20);
+        for kind in &kinds {
+            for leg in [0, 1] {
+                for source in [address(leg), address(leg + 300), "203.0.113.66:9".parse().unwrap()] {
+                    worker.handle_sip_datagram(now, LegId(leg), source, kind);
+                }
+            }
+        }
+        tick(&mut worker, now, n);
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
 }

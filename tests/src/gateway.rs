@@ -196,7 +196,7 @@ impl Gateway {
     /// Starts `binary` with the configuration file and data folder given and waits until it serves.
     ///
     /// # Errors
-    /// When it ends, or does not serve within 20 seconds; its last words are in the message.
+    /// When it ends, or does not serve within a minute; its last words are in the message.
     pub async fn start(binary: &Path, configuration: &Path, data: &Path) -> LabResult<Self> {
         let mut command = Command::new(binary);
         command.arg("--config").arg(configuration).arg("--data").arg(data);
@@ -210,7 +210,7 @@ impl Gateway {
         if let Some(output) = child.stderr.take() {
             tokio::spawn(collect(output, Arc::clone(&logs), None));
         }
-        let waited = tokio::time::timeout(Duration::from_secs(20), ready.wait_for(Option::is_some)).await;
+        let waited = tokio::time::timeout(Duration::from_secs(60), ready.wait_for(Option::is_some)).await;
         let found = waited.ok().and_then(Result::ok).and_then(|ready| ready.clone());
         match found {
             Some(ready) => Ok(Self { ready, child, logs }),

@@ -17,7 +17,7 @@
 //! | [`mail_sink`], [`webhook_sink`] | a mail server and a webhook receiver that keep what they get and fail on demand |
 //! | [`gateway`] | starts and stops the program under test |
 //! | [`sipp`], [`baresip`], [`browser`] | foreign peers |
-//! | [`postgres`] | a private PostgreSQL |
+//! | [`postgres`], [`slow_link`] | a private PostgreSQL, and a slow way to it |
 //! | [`report`] | tables |
 //! | [`stage`], [`delay`] | a whole house to test in, and mouth-to-ear measurement |
 //! | [`demo`] | the guided demonstration |
@@ -56,6 +56,7 @@ pub mod rtp_leg;
 pub mod shared;
 pub mod sip;
 pub mod sipp;
+pub mod slow_link;
 pub mod stage;
 pub mod tone;
 pub mod voice;

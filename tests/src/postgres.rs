@@ -49,6 +49,11 @@ impl Cluster {
         Ok(format!("postgres://{USER}@localhost/{name}?host={}", self.folder.path().display()))
     }
 
+    /// The socket it listens on.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join(".s.PGSQL.5432")
+    }
+
     /// Runs a statement in a database and returns what it answers, cells apart by `|`.
     ///
     /// # Errors

@@ -75,6 +75,8 @@ pub struct Counters {
     pub received: AtomicU64,
     /// Datagrams that are not RTP of an agreed type.
     pub odd: AtomicU64,
+    /// Sequence number, timestamp and SSRC of the last packet sent.
+    pub last: Mutex<(u16, u32, u32)>,
     /// Keys heard as telephone events: the timestamp each began with, and its digit.
     pub keys: Mutex<Vec<(u32, char)>>,
 }
@@ -143,6 +145,11 @@ impl RtpLeg {
     pub fn press(&self, key: KeyPress) {
         // The receiver lives as long as the leg.
         let _ = self.keys.send(key);
+    }
+
+    /// Where it sends to, once that is known.
+    pub fn remote(&self) -> Option<Remote> {
+        *lock(&self.remote)
     }
 
     /// Sends raw bytes to the remote, for hostile tests.
@@ -263,6 +270,7 @@ impl Sender {
             ssrc: self.ssrc,
             ..Header::default()
         };
+        *lock(&self.counters.last) = (self.sequence_number, timestamp, self.ssrc);
         self.sequence_number = self.sequence_number.wrapping_add(1);
         if let Ok(datagram) = (Packet { header, payload }).marshal() {
             // A closed port on the far side shows as an error on loopback; a phone keeps talking.

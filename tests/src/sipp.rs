@@ -9,7 +9,10 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 
 use crate::error::{LabError, LabResult};
+use crate::g711::Codec;
 use crate::gateway::TempFolder;
+use crate::rtp_leg::RATE;
+use crate::tone::{self, Generator, SPEAKING_DBFS};
 
 /// A running SIPp that serves one call; killed when dropped.
 pub struct Sipp {
@@ -30,9 +33,11 @@ impl Sipp {
         let scenario = scenario.replace("@CALLER@", caller).replace("@STATUS@", &status.to_string());
         let file = folder.path().join("scenario.xml");
         fs::write(&file, scenario).map_err(LabError::io("writing the scenario"))?;
+        fs::write(folder.path().join("voice.raw"), voice()).map_err(LabError::io("writing sipp's voice"))?;
         let mut command = Command::new("sipp");
         command.current_dir(folder.path()).arg("-sf").arg(&file);
         command.args(["-i", &listen.ip().to_string(), "-p", &listen.port().to_string(), "-m", "1"]);
+        command.args(["-mi", &listen.ip().to_string()]);
         command.args([
             "-nostdin",
             "-timeout",
@@ -82,13 +87,25 @@ impl Sipp {
     }
 }
 
+/// What it says, in PCMU: nothing for three seconds, the key 1 as a tone, and then the outside person's tone.
+fn voice() -> Vec<u8> {
+    let at_once = |level: f64, tones: &[u32], ms: usize| {
+        let mut generators: Vec<Generator> = tones.iter().map(|hz| Generator::new(*hz, level)).collect();
+        let mix = move || generators.iter_mut().map(|tone| tone.next_sample(RATE)).sum::<i16>();
+        std::iter::repeat_with(mix).take(ms * 8).map(|sample| Codec::Pcmu.encode(sample)).collect::<Vec<u8>>()
+    };
+    let silence = at_once(SPEAKING_DBFS, &[], 3_000);
+    let key = at_once(SPEAKING_DBFS, &[697, 1_209], 200);
+    [silence, key, at_once(SPEAKING_DBFS, &[], 300), at_once(SPEAKING_DBFS, &[tone::OUTSIDE], 20_000)]
+        .concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::phone::{Phone, PhoneConfig};
     use crate::sip::agent::Outgoing;
     use crate::sip::call::{Call, CallState, EndedBy, Script};
-    use crate::tone;
     use crate::voice::Voice;
     use std::sync::Arc;
 

@@ -7,6 +7,7 @@ pub(crate) mod devices;
 pub(crate) mod enrol;
 pub(crate) mod events;
 pub(crate) mod health;
+pub(crate) mod inbound;
 pub(crate) mod invitations;
 pub(crate) mod join;
 pub(crate) mod login;
@@ -127,6 +128,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/webhooks/{webhook}", get(webhooks::show).patch(webhooks::change).delete(webhooks::delete))
         .route("/v1/webhooks/{webhook}/test", post(webhooks::test))
         .route("/v1/webhooks/{webhook}/deliveries", get(webhooks::deliveries))
+        .route("/v1/inbound-mail", post(inbound::take))
         .route("/v1/outbox", get(webhooks::outbox))
         .route("/v1/outbox/{id}/retry", post(webhooks::retry))
 }

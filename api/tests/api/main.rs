@@ -13,6 +13,7 @@
 mod calls;
 mod dialling;
 mod events;
+mod inbound;
 mod input;
 mod invitations;
 mod join;

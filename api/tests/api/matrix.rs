@@ -179,11 +179,15 @@ async fn ask(client: &Client<'_>, operation: &str, path: &str, body: &str) -> Re
     if let Some(token) = &client.token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }
-    let kind = if body.starts_with("First name") { "text/csv" } else { "application/json" };
+    let kind = match body {
+        file if file.starts_with("First name") => "text/csv",
+        mail if mail.starts_with("From: ") => "message/rfc822",
+        _ => "application/json",
+    };
     if !body.is_empty() {
         request = request.header(header::CONTENT_TYPE, kind);
     }
-    let body = if kind == "text/csv" { body.replace("\\n", "\n") } else { body.to_owned() };
+    let body = if kind == "application/json" { body.to_owned() } else { body.replace("\\n", "\n") };
     client.send(request.body(Body::from(body)).unwrap()).await
 }
 

@@ -121,6 +121,9 @@ pub struct ServicesConfig {
     pub outbox: outbox::OutboxConfig,
     /// Where webhooks may go.
     pub webhooks: webhooks::WebhookGuard,
+    /// The address calendars answer to, before each invitation's own part is put behind its name; the inviters' own
+    /// addresses if missing.
+    pub calendar_replies: Option<String>,
 }
 
 impl Default for ServicesConfig {
@@ -137,6 +140,7 @@ impl Default for ServicesConfig {
             dial_countries: Vec::new(),
             outbox: outbox::OutboxConfig::default(),
             webhooks: webhooks::WebhookGuard::default(),
+            calendar_replies: None,
         }
     }
 }

@@ -351,7 +351,8 @@ impl Services {
             .await?;
         }
         transaction.commit().await.map_err(StoreError::from)?;
-        self.tell_dialling(tenant).await
+        self.live.provision(Provision::Blocked(tenant.clone(), row.e164.clone(), true)).await;
+        Ok(())
     }
 
     /// Takes a number off the list, by its row's id or as it stands.
@@ -365,7 +366,8 @@ impl Services {
         let number = number.ok_or_else(|| ServiceError::not_found("number on the do-not-call list"))?;
         self.audit(&mut transaction, admin, "number.unblocked", &number, (None, None)).await?;
         transaction.commit().await.map_err(StoreError::from)?;
-        self.tell_dialling(&admin.tenant).await
+        self.live.provision(Provision::Blocked(admin.tenant.clone(), number, false)).await;
+        Ok(())
     }
 
     /// Many calls went to one prefix: Tenant Admins are told by an event, and the audit log keeps it.

@@ -20,12 +20,14 @@ use sip_core::ua::{
     AddressOfRecord, Credentials, DeviceAccount, FromFormat, IdentityFormat, NumberFormat, Peer,
     StoredBinding, Transport, Trunk, TrunkId, TrunkLimits, TrunkRegistration,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// How many meetings per tenant are told to the running part at start, the newest first.
 const MEETINGS_AT_START: i64 = 20_000;
+/// How many devices are read at once.
+const DEVICES_AT_ONCE: i64 = 1_000;
 /// The registration time asked of a carrier.
 const TRUNK_EXPIRES_SECONDS: u32 = 600;
 /// How often a trunk is asked whether it is there: three missed answers are found within 30 seconds (F8).
@@ -57,6 +59,8 @@ pub enum Provision {
     Binding(Box<StoredBinding>),
     /// A tenant's rules for calling out: for the focus.
     Dialling(TenantId, Box<TenantDialling>),
+    /// A number was put on a tenant's do-not-call list, or taken off it.
+    Blocked(TenantId, String, bool),
     /// A device that is no more, or must register again: for both.
     NoDevice(AddressOfRecord),
     /// A trunk is gone or not enabled: its calls go on, and nothing else.
@@ -226,14 +230,20 @@ impl Services {
     }
 
     async fn provision_devices(&self, tenant: &TenantRow) -> Result<(), ServiceError> {
-        let users = self.store.users(&tenant.id).await?;
-        let users: BTreeMap<&UserId, &UserRow> = users.iter().map(|user| (&user.id, user)).collect();
-        for device in self.store.devices(&tenant.id).await? {
-            // A disabled user's devices may not register (I82).
-            let Some(user) = users.get(&device.user) else { continue };
-            self.provision_device(user, &device).await?;
+        let mut last = String::new();
+        loop {
+            let devices = self.store.devices_after(&tenant.id, &last, DEVICES_AT_ONCE).await?;
+            let Some(end) = devices.last() else { return Ok(()) };
+            last = end.name.as_str().to_owned();
+            let ids: BTreeSet<UserId> = devices.iter().map(|device| device.user.clone()).collect();
+            let users = self.store.users_by_id(&tenant.id, &ids.into_iter().collect::<Vec<UserId>>()).await?;
+            let users: BTreeMap<&UserId, &UserRow> = users.iter().map(|user| (&user.id, user)).collect();
+            for device in &devices {
+                // A disabled user's devices may not register (I82).
+                let Some(user) = users.get(&device.user) else { continue };
+                self.provision_device(user, device).await?;
+            }
         }
-        Ok(())
     }
 
     /// Tells the running part of one device.

@@ -369,6 +369,7 @@ impl Bench {
                     allowed: "127.0.0.0/8".parse().into_iter().collect(),
                     plain_http: false,
                 },
+                calendar_replies: Some("replies@meet.acme.test".to_owned()),
                 ..Default::default()
             },
         };

@@ -785,6 +785,35 @@ pub struct RsvpView {
     pub rsvp: Option<Rsvp>,
 }
 
+/// What a mail that came back was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum InboundKind {
+    /// A mail server has given up; the person's row says so.
+    DeliveryReport,
+    /// The answer of a calendar; the person's row has it.
+    Reply,
+    /// Nothing that changes anything.
+    Ignored,
+}
+
+/// What became of a mail that came back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct InboundMail {
+    /// What it was.
+    pub kind: InboundKind,
+    /// One sentence.
+    pub detail: String,
+    /// The meeting it is about; the first one of a digest.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub meeting: Option<MeetingId>,
+    /// The person whose row has changed.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub person: Option<PersonId>,
+}
+
 /// A user's own settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -1,9 +1,10 @@
 //! Who did what to whom: one line for each administrative or moderating act, written with the act itself (I86).
 
-use super::columns::{Columns, millis};
+use super::columns::{Columns, millis, narrowed};
 use super::{Connection, Store, StoreError};
 use crate::ids::{TenantId, UserId};
 use crate::vocabulary::UnixMillis;
+use sqlx::AssertSqlSafe;
 
 /// One act.
 #[derive(Clone, Debug)]
@@ -91,11 +92,16 @@ impl Store {
         tenant: &TenantId,
         filter: &AuditFilter,
     ) -> Result<Vec<AuditRow>, StoreError> {
-        let rows = sqlx::query(
+        let narrowed = [
+            narrowed("a.actor_id", "$2", filter.actor.is_some()),
+            narrowed("a.action", "$3", filter.action.is_some()),
+            narrowed("a.object", "$4", filter.object.is_some()),
+        ];
+        let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT a.*, u.display_name AS actor_name FROM audit a LEFT JOIN users u ON u.id = a.actor_id \
-             WHERE a.tenant_id = $1 AND ($2 IS NULL OR a.actor_id = $2) AND ($3 IS NULL OR a.action = $3) \
-             AND ($4 IS NULL OR a.object = $4) AND a.at >= $5 AND a.at < $6 AND a.id < $7 ORDER BY a.id DESC LIMIT $8",
-        )
+             WHERE a.tenant_id = $1 {} AND a.at >= $5 AND a.at < $6 AND a.id < $7 ORDER BY a.id DESC LIMIT $8",
+            narrowed.concat()
+        )))
         .bind(tenant.as_str())
         .bind(filter.actor.as_ref().map(UserId::as_str))
         .bind(filter.action.as_deref())

@@ -1,11 +1,11 @@
 //! Call records: one per leg, written when it is over; and the legs that are up, so that a crash loses none.
 
-use super::columns::{Columns, millis, word};
+use super::columns::{Columns, millis, narrowed, word};
 use super::{Connection, Row, Store, StoreError};
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::leg_record::{LegRecord, Quality};
 use crate::vocabulary::{Cause, UnixMillis};
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 
 /// What a list of call records is narrowed to, newest first.
 #[derive(Clone, Debug, Default)]
@@ -162,13 +162,20 @@ impl Store {
             Some((at, id)) => (*at, id.as_str()),
             None => (i64::MAX, ""),
         };
-        let rows = sqlx::query(
-            "SELECT * FROM cdrs WHERE tenant_id = $1 AND ($2 IS NULL OR meeting_id = $2) \
-             AND ($3 IS NULL OR instance_id = $3) AND ($4 IS NULL OR person_id = $4) AND ($5 IS NULL OR call_id = $5) \
-             AND ($6 IS NULL OR acting_host_id = $6) AND ($7 IS NULL OR cause = $7) AND started_at >= $8 \
-             AND started_at < $9 AND (started_at < $10 OR (started_at = $10 AND id < $11)) \
+        let narrowed = [
+            narrowed("meeting_id", "$2", filter.meeting.is_some()),
+            narrowed("instance_id", "$3", filter.instance.is_some()),
+            narrowed("person_id", "$4", filter.person.is_some()),
+            narrowed("call_id", "$5", filter.call.is_some()),
+            narrowed("acting_host_id", "$6", filter.acting_host.is_some()),
+            narrowed("cause", "$7", filter.cause.is_some()),
+        ];
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT * FROM cdrs WHERE tenant_id = $1 {} AND started_at >= $8 AND started_at < $9 \
+             AND started_at <= $10 AND (started_at < $10 OR id < $11) \
              ORDER BY started_at DESC, id DESC LIMIT $12",
-        )
+            narrowed.concat()
+        )))
         .bind(tenant.as_str())
         .bind(filter.meeting.as_ref().map(MeetingId::as_str))
         .bind(filter.instance.as_deref())

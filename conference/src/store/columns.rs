@@ -26,6 +26,12 @@ pub(crate) fn millis(at: UnixMillis) -> i64 {
     i64::try_from(at.0).unwrap_or(i64::MAX)
 }
 
+/// A condition of a list: that a column is what is bound as `value`, if that is asked for, so that an index on the column
+/// can be used; else one that always holds and names the value all the same.
+pub(crate) fn narrowed(column: &str, value: &str, asked: bool) -> String {
+    if asked { format!(" AND {column} = {value}") } else { format!(" AND CAST({value} AS TEXT) IS NULL") }
+}
+
 /// Typed access to one row by column name.
 pub(crate) struct Columns<'r>(pub(crate) &'r Row);
 

@@ -68,12 +68,16 @@ impl DeviceRow {
 }
 
 impl Store {
-    /// The devices of a tenant, by name.
-    pub(crate) async fn devices(&self, tenant: &TenantId) -> Result<Vec<DeviceRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM devices WHERE tenant_id = $1 ORDER BY name")
-            .bind(tenant.as_str())
-            .fetch_all(&self.pool)
-            .await?;
+    /// Some devices of a tenant, by name, those after `last`.
+    pub(crate) async fn devices_after(
+        &self,
+        tenant: &TenantId,
+        last: &str,
+        limit: i64,
+    ) -> Result<Vec<DeviceRow>, StoreError> {
+        let page = "SELECT * FROM devices WHERE tenant_id = $1 AND name > $2 ORDER BY name LIMIT $3";
+        let rows =
+            sqlx::query(page).bind(tenant.as_str()).bind(last).bind(limit).fetch_all(&self.pool).await?;
         rows.iter().map(DeviceRow::read).collect()
     }
 

@@ -1,12 +1,11 @@
 //! Those users of a tenant whom a text could mean, found by indexes: the tenant may have very many.
 
-use super::columns::Columns;
 use super::search::{anywhere, beginning};
 use super::users::select_users;
 use super::{DeviceRow, Store, StoreError, UserRow};
 use crate::ids::{TenantId, UserId};
 use crate::live::resolver::Keys;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Row as _};
 use std::fmt::Write as _;
 
 /// How many are looked at of those who share a beginning of a name or an extension: more than are ever shown.
@@ -106,7 +105,8 @@ impl Store {
             asked = asked.bind(value);
         }
         let found = asked.fetch_all(&self.pool).await?;
-        let id = |row| Ok(UserId::new(Columns(row).text("id")?));
+        // The column is named as in whatever was asked first.
+        let id = |row: &super::Row| Ok(UserId::new(row.try_get::<String, _>(0)?));
         let found: Vec<UserId> = found.iter().map(id).collect::<Result<_, StoreError>>()?;
         self.users_by_id(tenant, &found).await
     }

@@ -175,12 +175,13 @@ impl Store {
         tenant: &TenantId,
         limit: i64,
     ) -> Result<Vec<MeetingRow>, StoreError> {
-        let rows =
-            sqlx::query("SELECT * FROM meetings WHERE tenant_id = $1 ORDER BY created_at DESC, id LIMIT $2")
-                .bind(tenant.as_str())
-                .bind(limit)
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT * FROM meetings WHERE tenant_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
+        )
+        .bind(tenant.as_str())
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(MeetingRow::read).collect()
     }
 

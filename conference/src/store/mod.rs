@@ -36,6 +36,7 @@ mod numbers;
 mod oidc;
 mod open;
 pub(crate) mod outbox;
+mod patience;
 mod people;
 mod policy;
 mod pool;

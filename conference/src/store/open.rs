@@ -1,7 +1,8 @@
 //! Opening the database and bringing its schema up to date.
 
 use super::migrations;
-use super::pool::{Pool, STATEMENT_LIMIT};
+use super::patience::{Answers, FRESH, PATIENCE};
+use super::pool::Pool;
 use super::{Dialect, Store, StoreError};
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -66,15 +67,34 @@ impl Store {
             Dialect::Sqlite => SQLITE_SETTINGS,
             Dialect::Postgres => POSTGRES_SETTINGS,
         };
+        let answers = Answers::default();
+        let heard = answers.clone();
         // Every connection to ":memory:" is a database of its own, so there is only one, and it is never dropped.
         let options = AnyPoolOptions::new()
             .max_connections(if memory { 1 } else { CONNECTIONS })
             .min_connections(u32::from(memory))
-            .acquire_timeout(STATEMENT_LIMIT)
+            .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
+            .before_acquire(move |connection, idle| {
+                // A server may have gone meanwhile; asking each time would cost each statement a round trip.
+                let asked = dialect == Dialect::Postgres && idle.idle_for > FRESH;
+                Box::pin(async move {
+                    if asked {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .idle_timeout(None)
             .max_lifetime(None)
             .after_connect(move |connection, _| {
-                Box::pin(async move { connection.execute(sqlx::raw_sql(settings)).await.map(drop) })
+                let heard = heard.clone();
+                Box::pin(async move {
+                    heard.note(false);
+                    connection.execute(sqlx::raw_sql(settings)).await?;
+                    heard.note(false);
+                    Ok(())
+                })
             });
         let connected = tokio::time::timeout(OPENING, options.connect(&url)).await;
         let pool = match connected {
@@ -83,7 +103,7 @@ impl Store {
             Err(_) => return Err(StoreError::opening(sqlx::Error::PoolTimedOut)),
         };
         Ok(Self {
-            pool: Pool::new(pool, dialect),
+            pool: Pool::new(pool, dialect, answers),
             dialect,
             outbox_bell: std::sync::Arc::default(),
             #[cfg(any(test, feature = "testing"))]

@@ -253,6 +253,21 @@ impl Store {
         rows.iter().map(OutboxRow::read).collect()
     }
 
+    /// A mail by its identifier, as it stands in the Message-ID.
+    pub(crate) async fn mail_parcel(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+    ) -> Result<Option<OutboxRow>, StoreError> {
+        sqlx::query("SELECT * FROM outbox WHERE tenant_id = $1 AND id = $2 AND channel = 'mail'")
+            .bind(tenant.as_str())
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await?
+            .map(|row| OutboxRow::read(&row))
+            .transpose()
+    }
+
     /// How many parcels of a destination wait.
     pub(crate) async fn waiting_parcels(
         connection: &mut Connection,

@@ -4,6 +4,7 @@
 //! so that no request and no task can wait for ever for a database that has stopped, is locked, or has gone.
 
 use super::Dialect;
+use super::patience::Answers;
 use crate::times::Times;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
@@ -12,12 +13,8 @@ use sqlx::any::{AnyArguments, AnyQueryResult, AnyRow, AnyStatement, AnyTypeInfo}
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Either, Error, Execute, Executor, SqlStr};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// How long one statement may take, the wait for a connection and for its turn included. A request that fails for it
-/// is answered within two seconds.
-pub(super) const STATEMENT_LIMIT: Duration = Duration::from_millis(1_500);
+use tokio::time::Instant;
 
 /// A statement taken apart, so that it can be looked at and sent on.
 type Statement = (SqlStr, Option<AnyArguments>);
@@ -29,6 +26,7 @@ pub(crate) struct Pool {
     dialect: Dialect,
     turn: Arc<Semaphore>,
     times: Arc<Times>,
+    answers: Answers,
 }
 
 /// A connection that is held for longer than one statement.
@@ -37,6 +35,9 @@ pub(crate) struct Connection {
     /// `None` once it has been given back.
     inner: Option<PoolConnection<Any>>,
     times: Arc<Times>,
+    answers: Answers,
+    /// Whether it has its turn to write.
+    writes: bool,
 }
 
 /// A writing transaction: it rolls back unless it is committed.
@@ -47,8 +48,8 @@ pub(crate) struct Transaction {
 }
 
 impl Pool {
-    pub(super) fn new(inner: AnyPool, dialect: Dialect) -> Self {
-        Self { inner, dialect, turn: Arc::new(Semaphore::new(1)), times: Arc::default() }
+    pub(super) fn new(inner: AnyPool, dialect: Dialect, answers: Answers) -> Self {
+        Self { inner, dialect, turn: Arc::new(Semaphore::new(1)), times: Arc::default(), answers }
     }
 
     /// How long statements took.
@@ -70,18 +71,18 @@ impl Pool {
         self.inner.acquire().await
     }
 
-    async fn acquire(&self, deadline: tokio::time::Instant) -> Result<Connection, Error> {
-        let inner =
-            tokio::time::timeout_at(deadline, self.inner.acquire()).await.map_err(|_| too_late())??;
-        Ok(Connection { inner: Some(inner), times: Arc::clone(&self.times) })
+    async fn acquire(&self, began: Instant, writes: bool) -> Result<Connection, Error> {
+        let inner = self.answers.any.wait(began, self.inner.acquire()).await??;
+        let (times, answers) = (Arc::clone(&self.times), self.answers.clone());
+        Ok(Connection { inner: Some(inner), times, answers, writes })
     }
 
     /// Begins a writing transaction. Writing transactions run one after the other: within this process by turns, in the
     /// order in which they were asked for, and beyond it by the lock of the database (docs/decisions/0004).
     pub(super) async fn begin(&self) -> Result<Transaction, Error> {
-        let deadline = deadline();
-        let turn = Some(self.turn(deadline).await?);
-        let connection = self.acquire(deadline).await?;
+        let began = Instant::now();
+        let turn = Some(self.turn(began).await?);
+        let connection = self.acquire(began, true).await?;
         let mut transaction = Transaction { connection, turn };
         let begin = match self.dialect {
             // Takes the write lock at once, so that it cannot fail half-way.
@@ -89,25 +90,21 @@ impl Pool {
             // Held to the end of the transaction; the statements after it see what others have committed before.
             Dialect::Postgres => "BEGIN; SELECT pg_advisory_xact_lock(7226741)",
         };
-        transaction.connection.run(deadline, |inner| inner.execute(sqlx::raw_sql(begin))).await?;
+        transaction.connection.run(began, |inner| inner.execute(sqlx::raw_sql(begin))).await?;
         Ok(transaction)
     }
 
-    async fn turn(&self, deadline: tokio::time::Instant) -> Result<OwnedSemaphorePermit, Error> {
-        let turn = tokio::time::timeout_at(deadline, Arc::clone(&self.turn).acquire_owned()).await;
-        turn.map_err(|_| too_late())?.map_err(|_| Error::PoolClosed)
+    async fn turn(&self, began: Instant) -> Result<OwnedSemaphorePermit, Error> {
+        let turn = self.answers.writes.wait(began, Arc::clone(&self.turn).acquire_owned()).await?;
+        turn.map_err(|_| Error::PoolClosed)
     }
 
     /// SQLite knows one writer. Whoever finds it busy would sleep and look again, ever longer: a queue is fair and quick.
-    async fn turn_for(
-        &self,
-        sql: &SqlStr,
-        deadline: tokio::time::Instant,
-    ) -> Result<Option<OwnedSemaphorePermit>, Error> {
+    async fn turn_for(&self, sql: &SqlStr, began: Instant) -> Result<Option<OwnedSemaphorePermit>, Error> {
         let reads =
             sql.as_str().trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("select"));
         match self.dialect {
-            Dialect::Sqlite if !reads => self.turn(deadline).await.map(Some),
+            Dialect::Sqlite if !reads => self.turn(began).await.map(Some),
             Dialect::Sqlite | Dialect::Postgres => Ok(None),
         }
     }
@@ -118,10 +115,10 @@ impl Pool {
         run: impl for<'c> FnOnce(&'c mut AnyConnection, Statement) -> BoxFuture<'c, Result<T, Error>> + Send,
     ) -> Result<T, Error> {
         let statement = statement?;
-        let deadline = deadline();
-        let _turn = self.turn_for(&statement.0, deadline).await?;
-        let mut connection = self.acquire(deadline).await?;
-        connection.run(deadline, |inner| run(inner, statement)).await
+        let began = Instant::now();
+        let turn = self.turn_for(&statement.0, began).await?;
+        let mut connection = self.acquire(began, turn.is_some()).await?;
+        connection.run(began, |inner| run(inner, statement)).await
     }
 }
 
@@ -132,23 +129,33 @@ impl Connection {
         run: impl for<'c> FnOnce(&'c mut AnyConnection, Statement) -> BoxFuture<'c, Result<T, Error>> + Send,
     ) -> Result<T, Error> {
         let statement = statement?;
-        self.run(deadline(), |inner| run(inner, statement)).await
+        self.run(Instant::now(), |inner| run(inner, statement)).await
     }
 
-    /// Runs one statement until its time is up. A connection on which it did not end in time is closed.
+    /// Runs one statement, for which has been waited since `began`, until its time is up. A connection on which it did not
+    /// end in time is closed.
     async fn run<T>(
         &mut self,
-        deadline: tokio::time::Instant,
+        began: Instant,
         run: impl for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, Error>> + Send,
     ) -> Result<T, Error> {
         let inner = self.inner.as_mut().ok_or(Error::PoolClosed)?;
-        let began = tokio::time::Instant::now();
+        let deadline = if self.writes { &self.answers.writes } else { &self.answers.any }.deadline(began);
+        let sent = Instant::now();
         let result = tokio::time::timeout_at(deadline, run(inner)).await;
-        self.times.observe(began.elapsed());
-        result.unwrap_or_else(|_| {
-            self.discard();
-            Err(too_late())
-        })
+        self.times.observe(sent.elapsed());
+        match result {
+            Ok(answer) => {
+                if answer.is_ok() {
+                    self.answers.note(self.writes);
+                }
+                answer
+            }
+            Err(_) => {
+                self.discard();
+                Err(too_late())
+            }
+        }
     }
 
     /// Closes a connection of which nobody knows what it is doing.
@@ -160,7 +167,8 @@ impl Connection {
 impl Transaction {
     /// Makes it all lasting.
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
-        let committed = self.connection.run(deadline(), |inner| inner.execute(sqlx::raw_sql("COMMIT"))).await;
+        let committed =
+            self.connection.run(Instant::now(), |inner| inner.execute(sqlx::raw_sql("COMMIT"))).await;
         match committed {
             // Back to the pool as it is: there is nothing to roll back.
             Ok(_) => drop(self.connection.inner.take()),
@@ -174,11 +182,13 @@ impl Transaction {
 impl Drop for Transaction {
     fn drop(&mut self) {
         let Some(inner) = self.connection.inner.take() else { return };
-        let mut connection = Connection { inner: Some(inner), times: Arc::clone(&self.connection.times) };
+        let (times, answers) = (Arc::clone(&self.connection.times), self.connection.answers.clone());
+        let mut connection = Connection { inner: Some(inner), times, answers, writes: true };
         let turn = self.turn.take();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return connection.discard() };
         runtime.spawn(async move {
-            if connection.run(deadline(), |inner| inner.execute(sqlx::raw_sql("ROLLBACK"))).await.is_err() {
+            if connection.run(Instant::now(), |inner| inner.execute(sqlx::raw_sql("ROLLBACK"))).await.is_err()
+            {
                 connection.discard();
             }
             drop(turn);
@@ -200,11 +210,7 @@ impl std::ops::DerefMut for Transaction {
     }
 }
 
-fn deadline() -> tokio::time::Instant {
-    tokio::time::Instant::now() + STATEMENT_LIMIT
-}
-
-fn too_late() -> Error {
+pub(super) fn too_late() -> Error {
     let words = "the database did not answer in time";
     Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, words))
 }

@@ -38,8 +38,8 @@ impl Store {
     /// name beside the user's meetings.
     pub(super) async fn fold_user(connection: &mut Connection, user: &UserId) -> Result<(), StoreError> {
         let row = sqlx::query(
-            "SELECT u.first, u.last, u.display_name, u.login, u.extension, u.generic_id, \
-             (SELECT string_agg(a.value, ' ') FROM user_addresses a WHERE a.user_id = u.id) AS addresses \
+            "SELECT u.tenant_id, u.first, u.last, u.display_name, u.login, u.extension, u.generic_id, \
+             (SELECT string_agg(a.value, ' ') FROM user_addresses a WHERE a.tenant_id = u.tenant_id AND a.user_id = u.id) AS addresses \
              FROM users u WHERE u.id = $1",
         )
         .bind(user.as_str())
@@ -59,8 +59,9 @@ impl Store {
             .bind(user.as_str())
             .execute(&mut *connection)
             .await?;
-        sqlx::query("UPDATE meetings SET owner_search = $1 WHERE owner_id = $2 AND owner_search <> $1")
+        sqlx::query("UPDATE meetings SET owner_search = $1 WHERE tenant_id = $2 AND owner_id = $3 AND owner_search <> $1")
             .bind(fold(&display))
+            .bind(row.text("tenant_id")?)
             .bind(user.as_str())
             .execute(connection)
             .await?;

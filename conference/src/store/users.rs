@@ -39,10 +39,10 @@ macro_rules! select_users {
     ($condition:literal) => {
         concat!(
             "SELECT u.*, \
-             (SELECT a.value FROM user_addresses a WHERE a.user_id = u.id AND a.kind = 'mail' \
+             (SELECT a.value FROM user_addresses a WHERE a.tenant_id = u.tenant_id AND a.user_id = u.id AND a.kind = 'mail' \
               ORDER BY a.is_invitation_address DESC, a.created_at, a.id LIMIT 1) AS mail, \
              (SELECT string_agg(a.value, ' ') FROM user_addresses a \
-              WHERE a.user_id = u.id AND a.kind = 'phone') AS phones, \
+              WHERE a.tenant_id = u.tenant_id AND a.user_id = u.id AND a.kind = 'phone') AS phones, \
              (SELECT string_agg(n.e164, ' ') FROM numbers n \
               WHERE n.user_id = u.id AND n.tenant_id = u.tenant_id) AS direct_numbers \
              FROM users u WHERE ",
@@ -128,16 +128,5 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(|row| Ok(UserId::new(Columns(row).text("id")?))).collect()
-    }
-
-    /// The enabled users of a tenant, by extension and name.
-    pub(crate) async fn users(&self, tenant: &TenantId) -> Result<Vec<UserRow>, StoreError> {
-        let rows = sqlx::query(select_users!(
-            "u.tenant_id = $1 AND u.enabled = 1 ORDER BY u.extension IS NULL, u.extension, u.display_name, u.id"
-        ))
-        .bind(tenant.as_str())
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(UserRow::read).collect()
     }
 }

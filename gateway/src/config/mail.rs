@@ -26,6 +26,9 @@ pub struct Mail {
     pub from: String,
     /// Where answers go if the inviter has no address.
     pub reply_to: Option<String>,
+    /// The address calendars send their answers to, as they do to the organiser of an event: each invitation gets one of
+    /// its own, `name+…@domain`. What comes there goes to `POST /v1/inbound-mail`.
+    pub calendar_replies: Option<String>,
     /// How long a mail is tried before it is given up.
     #[serde(default = "five_days")]
     pub retry_days: f64,
@@ -43,6 +46,9 @@ pub enum MailTls {
     /// In the clear: for a server on the same machine.
     None,
 }
+
+/// What is left of the 64 characters of a local part (RFC 5321 section 4.5.3.1.1) beside an invitation's own part.
+const REPLIES_NAME: usize = 13;
 
 fn five_days() -> f64 {
     5.0
@@ -65,12 +71,22 @@ impl Mail {
 
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let addresses = [("mail.from", Some(&self.from)), ("mail.reply_to", self.reply_to.as_ref())];
+        let addresses = [
+            ("mail.from", Some(&self.from)),
+            ("mail.reply_to", self.reply_to.as_ref()),
+            ("mail.calendar_replies", self.calendar_replies.as_ref()),
+        ];
         for (key, address) in addresses {
             if let Some(address) = address.filter(|address| address.parse::<lettre::Address>().is_err()) {
                 let problem = format!("is {address:?}, which is not an address");
                 problems.push(Problem::new(key, problem, "Write name@domain"));
             }
+        }
+        let name = self.calendar_replies.as_deref().and_then(|address| address.split('@').next());
+        if name.is_some_and(|name| name.len() > REPLIES_NAME) {
+            let problem = format!("has more than {REPLIES_NAME} characters before the @");
+            let mend = "Choose a shorter one: each invitation adds its own part";
+            problems.push(Problem::new("mail.calendar_replies", problem, mend));
         }
         if self.user.is_some() != self.password.is_some() {
             let problem = "stands without the other one of user and password".to_owned();

@@ -92,7 +92,7 @@ impl Handshake {
                     }
                 }
                 EndpointEvent::PeerClosed => self.tried.retain(|(known, _)| *known != source),
-                _ => {}
+                EndpointEvent::HandshakeComplete | EndpointEvent::ApplicationData(_) | _ => {}
             }
         }
         keys
@@ -125,9 +125,9 @@ impl Handshake {
     }
 
     fn forget_others(&mut self, now: Instant, chosen: SocketAddr) {
-        let others: Vec<SocketAddr> =
-            self.tried.iter().map(|(known, _)| *known).filter(|known| *known != chosen).collect();
-        others.into_iter().for_each(|other| self.drop_one(now, other));
+        while let Some(&(other, _)) = self.tried.iter().find(|(known, _)| *known != chosen) {
+            self.drop_one(now, other);
+        }
     }
 
     /// Forgets a handshake without a word.

@@ -67,7 +67,7 @@ impl SourceLock {
 
     /// Where to send to.
     pub(super) fn destination(&self) -> Option<SocketAddr> {
-        self.locked.or(self.signalled.filter(|_| !self.by_checks))
+        self.locked.or_else(|| self.signalled.filter(|_| !self.by_checks))
     }
 
     /// A check with the right credentials came from there. The first address that passes one counts, until the phone

@@ -65,6 +65,7 @@ impl fmt::Debug for Source {
 }
 
 /// What a worker is told.
+#[expect(clippy::large_enum_variant, reason = "few are about at once, and a box more would be no gain")]
 pub enum Command {
     /// Adds a phone: silent and deaf until a plan admits it. Unknown rooms come into being.
     AddSipLeg {

@@ -46,7 +46,6 @@ pub(super) async fn fill(file: &Path, people: u32) -> LabResult<()> {
         }
     }
     to.execute("COMMIT").await.map_err(what())?;
-    to.execute("ANALYZE").await.map_err(what())?;
     to.close().await.map_err(what())
 }
 
@@ -83,13 +82,13 @@ impl Rows {
             ),
             (
                 "meetings (id, tenant_id, owner_id, kind, title, number, default_role, direct_join_role, link_hash, state, \
-                 created_at, updated_at, form, search_text, owner_search)",
+                 created_at, updated_at, form, search_text, owner_search, guest_pin, host_pin)",
                 people / 5,
                 Self::meeting,
             ),
             (
                 "people (id, tenant_id, meeting_id, user_id, display_name, role, access, source, link_hash, created_at, \
-                 updated_at, position)",
+                 updated_at, position, pin)",
                 people,
                 Self::person,
             ),
@@ -181,7 +180,7 @@ impl Rows {
         let folded = title.to_lowercase();
         format!(
             "('mb{n}', '{tenant}', '{owner}', 'conference', '{title}', '{number}', 'attendee', 'attendee', 'hm{n}', \
-             'scheduled', {at}, {at}, 'room', '{folded}\n\n{number}', '{owner_name}')"
+             'scheduled', {at}, {at}, 'room', '{folded}\n\n{number}', '{owner_name}', 'x', 'x')"
         )
     }
 
@@ -191,7 +190,7 @@ impl Rows {
         let (_, _, whole) = Self::name(n);
         format!(
             "('pb{n}', '{tenant}', 'mb{meeting}', 'ub{n}', '{whole}', 'attendee', 'collaborate', 'people', 'hp{n}', {at}, \
-             {at}, {n})"
+             {at}, {n}, 'x')"
         )
     }
 

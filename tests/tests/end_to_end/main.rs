@@ -19,6 +19,7 @@ mod database;
 mod devices;
 mod dial_in;
 mod dialling;
+mod hostile_media;
 mod ivr;
 mod life;
 mod mail;

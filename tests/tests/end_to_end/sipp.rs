@@ -1,7 +1,7 @@
 //! SIPp in the trunk's place: an implementation that is neither ours nor the lab's.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partyline_tests::api::{CallTarget, PersonToInvite};
 use partyline_tests::error::LabResult;
@@ -9,6 +9,7 @@ use partyline_tests::participant::Participant;
 use partyline_tests::shared::token;
 use partyline_tests::sipp::Sipp;
 use partyline_tests::stage::{Stage, StageConfig};
+use partyline_tests::tone;
 use partyline_tests::voice::Voice;
 
 use crate::support::{LONG, call_one, on_stage_with};
@@ -82,6 +83,22 @@ async fn i50_sipp_answers_presses_nothing_and_is_hung_up() {
         let ended = one_call(stage, "answers", 0, false).await?;
         assert_eq!(ended.1, "not_confirmed");
         Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d20_d21_d68_sipp_presses_one_as_a_tone_is_let_in_and_heard() {
+    on_stage_with(foreign, async |stage| {
+        let sipp = Sipp::serve("speaks", trunk(stage), HANA, 0).await?;
+        let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
+        let ticket = call_one(&room, CallTarget::number(NUMBER, "presenter")).await?;
+        let event = room.host.events.wait_call(&ticket.id, &["joined", "failed", "ended"], LONG).await?;
+        assert_eq!(event.text("state"), "joined", "{}", event.data);
+        let joined = Instant::now();
+        assert!(room.host.ear().wait_for(tone::OUTSIDE, joined, LONG).await.is_some(), "its tone");
+        room.api.end_call(&ticket.id).await?;
+        sipp.finished(LONG).await
     })
     .await;
 }

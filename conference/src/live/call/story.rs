@@ -172,6 +172,17 @@ mod tests {
     }
 
     #[test]
+    fn i52_each_reason_has_a_code_and_a_sentence_of_its_own() {
+        let sentences: std::collections::BTreeSet<&str> = CAUSES.iter().map(|cause| cause.words()).collect();
+        let codes: std::collections::BTreeSet<String> =
+            CAUSES.iter().map(|cause| serde_json::to_string(cause).unwrap()).collect();
+        assert_eq!((sentences.len(), codes.len()), (CAUSES.len(), CAUSES.len()));
+        // The closed list of the vocabulary: no reason is missing here.
+        assert!(CAUSES.iter().enumerate().all(|(place, cause)| *cause as usize == place));
+        assert!(serde_json::from_str::<Cause>("\"no_such_reason\"").is_err());
+    }
+
+    #[test]
     fn i55_nobody_who_said_no_is_rung_again_by_itself() {
         for cause in [Cause::Declined, Cause::DoNotCall, Cause::NotConfirmed, Cause::Cancelled, Cause::HungUp]
         {

@@ -199,6 +199,15 @@ pub enum Command {
         /// Which leg.
         leg: LegId,
     },
+    /// A number was put on a tenant's do-not-call list, or taken off it.
+    SetBlocked {
+        /// Whose list.
+        tenant: TenantId,
+        /// The number.
+        e164: String,
+        /// Whether it is on it now.
+        blocked: bool,
+    },
     /// A tenant's rules for calling out have changed.
     PutDialling {
         /// Whose.

@@ -78,6 +78,16 @@ impl Focus {
             Command::TransferJudged { refer, result } => self.transfer_judged(refer, result),
             Command::EndCall { call } => self.end_call(at, &call, Cause::Cancelled),
             Command::StopCall { call, cause } => self.end_call(at, &call, cause),
+            Command::SetBlocked { tenant, e164, blocked } => {
+                if let Some(rules) = self.dialling.get_mut(&tenant) {
+                    if blocked {
+                        rules.blocked.insert(e164)
+                    } else {
+                        rules.blocked.remove(&e164)
+                    };
+                }
+                Ok(Reply::Done)
+            }
             Command::PutDialling { tenant, rules } => {
                 self.dialling.insert(tenant, *rules);
                 Ok(Reply::Done)

@@ -136,8 +136,17 @@ fn rules(policy: DialPolicy) -> Command {
 }
 
 fn redirected(policy: DialPolicy, contact: &str) -> Stage {
+    redirected_with(policy, contact, &[])
+}
+
+/// The same; the do-not-call list has changed since.
+fn redirected_with(policy: DialPolicy, contact: &str, changes: &[(&str, bool)]) -> Stage {
     let mut stage = hosted();
     stage.ok(rules(policy));
+    for (e164, blocked) in changes {
+        let (tenant, e164) = ("acme".into(), (*e164).to_owned());
+        stage.ok(Command::SetBlocked { tenant, e164, blocked: *blocked });
+    }
     stage.dial(to_number("c1", "tom", NUMBER)).unwrap();
     let session = stage.last_session();
     stage.sip(SipEvent::Redirected { session, contacts: vec![contact.to_owned()] });
@@ -177,6 +186,16 @@ fn i45_s8_a_redirection_leads_nobody_around_the_policy() {
         ..follow
     };
     assert_eq!(redirected(dear, "sip:+12025550110@carrier.test").invites.len(), 1, "nor to what costs more");
+}
+
+#[test]
+fn i45_i49_a_redirection_is_judged_by_the_do_not_call_list_of_the_moment() {
+    let follow = DialPolicy { follow_redirects: true, ..DialPolicy::default() };
+    let (listed, other) = ("sip:+12025550166@carrier.test", "sip:+12025550110@carrier.test");
+    let taken_off = redirected_with(follow.clone(), listed, &[("+12025550166", false)]);
+    assert_eq!(taken_off.invites.len(), 2, "taken off the list");
+    let put_on = redirected_with(follow, other, &[("+12025550110", true)]);
+    assert_eq!(put_on.invites.len(), 1, "put on the list");
 }
 
 #[test]

@@ -40,11 +40,9 @@ impl Services {
         let actor = Actor::User(acting(&user));
         let _turn = self.locks.lock(&asked.meeting).await;
         let _dialling = self.locks.lock_dialling(actor.tenant()).await;
-        let mut desk = self.desk(&actor, &asked.meeting).await?;
-        desk.purpose = CallPurpose::Call;
-        let role = desk.reach.meeting.direct_join_role;
-        let target =
-            CallTarget { number: Some(asked.target.clone()), role: Some(role), ..CallTarget::default() };
+        let mut target = CallTarget { number: Some(asked.target.clone()), ..CallTarget::default() };
+        let mut desk = self.desk(&actor, &asked.meeting, std::slice::from_ref(&target)).await?;
+        target.role = Some(desk.reach.meeting.direct_join_role);
         let mut plans = self.plan_calls(&desk, std::slice::from_ref(&target)).await?;
         for plan in &mut plans {
             // Whoever is on the list comes in as what the list says.

@@ -67,6 +67,8 @@ pub(super) struct Notice<'a> {
     pub(super) details: &'a str,
     /// Where an answer is given, without the answer.
     pub(super) rsvp: &'a str,
+    /// Where calendars send their answer; to the inviter if missing.
+    pub(super) replies: Option<&'a str>,
 }
 
 /// The mail.
@@ -150,9 +152,10 @@ fn attachment(notice: &Notice<'_>, when: &When, title: &str) -> Option<Attachmen
         Occasion::Cancellation | Occasion::Removal => Method::Cancel,
         Occasion::Reminder => return None,
     };
-    let organiser = match notice.sender.address.is_empty() {
-        true => format!("nobody@{}", notice.domain),
-        false => notice.sender.address.clone(),
+    let organiser = match (notice.replies, notice.sender.address.is_empty()) {
+        (Some(replies), _) => replies.to_owned(),
+        (None, true) => format!("nobody@{}", notice.domain),
+        (None, false) => notice.sender.address.clone(),
     };
     let event = calendar::Event {
         method,
@@ -373,6 +376,7 @@ mod tests {
             link: "https://meet.acme.test/join/abc",
             details: "M1\n\nMeeting number: 123 456 789\n",
             rsvp: "https://meet.acme.test/v1/rsvp/i1.abc",
+            replies: None,
         })
     }
 

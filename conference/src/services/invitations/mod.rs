@@ -1,8 +1,11 @@
 //! Meeting invitations: SEND INVITE, resending, and the mails that follow a change, a removal or a deletion.
 
 pub(crate) mod calendar;
+mod inbound;
+mod itip;
 pub(crate) mod letters;
 pub(crate) mod queue;
+mod report;
 mod rsvp;
 mod time_zone;
 

@@ -282,6 +282,7 @@ impl Services {
             link: &link,
             details: &details,
             rsvp: &self.rsvp_link(&row.id),
+            replies: self.reply_address(&row.id).as_deref(),
         });
         let soon = post.when.as_ref().filter(|_| occasion == Occasion::Reminder).map(|when| when.start);
         let parcel = NewParcel {

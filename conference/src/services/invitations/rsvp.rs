@@ -9,8 +9,8 @@ use crate::store::secrets::token_hash;
 use crate::store::{InvitationRow, MeetingRow, PersonRow, Store, StoreError};
 
 /// What a link leads to.
-struct Asked {
-    invitation: InvitationRow,
+pub(super) struct Asked {
+    pub(super) invitation: InvitationRow,
     meeting: MeetingRow,
     person: PersonRow,
 }
@@ -41,6 +41,12 @@ impl Services {
         if token_hash(proof) != token_hash(&self.rsvp_proof(id)) {
             return Err(none());
         }
+        self.invited(id).await
+    }
+
+    /// An invitation that can still be answered.
+    pub(super) async fn invited(&self, id: &str) -> Result<Asked, ServiceError> {
+        let none = || ServiceError::not_found("invitation").mend("Use the link of the latest mail");
         let invitation = self.store.invitation(id).await?.ok_or_else(none)?;
         let meeting = self.store.meeting(&invitation.tenant, &invitation.meeting).await?.ok_or_else(none)?;
         let person = self.store.person(&invitation.tenant, &invitation.meeting, &invitation.person).await?;
@@ -57,7 +63,13 @@ impl Services {
     /// # Errors
     /// As for [`Self::rsvp`].
     pub async fn answer_invitation(&self, token: &str, rsvp: Rsvp) -> Result<RsvpView, ServiceError> {
-        let Asked { mut invitation, meeting, person } = self.asked(token).await?;
+        let asked = self.asked(token).await?;
+        self.note_answer(asked, rsvp).await
+    }
+
+    /// The same by whatever way it has come.
+    pub(super) async fn note_answer(&self, asked: Asked, rsvp: Rsvp) -> Result<RsvpView, ServiceError> {
+        let Asked { mut invitation, meeting, person } = asked;
         let now = self.now();
         invitation.rsvp = Some(rsvp);
         let event = invitation_event("invitation.rsvp", &invitation, invitation.status, None, now);

@@ -133,6 +133,7 @@ pub(crate) fn invitation_event(
     }
 }
 
-fn shortened(words: &str) -> String {
+/// The words of another machine, fit for a row.
+pub(crate) fn shortened(words: &str) -> String {
     crate::services::invitations::letters::one_line(words).chars().take(WORDS_MAX).collect()
 }

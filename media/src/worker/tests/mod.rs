@@ -13,6 +13,7 @@ mod phones;
 mod properties;
 mod reports;
 mod rights;
+mod strangers;
 
 use std::sync::mpsc;
 
