@@ -142,6 +142,8 @@ pub struct Media {
     pub webrtc_advertised: Option<IpAddr>,
     /// A media thread that is busy for more than this share of the time takes no new legs.
     pub busy_limit_percent: u8,
+    /// Whether everybody's voice is brought to one loudness.
+    pub even_loudness: bool,
     /// Codecs of phones and trunks that have no list of their own, the preferred first.
     pub codecs: Vec<CodecName>,
     /// Whether the sound of phones and trunks without a setting of their own is encrypted.
@@ -186,6 +188,7 @@ impl Default for Media {
             webrtc_listen: None,
             webrtc_advertised: None,
             busy_limit_percent: 75,
+            even_loudness: false,
             codecs: vec![CodecName::Pcmu, CodecName::Pcma],
             srtp: Encryption::Off,
         }

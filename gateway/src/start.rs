@@ -356,7 +356,7 @@ fn start_media(
             webrtc,
             core: config.media.cores.get(index).copied(),
             identity: Some(Arc::clone(identity)),
-            worker: WorkerConfig::default(),
+            worker: WorkerConfig { even_loudness: config.media.even_loudness, ..WorkerConfig::default() },
             seed: edge::seed()?,
             metrics: metrics.thread(),
         };

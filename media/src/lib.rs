@@ -29,6 +29,7 @@ pub mod dtmf;
 pub mod ice;
 pub mod jitter;
 pub mod level;
+pub mod loudness;
 pub mod mixer;
 pub mod noise;
 pub mod pitch;

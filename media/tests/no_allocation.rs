@@ -278,6 +278,55 @@ fn d42_no_codec_and_no_cipher_allocates() {
     assert!(worker.load().encodes > 400 * 10, "something was really mixed: {:?}", worker.load());
 }
 
+/// Small rooms, in which every leg has steps of its own, over a network that loses packets.
+#[test]
+fn d42_small_rooms_allocate_nothing_in_any_codec() {
+    let start = Instant::now();
+    let mut worker = Worker::new(WorkerConfig::default(), [5; 32]);
+    for id in 0..12_u64 {
+        let (leg, codec) = (LegId(id), Codec::ALL[usize::try_from(id / 3).unwrap()]);
+        worker.handle_command(start, Command::AddSipLeg { leg, room: RoomId(id / 3) });
+        let negotiated = Negotiated::new(address(id), codec);
+        worker.handle_command(start, Command::SetSipRemote { leg, negotiated, symmetric_from: None });
+        worker.handle_command(start, Command::SetPlan { leg, plan: ALL });
+    }
+    let mut encoder = opus::Encoder::new(OpusSettings::default()).unwrap();
+    let (mut before, mut sent) = (0, 0);
+    for n in 0..400_u16 {
+        if n == 100 {
+            (before, sent) = (ALLOCATIONS.get(), 0);
+        }
+        let frame = [i16::try_from(n % 50).unwrap() * 100; 960];
+        let mut packet = [0; 300];
+        let length = encoder.encode(&frame, &mut packet).unwrap();
+        for step in 0..20 {
+            let now = start + Duration::from_millis(u64::from(n) * 20 + step);
+            for id in (0..12_u64).filter(|id| id * 7 % 20 == step && (u64::from(n) + id) % 11 != 0) {
+                let codec = Codec::ALL[usize::try_from(id / 3).unwrap()];
+                let spoken = [0x23 ^ u8::try_from(n % 100).unwrap(); 160];
+                let packet = RtpPacket {
+                    marker: false,
+                    payload_type: codec.payload_type(),
+                    sequence_number: n,
+                    timestamp: u32::from(n) * codec.clock_hz() / 50,
+                    ssrc: 1,
+                    payload: if codec == Codec::Opus { &packet[..length] } else { &spoken },
+                };
+                let mut datagram = [0; 320];
+                let length = packet.write(&mut datagram).unwrap();
+                worker.handle_sip_datagram(now, LegId(id), address(id), &datagram[..length]);
+            }
+            worker.handle_step(now);
+            while worker.poll_transmit().is_some() {
+                sent += 1;
+            }
+            while worker.poll_event().is_some() {}
+        }
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert!((3_590..=3_630).contains(&sent), "{sent} packets of 12 phones in 6 s");
+}
+
 #[test]
 fn the_counter_counts() {
     let before = ALLOCATIONS.get();

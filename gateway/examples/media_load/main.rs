@@ -36,18 +36,19 @@ fn main() -> ExitCode {
     }
 }
 
-/// `[--seconds N] [--json FILE] [SCENARIO ...]`; without scenarios all of them.
+/// `[--seconds N] [--json FILE] [--ramp SCENARIO] [SCENARIO ...]`; without scenarios all of them.
 fn bench(arguments: &[String]) -> Outcome<()> {
-    let (mut seconds, mut json, mut chosen) = (8, None, Vec::new());
+    let (mut seconds, mut json, mut chosen, mut ramps) = (8, None, Vec::new(), Vec::<Scenario>::new());
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--seconds" => seconds = arguments.next().ok_or("--seconds needs a number")?.parse()?,
             "--json" => json = Some(arguments.next().ok_or("--json needs a file")?),
+            "--ramp" => ramps.push(arguments.next().ok_or("--ramp needs a scenario to begin with")?.parse()?),
             name => chosen.push(name.parse::<Scenario>()?),
         }
     }
-    if chosen.is_empty() {
+    if chosen.is_empty() && ramps.is_empty() {
         chosen = scenario::standard();
     }
     let mut reports: Vec<Report> = Vec::new();
@@ -57,8 +58,33 @@ fn bench(arguments: &[String]) -> Outcome<()> {
         println!("{}", report.row());
         reports.push(report);
     }
+    for scenario in ramps {
+        ramp(scenario, Duration::from_secs(seconds), &mut reports)?;
+    }
     if let Some(file) = json {
         std::fs::write(file, report::json(&reports))?;
+    }
+    Ok(())
+}
+
+/// More and more rooms, a tenth at a time, until ticks are late or packets lost; then what admission would have let in.
+fn ramp(mut scenario: Scenario, time: Duration, reports: &mut Vec<Report>) -> Outcome<()> {
+    let mut held: Option<Report> = None;
+    loop {
+        let report = phones::measure(&scenario, time)?;
+        println!("{}", report.row());
+        if report.is_bad() {
+            reports.push(report);
+            break;
+        }
+        scenario.rooms += (scenario.rooms / 10).max(1);
+        reports.extend(held.replace(report));
+    }
+    if let Some(held) = held {
+        let legs = held.scenario.phones();
+        let admitted = (legs as f64 * 0.75 / held.core.max(0.01)).floor();
+        println!("held {legs} legs; busy_limit_percent = 75 admits {admitted}");
+        reports.push(held);
     }
     Ok(())
 }

@@ -30,6 +30,11 @@ const fn ms(duration: Duration) -> f64 {
 }
 
 impl Report {
+    /// Ticks are late, or packets are lost.
+    pub(crate) fn is_bad(&self) -> bool {
+        self.loss > 0.01 || self.late_share > 0.01
+    }
+
     pub(crate) fn row(&self) -> String {
         format!(
             "{:18} {:5}  {:12.3}  {:4.1}%  {:4.2}%  {:7.2} / {:5.2} / {:5.2} ms    {:5.2}%   {:4.1}%   {:7.1} / {:5.1} ms",

@@ -93,7 +93,7 @@ impl Room {
         }
         out.conversions += self.mixer.conversions() - before;
         let Some(listener) = self.legs.get_mut(at) else { return };
-        let mut unshared = SharedMixes::new(&mut []);
+        let mut unshared = SharedMixes::new(&mut [], None);
         listener.end_tick(now, &self.mixer, false, &mut unshared, out);
         listener.turns.ear = step + Schedule::STEPS;
         let is_time = listener.aligner.is_time();

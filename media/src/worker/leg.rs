@@ -7,6 +7,7 @@ use crate::codec::Codec;
 use crate::codec::opus::{self, OpusError};
 use crate::dtls::Identity;
 use crate::level::{self, Gate, Meter, SILENCE_DBOV};
+use crate::loudness::Loudness;
 use crate::mixer::{Mixer, Voice};
 use crate::quality::LegStats;
 use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate};
@@ -16,6 +17,7 @@ use crate::speaker::HeldLevel;
 use super::Outbox;
 use super::align::{Aligner, Waiting};
 use super::apart::Turns;
+use super::g722_sender::SharedG722;
 use super::opus_sender::{OpusListener, SharedOpus};
 use super::player::Player;
 use super::sip_leg::{Received, SipLeg};
@@ -46,6 +48,8 @@ pub(super) struct Leg {
     stats_ticks: u64,
     gate: Gate,
     meter: Meter,
+    /// Where voices are brought to one loudness.
+    pub(super) loudness: Option<Loudness>,
 }
 
 /// The two kinds of legs.
@@ -82,6 +86,7 @@ impl Leg {
             stats_ticks: id.0 % Self::STATS_TICKS,
             gate: Gate::default(),
             meter: Meter::default(),
+            loudness: None,
         }
     }
 
@@ -99,6 +104,11 @@ impl Leg {
             Media::Sip(sip) => sip.may_speak_at(rate),
             Media::Webrtc(_) => rate == Rate::Full,
         }
+    }
+
+    /// Whether it is sent G.722.
+    pub(super) fn takes_g722(&self) -> bool {
+        matches!(&self.media, Media::Sip(sip) if sip.takes_g722())
     }
 
     /// The settings of its Opus, if that is what it is sent.
@@ -222,6 +232,9 @@ impl Leg {
             SILENCE_DBOV
         };
         self.is_active = may_speak && self.gate.update(dbov);
+        if let Some(loudness) = self.loudness.as_mut().filter(|_| self.is_active) {
+            loudness.even(dbov, frame);
+        }
         self.held.update(dbov);
         if let Some(dbov) = self.meter.update(dbov) {
             out.events.push(Event::Levels { leg: self.id, dbov });
@@ -355,10 +368,14 @@ impl Hearing<'_> {
                 sip.send(leg, Some(&payload), &mut out.ring);
             }
             Some(Codec::G722) => {
-                let (mut mix, mut payload) = ([0; FULL_FRAME], [0; NARROW_FRAME]);
-                out.encodes += u64::from(self.mix(mixer, Rate::Full, &mut mix));
-                sip.encoder().encode_g722(&mix, &mut payload);
-                sip.send(leg, Some(&payload), &mut out.ring);
+                let mix = |mix: &mut [i16; FULL_FRAME]| {
+                    self.mix(mixer, Rate::Full, mix);
+                };
+                let shared = shared.g722.as_deref_mut();
+                let encodes = &mut out.encodes;
+                let listener = sip.encoder().g722();
+                let made = listener.map(|of| of.encode(mix, self.is_alike(), mixer, shared, encodes));
+                sip.send(leg, made.as_ref().map(<[u8; NARROW_FRAME]>::as_slice), &mut out.ring);
             }
             Some(Codec::Opus) => {
                 let mut packet = [0; opus::MAX_PACKET];
@@ -418,6 +435,8 @@ impl Hearing<'_> {
 /// The payloads of those who only listen, made once per codec and tick: the mix groups of one room.
 pub(super) struct SharedMixes<'a> {
     opus: &'a mut [SharedOpus],
+    /// Where it is worth it.
+    g722: Option<&'a mut SharedG722>,
     pcmu: Option<[u8; NARROW_FRAME]>,
     pcma: Option<[u8; NARROW_FRAME]>,
 }
@@ -425,11 +444,11 @@ pub(super) struct SharedMixes<'a> {
 impl<'a> SharedMixes<'a> {
     /// Legs of the same settings a room must have before those who only listen share an encoder. In a small meeting
     /// everybody speaks now and then, and his own encoder all the time is the simpler thing.
-    const WORTH_SHARING: usize = 4;
+    pub(super) const WORTH_SHARING: usize = 4;
 
     /// Nothing is made yet.
-    pub(super) const fn new(opus: &'a mut [SharedOpus]) -> Self {
-        Self { opus, pcmu: None, pcma: None }
+    pub(super) const fn new(opus: &'a mut [SharedOpus], g722: Option<&'a mut SharedG722>) -> Self {
+        Self { opus, g722, pcmu: None, pcma: None }
     }
 
     /// The shared encoder of these settings, where it is worth it.

@@ -11,6 +11,7 @@
 mod align;
 mod apart;
 mod browsers;
+mod g722_sender;
 mod leg;
 mod moving;
 mod opus_sender;
@@ -389,8 +390,11 @@ impl Worker {
     }
 
     /// Adds a leg; one of the same id is replaced.
-    fn add(&mut self, now: Instant, room: RoomId, leg: Leg) {
+    fn add(&mut self, now: Instant, room: RoomId, mut leg: Leg) {
         let id = leg.id;
+        if self.config.even_loudness {
+            leg.loudness.get_or_insert_default();
+        }
         self.remove(now, id);
         let place = self.rooms.find(room);
         let schedule = &mut self.schedule;

@@ -1,25 +1,19 @@
 //! What a phone is sent: its codec's encoder, and how many milliseconds go into a packet.
 
+use crate::codec::Codec;
 use crate::codec::opus::OpusError;
-use crate::codec::thirds::Down;
-use crate::codec::{Codec, g722};
-use crate::sample::{FULL_FRAME, NARROW_FRAME};
+use crate::sample::NARROW_FRAME;
 use crate::sdp::{Negotiated, OpusSettings};
 
+use super::g722_sender::G722Listener;
 use super::opus_sender::OpusListener;
 
 /// The encoder of one phone. G.711 needs none of its own.
 #[derive(Default)]
 pub(super) struct PhoneSender {
-    g722: Option<Box<G722Sender>>,
+    g722: Option<Box<G722Listener>>,
     opus: Option<(OpusSettings, Box<OpusListener>)>,
     pub(super) packer: Packer,
-}
-
-#[derive(Default)]
-struct G722Sender {
-    encoder: g722::Encoder,
-    down: Down,
 }
 
 impl PhoneSender {
@@ -44,13 +38,8 @@ impl PhoneSender {
         self.opus.as_mut().map(|(_, listener)| listener.as_mut())
     }
 
-    /// Encodes a tick of G.722.
-    pub(super) fn encode_g722(&mut self, mix: &[i16; FULL_FRAME], payload: &mut [u8; NARROW_FRAME]) {
-        if let Some(sender) = &mut self.g722 {
-            let mut wide = [0; FULL_FRAME / 3];
-            sender.down.convert(mix, &mut wide);
-            sender.encoder.encode(&wide, payload);
-        }
+    pub(super) fn g722(&mut self) -> Option<&mut G722Listener> {
+        self.g722.as_deref_mut()
     }
 }
 

@@ -11,6 +11,7 @@ use crate::webrtc::forwarder::Forwarder;
 use super::Outbox;
 use super::align::{Aligner, Waiting};
 use super::apart::Turns;
+use super::g722_sender::SharedG722;
 use super::leg::{Leg, SharedMixes};
 use super::opus_sender::SharedOpus;
 use super::schedule::Schedule;
@@ -33,6 +34,8 @@ pub(super) struct Room {
     pub(super) forwarder: Forwarder<LegId>,
     /// One for each way in which somebody takes Opus.
     shared_opus: Vec<SharedOpus>,
+    /// There while it is worth it.
+    shared_g722: Option<Box<SharedG722>>,
     aligner: Aligner,
     /// How many steps the next tick should come earlier.
     earlier: i64,
@@ -57,6 +60,7 @@ impl Room {
             speaker: SpeakerChoice::default(),
             forwarder: Forwarder::new(),
             shared_opus: Vec::new(),
+            shared_g722: None,
             aligner: Aligner::default(),
             earlier: 0,
             waiting: Vec::new(),
@@ -103,6 +107,12 @@ impl Room {
         for shared in &mut self.shared_opus {
             let alike = self.legs.iter().filter(|leg| leg.opus_settings() == Some(shared.settings));
             shared.listeners = alike.count();
+        }
+        let wide = self.legs.iter().filter(|leg| leg.takes_g722()).count();
+        if wide < SharedMixes::WORTH_SHARING {
+            self.shared_g722 = None;
+        } else {
+            self.shared_g722.get_or_insert_default();
         }
     }
 
@@ -164,7 +174,11 @@ impl Room {
         self.mix();
         out.conversions += self.mixer.conversions() - before;
         self.shared_opus.iter_mut().for_each(SharedOpus::begin_tick);
-        let mut shared = SharedMixes::new(&mut self.shared_opus);
+        let mut g722 = self.shared_g722.as_deref_mut();
+        if let Some(shared) = &mut g722 {
+            shared.begin_tick();
+        }
+        let mut shared = SharedMixes::new(&mut self.shared_opus, g722);
         for leg in &mut self.legs {
             leg.end_tick(now, &self.mixer, true, &mut shared, out);
         }

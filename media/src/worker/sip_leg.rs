@@ -145,6 +145,11 @@ impl SipLeg {
         })
     }
 
+    /// Whether it takes G.722.
+    pub(super) fn takes_g722(&self) -> bool {
+        self.remote.is_some_and(|remote| remote.codec == Codec::G722)
+    }
+
     /// The settings of its Opus, if that is what it takes.
     pub(super) fn opus_settings(&self) -> Option<OpusSettings> {
         self.remote.filter(|remote| remote.codec == Codec::Opus).and_then(|_| self.encoder.opus_settings())

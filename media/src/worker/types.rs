@@ -334,13 +334,15 @@ pub struct Transmit<'a> {
 pub struct WorkerConfig {
     /// How many voices are mixed at once in a room at most: the loudest. Laughter and applause stay whole.
     pub max_voices: usize,
+    /// Whether voices are brought to one loudness.
+    pub even_loudness: bool,
     /// How many events wait for the driver at most. Level reports beyond that are dropped first.
     pub max_events: usize,
 }
 
 impl Default for WorkerConfig {
     fn default() -> Self {
-        Self { max_voices: 16, max_events: 4096 }
+        Self { max_voices: 16, even_loudness: false, max_events: 4096 }
     }
 }
 

@@ -51,6 +51,30 @@ fn d46_all_who_only_listen_with_the_same_opus_share_one_encoder() {
 }
 
 #[test]
+fn d46_all_who_only_listen_with_g722_share_one_encoder_and_nobody_notices() {
+    let mut bench = Bench::new();
+    bench.phone(1, Codec::Pcmu, 500, ALL);
+    let listeners: Vec<LegId> = (2..8).map(|id| bench.phone(id, Codec::G722, 0, ALL)).collect();
+    bench.settle(150);
+    let before = bench.worker.load().encodes;
+    bench.run(100);
+    let encodes = bench.worker.load().encodes - before;
+    assert!(encodes <= 110, "one for all listeners, none for the talker: {encodes}");
+    // One of them speaks now and then, softly, and has an encoder of his own meanwhile.
+    let turner = listeners[0];
+    bench.phones.get_mut(&turner).unwrap().heard.clear();
+    for round in 0..4 {
+        bench.phones.get_mut(&turner).unwrap().tone =
+            (round % 2 == 0).then(|| Oscillator::new(3_000, 16_000));
+        bench.run(150);
+    }
+    for (tick, frame) in bench.phones[&turner].heard.chunks(320).enumerate() {
+        let level = level_at(frame, 500, 16_000);
+        assert!((level + 15.0).abs() < 1.0, "tick {tick}: {level} dB");
+    }
+}
+
+#[test]
 fn f11_a_phone_changes_its_codec_without_a_word() {
     let mut bench = Bench::new();
     let phone = bench.phone(1, Codec::Opus, 500, ALL);

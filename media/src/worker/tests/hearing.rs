@@ -349,3 +349,27 @@ fn f11_a_stream_may_change_everything_in_mid_call() {
         assert!((bench.hears(ear, 500) - SENT).abs() < 1.0, "{name}: {} dB", bench.hears(ear, 500));
     }
 }
+
+#[test]
+fn d40_voices_are_brought_to_one_loudness_where_that_is_wanted() {
+    let level = |even_loudness: bool, divisor: i16| {
+        let mut bench = Bench::new();
+        bench.worker = Worker::new(WorkerConfig { even_loudness, ..WorkerConfig::default() }, [7; 32]);
+        let ear = bench.phone(1, Codec::Pcmu, 0, ALL);
+        let speaker = bench.phone(2, Codec::Pcmu, 0, ALL);
+        let mut tone = Oscillator::new(500, 8_000);
+        for _ in 0..300 {
+            let address = bench.phones[&speaker].address;
+            let datagram = bench.phones.get_mut(&speaker).unwrap().say(&mut tone, divisor);
+            bench.worker.handle_sip_datagram(bench.now, speaker, address, &datagram);
+            bench.now += TICK;
+            bench.worker.handle_tick(bench.now);
+            bench.drain();
+        }
+        let heard = &bench.phones[&ear].heard;
+        level_at(&heard[heard.len() - 4_000..], 500, 8_000)
+    };
+    let (loud, soft) = (level(true, 1), level(true, 8));
+    assert!((loud - soft).abs() < 1.0, "{loud} and {soft}");
+    assert!(level(false, 1) - level(false, 8) > 17.0, "and not where it is not");
+}

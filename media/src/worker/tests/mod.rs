@@ -310,6 +310,17 @@ impl Phone {
             (None, Codec::Pcmu | Codec::Pcma) => vec![self.codec.silence(); NARROW_FRAME],
             _ => self.encode(&frame),
         };
+        self.packet(&payload)
+    }
+
+    /// 20 ms of a tone so many times softer than usual.
+    fn say(&mut self, tone: &mut Oscillator, divisor: i16) -> Vec<u8> {
+        let frame: Vec<i16> = (0..Self::hz(self.codec) / 50).map(|_| tone.next_sample() / divisor).collect();
+        let payload = self.encode(&frame);
+        self.packet(&payload)
+    }
+
+    fn packet(&mut self, payload: &[u8]) -> Vec<u8> {
         self.sequence_number = self.sequence_number.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(self.codec.clock_hz() / 50);
         let packet = RtpPacket {
@@ -318,7 +329,7 @@ impl Phone {
             sequence_number: self.sequence_number,
             timestamp: self.timestamp,
             ssrc: 5,
-            payload: &payload,
+            payload,
         };
         let mut datagram = vec![0; 12 + payload.len()];
         packet.write(&mut datagram).unwrap();
