@@ -78,7 +78,7 @@ pub(super) async fn measure(house: &House, duration: Duration) -> LabResult<Repo
 }
 
 fn callee(number: u32) -> String {
-    format!("+1312555{number:04}")
+    format!("+1313555{number:04}")
 }
 
 /// When a moment was, by the clock on the wall.
