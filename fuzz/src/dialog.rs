@@ -83,6 +83,8 @@ impl Play {
             offer: Bytes::from_static(b"v=0\r\n"),
             replaces: None,
             patience: None,
+            attestation: None,
+            identity: None,
         };
         self.agent.handle_command(self.now, Command::Invite(Box::new(invite)));
     }

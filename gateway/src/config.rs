@@ -5,6 +5,7 @@ pub mod listener;
 mod mail;
 mod oidc;
 mod read;
+pub mod stir;
 
 pub use mail::{Mail, MailTls, Webhooks};
 pub use oidc::Oidc;
@@ -48,6 +49,11 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// The identity provider users may log in at.
     pub oidc: Option<Oidc>,
+    /// Signing and checking of callers' numbers.
+    #[serde(default)]
+    pub stir: stir::Stir,
+    /// Where copies of SIP messages go.
+    pub hep: Option<Hep>,
     /// How it stops.
     #[serde(default)]
     pub shutdown: Shutdown,
@@ -99,6 +105,21 @@ fn connections_per_address() -> usize {
 
 fn connections() -> usize {
     20_000
+}
+
+/// Section `[hep]`: copies of every SIP message, without secrets, for a capture server such as Homer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hep {
+    /// Its UDP address.
+    pub server: SocketAddr,
+    /// How this gateway is named there.
+    #[serde(default = "capture_id")]
+    pub capture_id: u32,
+}
+
+fn capture_id() -> u32 {
+    2001
 }
 
 /// Section `[media]`.
@@ -333,6 +354,7 @@ impl Config {
             self.wrong_https(),
             self.mail.as_ref().map(Mail::problems).unwrap_or_default(),
             self.webhooks.problems(),
+            self.stir.problems(),
             self.oidc.as_ref().map(Oidc::problems).unwrap_or_default(),
         ]
         .concat()

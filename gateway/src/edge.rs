@@ -20,6 +20,13 @@ pub fn seed() -> std::io::Result<[u8; 32]> {
     Ok(seed)
 }
 
+/// Sixteen random bytes, for what must differ but need not be secret.
+pub(crate) fn nonce() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    OsEntropy.fill(&mut bytes);
+    bytes
+}
+
 /// The operating system's wall clock, for the services.
 #[derive(Clone, Copy, Debug)]
 pub struct WallClock;

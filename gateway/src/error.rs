@@ -55,6 +55,9 @@ pub enum StartError {
         "speech.prompts: {0}. Put wav files (8000, 16000 or 48000 Hz, mono, 16 bit) named like prompts there"
     )]
     Prompts(String),
+    /// Keys or certificates of section `[stir]`.
+    #[error("stir: {0}. Give a P-256 key in PEM (PKCS #8) and a folder of certificates in PEM")]
+    Stir(String),
     /// The database or its seed.
     #[error("{0}")]
     Store(#[from] conference::store::StoreError),

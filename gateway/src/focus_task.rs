@@ -1,17 +1,20 @@
 //! The one task that owns the meetings and the SIP user agent: feeds them, and carries out what they decide.
 
 use crate::edge;
+use crate::identity::Desk;
 use crate::media_thread::{Input, MediaHandle};
 use crate::metrics::{Metrics, Now};
 use crate::ports::RtpPorts;
 use crate::signalling::{Arrival, Signalling};
 use crate::speech::{Ready, Speaker};
 use crate::story;
-use conference::ids::MeetingId;
+use crate::wire_log::{Passing, WireLog};
+use conference::ids::{CallId, MeetingId};
 use conference::live::event::Record;
 use conference::live::focus::{
     self, Effect, Focus, MeetingSnapshot, Refusal, RefusalKind, Reply, TransferRequest, Utterance,
 };
+use conference::live::ladder::Rung;
 use conference::services::EventHub;
 use conference::services::trunks::{TrunkAnswer, TrunkHealth, TrunkState};
 use media::webrtc::AcceptedPeer;
@@ -27,6 +30,8 @@ use tokio::sync::{mpsc, oneshot};
 /// How long a stop goes on answering after the last call is over: a carrier may challenge the BYE or the
 /// de-registration, or have missed it.
 const LINGER: Duration = Duration::from_millis(500);
+/// So many more datagrams are read in one turn.
+const TOGETHER: usize = 31;
 /// Largest SIP datagram read.
 const DATAGRAM: usize = 65_535;
 
@@ -42,6 +47,8 @@ pub(crate) enum Request {
     Shard(MeetingId, oneshot::Sender<usize>),
     /// The registered contacts of a device.
     Bindings(AddressOfRecord, oneshot::Sender<Vec<BindingInfo>>),
+    /// The SIP messages of a call.
+    Ladder(CallId, oneshot::Sender<Vec<Rung>>),
     /// How a trunk is.
     TrunkStatus(TrunkId, oneshot::Sender<Option<TrunkState>>),
     /// A device or trunk was added, changed or removed.
@@ -90,6 +97,10 @@ pub(crate) struct FocusTask {
     pub(crate) peers: BTreeMap<LegId, AcceptedPeer>,
     /// Turns words into sound.
     pub(crate) speech: Speaker,
+    /// Signs and checks callers' numbers.
+    pub(crate) identity: Desk,
+    /// Notes SIP messages as they pass.
+    pub(crate) wire: WireLog,
 }
 
 impl FocusTask {
@@ -103,12 +114,15 @@ impl FocusTask {
             tracing::error!(%error, "the SIP socket cannot be written");
         }
         loop {
-            let deadline = self.settle();
+            let deadline = [self.settle(), self.wire.deadline()].into_iter().flatten().min();
             if goodbye.is_some() && linger.is_none() && self.user_agent.counts().sessions == 0 {
                 linger = Some(Instant::now() + LINGER);
             }
             tokio::select! {
-                arrival = self.signalling.receive(self.listening, &mut buffer) => self.receive(arrival, &buffer),
+                arrival = self.signalling.receive(self.listening, &mut buffer) => {
+                    self.receive(arrival, &buffer);
+                    self.receive_more(&mut buffer);
+                }
                 request = self.requests.recv() => match request {
                     Some(Request::Shutdown(done)) => { self.shut_down(); goodbye = Some(done); }
                     Some(request) => self.serve(request),
@@ -123,12 +137,21 @@ impl FocusTask {
                         self.play(ready);
                     }
                 }
+                Some(brought) = self.identity.next() => {
+                    if let Some(event) = self.identity.judge(brought, edge::wall()) {
+                        self.metrics.signalling(&event);
+                        self.focus.handle_sip(Instant::now(), edge::wall(), event);
+                    }
+                }
                 () = until(deadline) => self.tick(),
                 () = until(linger) => break,
             }
         }
         self.focus.close_records();
         self.drain_focus();
+        while let Some(record) = self.wire.due(None, edge::wall()) {
+            self.write_down(record);
+        }
         for thread in &self.media {
             // A thread that has ended already needs no telling.
             let _ = thread.send(Input::Stop);
@@ -140,6 +163,9 @@ impl FocusTask {
 
     fn receive(&mut self, mut arrival: Arrival, buffer: &[u8]) {
         self.signalling.note(&mut arrival);
+        if let Some(passing) = passing(&arrival, buffer) {
+            self.wire.note(edge::wall(), &passing);
+        }
         let (now, agent) = (Instant::now(), &mut self.user_agent);
         match arrival {
             Arrival::Datagram { local, source, length } => {
@@ -165,10 +191,21 @@ impl FocusTask {
         }
     }
 
+    /// What has come with it: a turn for each datagram would cost more than reading it.
+    fn receive_more(&mut self, buffer: &mut [u8]) {
+        for _ in 0..if self.listening { TOGETHER } else { 0 } {
+            let Some(arrival) = self.signalling.another(buffer) else { return };
+            self.receive(arrival, buffer);
+        }
+    }
+
     fn tick(&mut self) {
         let now = Instant::now();
         self.user_agent.handle_timeout(now);
         self.focus.handle_timeout(now, edge::wall());
+        while let Some(record) = self.wire.due(Some(now), edge::wall()) {
+            self.write_down(record);
+        }
     }
 
     fn shut_down(&mut self) {
@@ -208,6 +245,9 @@ impl FocusTask {
             Request::Bindings(device, answer) => {
                 let _ = answer.send(self.user_agent.bindings(&device));
             }
+            Request::Ladder(call, answer) => {
+                let _ = answer.send(self.wire.of(&call));
+            }
             Request::Legs(answer) => {
                 let _ = answer.send(self.focus.counts().legs);
             }
@@ -215,7 +255,10 @@ impl FocusTask {
                 let status = self.user_agent.trunk_status(now, trunk);
                 let _ = answer.send(status.map(|status| trunk_state(now, &status)));
             }
-            Request::UserAgent(command) => self.user_agent.handle_command(now, command),
+            Request::UserAgent(mut command) => {
+                self.identity.sign(&mut command, edge::wall(), edge::nonce());
+                self.user_agent.handle_command(now, command);
+            }
             Request::Metrics(answer) => {
                 let _ = answer.send(self.now());
             }
@@ -261,11 +304,19 @@ impl FocusTask {
         let mut idle = true;
         loop {
             match self.user_agent.poll_output() {
-                ua::Output::Transmit(transmit) => self.signalling.send(&transmit),
+                ua::Output::Transmit(transmit) => {
+                    let hop = &transmit.destination;
+                    let (transport, local, remote) = (hop.transport, hop.local, hop.remote);
+                    let passing =
+                        Passing { sent: true, transport, local, remote, payload: &transmit.payload };
+                    self.wire.note(edge::wall(), &passing);
+                    self.signalling.send(&transmit);
+                }
                 ua::Output::Connect(connect) => self.signalling.connect(connect),
                 ua::Output::Resolve(question) => self.signalling.resolve(question),
                 ua::Output::Event(event) => {
                     idle = false;
+                    let Some(event) = self.identity.take(event, edge::wall()) else { continue };
                     self.metrics.signalling(&event);
                     self.focus.handle_sip(Instant::now(), edge::wall(), event);
                 }
@@ -276,7 +327,11 @@ impl FocusTask {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Sip(command) => self.user_agent.handle_command(Instant::now(), command),
+            Effect::Sip(mut command) => {
+                self.identity.sign(&mut command, edge::wall(), edge::nonce());
+                self.wire.command(&command);
+                self.user_agent.handle_command(Instant::now(), command);
+            }
             Effect::OpenPort { leg, room } => self.open_port(leg, room),
             Effect::ClosePort { leg } => self.close_port(leg),
             Effect::Media { room, command } => {
@@ -294,10 +349,8 @@ impl FocusTask {
             Effect::Record(record) => {
                 self.metrics.record(&record);
                 story::tell(&record);
-                if self.records.try_send(record).is_err() {
-                    self.metrics.record_lost();
-                    tracing::error!("the database is too far behind: a record is lost");
-                }
+                self.wire.record(Instant::now(), &record);
+                self.write_down(record);
             }
         }
     }
@@ -307,6 +360,13 @@ impl FocusTask {
             let refer = full.into_inner().refer;
             let answer = Err((503, "too many transfers at once".to_owned()));
             self.user_agent.handle_command(Instant::now(), ua::Command::AnswerRefer { refer, answer });
+        }
+    }
+
+    fn write_down(&self, record: Record) {
+        if self.records.try_send(record).is_err() {
+            self.metrics.record_lost();
+            tracing::error!("the database is too far behind: a record is lost");
         }
     }
 
@@ -401,6 +461,21 @@ impl FocusTask {
 
     fn thread(&self, room: RoomId) -> Option<&MediaHandle> {
         self.media.get(self.shard(room))
+    }
+}
+
+/// The message in what has come, if it is one.
+fn passing<'a>(arrival: &'a Arrival, buffer: &'a [u8]) -> Option<Passing<'a>> {
+    match arrival {
+        Arrival::Datagram { local, source, length } => {
+            let payload = buffer.get(..*length)?;
+            Some(Passing { sent: false, transport: Transport::Udp, local: *local, remote: *source, payload })
+        }
+        Arrival::Message(flow, payload) => {
+            let (transport, local, remote) = (flow.transport, flow.local, flow.remote);
+            Some(Passing { sent: false, transport, local, remote, payload })
+        }
+        Arrival::Opened(..) | Arrival::Closed(_) | Arrival::Answer(..) => None,
     }
 }
 

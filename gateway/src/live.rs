@@ -3,10 +3,11 @@
 use crate::focus_task::Request;
 use crate::metrics::Metrics;
 use async_trait::async_trait;
-use conference::ids::MeetingId;
+use conference::ids::{CallId, MeetingId};
 use conference::live::focus::{
     Command, MeetingSnapshot, PersonSpec, Refusal, RefusalKind, Reply, Wire, WirePeer,
 };
+use conference::live::ladder::Rung;
 use conference::services::provision::{DeviceSrtp, ProvisionedDevice, ProvisionedTrunk};
 use conference::services::trunks::TrunkState;
 use conference::services::{Live, Provision, WebrtcAnswer};
@@ -134,6 +135,10 @@ impl Live for LiveHandle {
     async fn metrics(&self) -> String {
         let now = self.ask(Request::Metrics).await.unwrap_or_default();
         self.metrics.render(now)
+    }
+
+    async fn ladder(&self, call: CallId) -> Vec<Rung> {
+        self.ask(|answer| Request::Ladder(call, answer)).await.unwrap_or_default()
     }
 
     async fn trunk_state(&self, trunk: TrunkId) -> Option<TrunkState> {

@@ -158,6 +158,11 @@ impl Signalling {
         .await
     }
 
+    /// A datagram that has come meanwhile, if there is one.
+    pub(crate) fn another(&self, buffer: &mut [u8]) -> Option<Arrival> {
+        udp::another(&self.udp, buffer)
+    }
+
     /// Takes note of what has come, before the user agent hears of it.
     pub(crate) fn note(&mut self, arrival: &mut Arrival) {
         match arrival {

@@ -5,6 +5,9 @@ use crate::error::StartError;
 use sip_core::flow::Transport;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
+/// Bytes of datagrams that wait in the kernel for one SIP socket; `net.core.rmem_max` may allow less.
+const WAITING: usize = 4 * 1024 * 1024;
+
 /// Every listener of the process.
 pub(crate) struct Sockets {
     /// SIP over UDP, with the addresses of the configuration.
@@ -23,12 +26,12 @@ impl Sockets {
     /// # Errors
     /// [`StartError::Listen`] naming the key whose address cannot be used.
     pub(crate) fn bind(config: &Config) -> Result<Self, StartError> {
-        let mut sip = vec![(udp("sip.listen", config.sip.listen)?, config.sip.listen)];
+        let mut sip = vec![(signalling("sip.listen", config.sip.listen)?, config.sip.listen)];
         let mut streams = Vec::new();
         for listener in &config.sip.listeners {
             let (key, address) = ("sip.listener.listen", listener.listen);
             if listener.transport() == Transport::Udp {
-                sip.push((udp(key, address)?, address));
+                sip.push((signalling(key, address)?, address));
             } else {
                 let bound = TcpListener::bind(address);
                 let bound = bound.map_err(|source| StartError::Listen { key, address, source })?;
@@ -48,6 +51,16 @@ impl Sockets {
         }
         Ok(Self { udp: sip, streams, api, webrtc })
     }
+}
+
+/// A socket for SIP. What comes while the meetings are busy waits in the kernel, as much of it as the system allows: a flood
+/// comes in bursts, and whoever is honest should not have to repeat.
+fn signalling(key: &'static str, address: SocketAddr) -> Result<UdpSocket, StartError> {
+    let socket = udp(key, address)?;
+    if let Err(error) = socket2::SockRef::from(&socket).set_recv_buffer_size(WAITING) {
+        tracing::debug!(%error, "the receive buffer of a SIP socket stays as it is");
+    }
+    Ok(socket)
 }
 
 fn udp(key: &'static str, address: SocketAddr) -> Result<UdpSocket, StartError> {

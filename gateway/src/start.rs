@@ -4,8 +4,10 @@ use crate::config::{CodecName, Config, Encryption};
 use crate::edge::{self, OsEntropy, WallClock};
 use crate::error::StartError;
 use crate::focus_task::{FocusTask, Request};
+use crate::hep::Hep;
 use crate::housekeeping;
 use crate::http_server::{self, Reloader, Security};
+use crate::identity;
 use crate::keeper;
 use crate::limits;
 use crate::live::LiveHandle;
@@ -19,6 +21,8 @@ use crate::signalling::{ConnectionLimits, Signalling, StreamListener, UdpListene
 use crate::sockets::Sockets;
 use crate::speech::{self, Speaker};
 use crate::transfers;
+use crate::webhook_sender::{SystemResolver, WebhookCarrier};
+use crate::wire_log::WireLog;
 use axum_server::Handle;
 use conference::live::emergency;
 use conference::live::focus::{Command, Focus, FocusConfig};
@@ -216,7 +220,11 @@ impl Gateway {
         let webrtc = handles.iter().map(told).collect();
         let live = LiveHandle::new(request_sender, webrtc, config.sip.digest_sha256, Arc::clone(&metrics));
         let signalling = signalling(config, sockets.udp, sockets.streams)?;
+        let desk = identity_desk(config)?;
+        let hep = config.hep.as_ref().map(|hep| Hep::new(hep.server, hep.capture_id)).transpose()?;
         let task = FocusTask {
+            identity: desk,
+            wire: WireLog::new(hep),
             focus: Focus::new(focus_config(config, &identity), edge::seed()?),
             user_agent: UserAgent::new(user_agent_config(config), edge::seed()?),
             signalling,
@@ -302,6 +310,12 @@ impl Gateway {
         self.outbox.stop().await;
         self.store.close().await;
     }
+}
+
+/// Who signs and checks callers' numbers.
+fn identity_desk(config: &Config) -> Result<identity::Desk, StartError> {
+    let fetcher = || WebhookCarrier::new(outbox::guard(config), Arc::new(SystemResolver)).ok();
+    identity::Desk::new(config, fetcher).map_err(StartError::Stir)
 }
 
 /// Waits for a task to end, for a limited time; says whether it did.

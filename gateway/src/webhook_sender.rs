@@ -98,6 +98,29 @@ impl WebhookCarrier {
         }
     }
 
+    /// Fetches a small file by the rules that webhooks are posted by: public addresses, the one that was judged, no redirects.
+    ///
+    /// # Errors
+    /// In words.
+    pub(crate) async fn get(&self, url: &str, limit: usize) -> Result<Vec<u8>, String> {
+        let target = self.guard.target(url).map_err(str::to_owned)?;
+        let address =
+            self.address(&target).await.map_err(|_| "its name leads nowhere that may be asked".to_owned())?;
+        let words = |error: &dyn std::fmt::Display| format!("it cannot be fetched: {error}");
+        let stream = TcpStream::connect(address).await.map_err(|error| words(&error))?;
+        let request = Request::get(&target.path)
+            .header(header::HOST, &target.authority)
+            .header(header::CONNECTION, "close")
+            .body(Full::new(Bytes::new()))
+            .map_err(|error| words(&error))?;
+        if !target.tls {
+            return download(stream, request, limit).await;
+        }
+        let name = ServerName::try_from(target.host.clone()).map_err(|error| words(&error))?;
+        let stream = self.tls.connect(name, stream).await.map_err(|error| words(&error))?;
+        download(stream, request, limit).await
+    }
+
     /// The address to connect to. One forbidden address among several is enough to refuse: whoever mixes them is
     /// trying.
     async fn address(&self, target: &Target) -> Result<SocketAddr, Outcome> {
@@ -145,6 +168,30 @@ where
     tokio::pin!(answered);
     // The connection ends with this attempt, whatever the receiver would like. It may end before its answer is looked at,
     // which is an answer all the same.
+    tokio::select! {
+        biased;
+        outcome = &mut answered => outcome,
+        _ = connection => answered.await,
+    }
+}
+
+async fn download<S>(stream: S, request: Request<Full<Bytes>>, limit: usize) -> Result<Vec<u8>, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let broken = |error: &dyn std::fmt::Display| format!("the connection broke: {error}");
+    let handshake = http1::Builder::new().max_buf_size(HEAD_MAX).handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(|error| broken(&error))?;
+    let answered = async {
+        let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
+        if response.status() != StatusCode::OK {
+            return Err(format!("the answer is {}", response.status()));
+        }
+        let body =
+            Limited::new(response.into_body(), limit).collect().await.map_err(|error| broken(&error))?;
+        Ok(body.to_bytes().to_vec())
+    };
+    tokio::pin!(answered);
     tokio::select! {
         biased;
         outcome = &mut answered => outcome,

@@ -17,6 +17,7 @@
 //! | [`mail_sink`], [`webhook_sink`] | a mail server and a webhook receiver that keep what they get and fail on demand |
 //! | [`gateway`] | starts and stops the program under test |
 //! | [`sipp`], [`baresip`], [`browser`] | foreign peers |
+//! | [`flood`] | hostile floods with honest clients beside them, and avalanches of registrations |
 //! | [`postgres`], [`slow_link`] | a private PostgreSQL, and a slow way to it |
 //! | [`report`] | tables |
 //! | [`stage`], [`delay`] | a whole house to test in, and mouth-to-ear measurement |
@@ -44,6 +45,7 @@ pub mod delay;
 pub mod demo;
 pub mod ear;
 pub mod error;
+pub mod flood;
 pub mod g711;
 pub mod gateway;
 pub mod linphone;

@@ -11,7 +11,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use conference::ids::{CallId, DeviceName, MeetingId, UserId};
 use conference::live::policy::dial::Confirmation;
-use conference::services::calls::{CallPage, CallTarget};
+use conference::services::calls::{CallExplanation, CallPage, CallTarget};
 use conference::services::cursor::Page;
 use conference::services::views::{Call, CallAnswer, CallRecord};
 use conference::vocabulary::{Access, Role};
@@ -186,6 +186,23 @@ pub(crate) async fn show(
     Path(call): Path<String>,
 ) -> Result<Json<CallRecord>, ApiError> {
     Ok(Json(state.services.call(&caller.actor, &CallId::new(call)).await?))
+}
+
+/// Why a call went the way it did: rules and trunks, which of them counted and why the others did not, the SIP messages
+/// without secrets, times, and what was heard. For Hosts.
+#[utoipa::path(get, path = "/v1/calls/{call}/explain", tag = "calls",
+    params(("call" = String, Path, description = "The call")), responses(
+    (status = 200, body = CallExplanation),
+    (status = 401, body = Problem),
+    (status = 403, description = "Not a Host", body = Problem),
+    (status = 404, body = Problem),
+))]
+pub(crate) async fn explain(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(call): Path<String>,
+) -> Result<Json<CallExplanation>, ApiError> {
+    Ok(Json(state.services.explain_call(&caller.actor, &CallId::new(call)).await?))
 }
 
 /// Cancels a call that rings, hangs up one that was answered. One that is over stays as it is.

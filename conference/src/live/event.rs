@@ -3,6 +3,7 @@
 use super::leg_record::{InstanceRecord, LegRecord};
 use crate::ids::{CallId, MeetingId, PersonId, TenantId, UserId};
 use crate::live::call::Evidence;
+use crate::live::ladder::Rung;
 use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingState, Role, UnixMillis};
 use serde::Serialize;
 use sip_core::ua::{AddressOfRecord, BindingInfo, TrunkId};
@@ -61,6 +62,15 @@ pub enum Record {
         call: CallId,
         /// What is known.
         evidence: Evidence,
+        /// When.
+        at: UnixMillis,
+    },
+    /// The SIP messages of a call that is over.
+    Ladder {
+        /// Which call.
+        call: CallId,
+        /// Its messages, without secrets.
+        rungs: Vec<Rung>,
         /// When.
         at: UnixMillis,
     },

@@ -24,6 +24,7 @@ pub mod focus;
 pub mod guess;
 pub mod ivr;
 pub mod keypad;
+pub mod ladder;
 pub mod leg_record;
 pub mod meeting;
 pub mod number;

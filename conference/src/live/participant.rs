@@ -6,6 +6,7 @@ use crate::live::rights::Rank;
 use crate::live::snapshot::PersonView;
 use crate::vocabulary::{Access, LegKind, Role, UnixMillis};
 use media::worker::LegId;
+use sip_core::ua::Verstat;
 use std::collections::BTreeMap;
 
 /// Who a person is, as the caller of a command knows them.
@@ -33,6 +34,8 @@ pub struct PersonSpec {
     pub may_speak: bool,
     /// Removed earlier: may not come in until invited again (I74).
     pub removed: bool,
+    /// Whether the number the call came from can be believed, if somebody signed for it or could have.
+    pub verstat: Option<Verstat>,
 }
 
 /// One row of the roster. It stays when the person leaves, so that coming back keeps role and place.
@@ -173,6 +176,7 @@ impl Participant {
             may_speak: self.spec.may_speak,
             lost: self.lost,
             reconnecting: self.reconnecting,
+            verstat: self.spec.verstat.map(|verstat| verstat.to_string()),
         }
     }
 }

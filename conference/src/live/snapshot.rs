@@ -79,6 +79,9 @@ pub struct PersonView {
     pub lost: bool,
     /// Their device is being called again by itself.
     pub reconnecting: bool,
+    /// For callers from outside: `TN-Validation-Passed-A` (or B, C), `TN-Validation-Failed`, `No-TN-Validation`; null where
+    /// nothing is checked.
+    pub verstat: Option<String>,
 }
 
 /// One call.

@@ -2,8 +2,9 @@
 
 use super::Provision;
 use super::trunks::TrunkState;
-use crate::ids::MeetingId;
+use crate::ids::{CallId, MeetingId};
 use crate::live::focus::{Command, MeetingSnapshot, PersonSpec, Refusal, Reply};
+use crate::live::ladder::Rung;
 use async_trait::async_trait;
 use media::worker::LegId;
 use sip_core::ua::{AddressOfRecord, BindingInfo, TrunkId};
@@ -36,6 +37,11 @@ pub trait Live: Send + Sync + 'static {
     /// How a trunk is; `None` if the user agent has none of that name.
     async fn trunk_state(&self, _trunk: TrunkId) -> Option<TrunkState> {
         None
+    }
+
+    /// The SIP messages of a call that runs or has just ended; empty if there are none.
+    async fn ladder(&self, _call: CallId) -> Vec<Rung> {
+        Vec::new()
     }
 
     /// Tells the running part of something that is new or has changed.

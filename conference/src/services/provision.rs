@@ -170,6 +170,7 @@ impl PersonRow {
             invited_as: self.invited_role,
             invited_at: self.invited_at.unwrap_or_default(),
             may_speak: self.may_speak,
+            verstat: None,
             removed: self.removed_at.is_some(),
         }
     }

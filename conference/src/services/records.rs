@@ -210,7 +210,11 @@ pub(super) fn instance_view(row: InstanceRow) -> Instance {
     }
 }
 
-fn cdr_view(row: LegRecord, names: &BTreeMap<UserId, String>, trunks: &BTreeMap<u64, String>) -> Cdr {
+pub(super) fn cdr_view(
+    row: LegRecord,
+    names: &BTreeMap<UserId, String>,
+    trunks: &BTreeMap<u64, String>,
+) -> Cdr {
     let seconds =
         row.answered_at.zip(row.ended_at).map(|(from, to)| to.0.saturating_sub(from.0).div_ceil(1000));
     Cdr {

@@ -25,11 +25,13 @@ const ANSWERS_DAYS: u64 = 7;
 pub struct RecordSettings {
     /// Days for which call records, calls and attendance are kept; for ever if absent.
     pub keep_days: Option<u32>,
+    /// Days for which the SIP messages of calls are kept.
+    pub ladder_days: u32,
 }
 
 impl Default for RecordSettings {
     fn default() -> Self {
-        Self { keep_days: Some(365) }
+        Self { keep_days: Some(365), ladder_days: 7 }
     }
 }
 
@@ -66,7 +68,7 @@ impl Services {
         }
         let old = self.tenant_settings(&admin.tenant).await?.records;
         let mut transaction = self.store.begin().await?;
-        let section = serde_json::json!(RecordSettings { keep_days: new.keep_days });
+        let section = serde_json::json!(RecordSettings { keep_days: new.keep_days, ..old.clone() });
         Store::set_tenant_section(&mut transaction, &admin.tenant, "records", &section).await?;
         self.audit(
             &mut transaction,
@@ -97,6 +99,7 @@ impl Services {
             if let Some(days) = settings.records.keep_days {
                 swept += self.store.sweep_records(&tenant.id, before(u64::from(days))).await?;
             }
+            self.store.sweep_ladders(&tenant.id, before(u64::from(settings.records.ladder_days))).await?;
         }
         self.store.delete_expired_sessions(now).await?;
         self.store.delete_answers_before(before(ANSWERS_DAYS)).await?;

@@ -172,6 +172,9 @@ pub struct Person {
     pub hand_raised: bool,
     /// An Attendee whom a Host lets speak in a presentation.
     pub may_speak: bool,
+    /// For callers from outside, where signatures are checked: whether the number shown can be believed,
+    /// `TN-Validation-Passed-A` (or B, C), `TN-Validation-Failed`, `No-TN-Validation`.
+    pub verstat: Option<String>,
     /// Their own PIN for dialling in; for Hosts only.
     pub pin: Option<String>,
     /// Their personal join link; for Hosts only.

@@ -77,6 +77,7 @@ impl Store {
             for statement in [
                 "UPDATE calls SET retry_of = NULL WHERE retry_of = $1",
                 "DELETE FROM call_events WHERE call_id = $1",
+                "DELETE FROM call_ladders WHERE call_id = $1",
                 "DELETE FROM calls WHERE id = $1",
             ] {
                 sqlx::query(statement).bind(&id).execute(&mut *transaction).await?;
@@ -168,6 +169,11 @@ async fn erase_rows(
     erased.people += changed.rows_affected();
     for (statement, count) in [
         (
+            "DELETE FROM call_ladders WHERE tenant_id = $1 AND $3 <> '' \
+             AND call_id IN (SELECT id FROM calls WHERE person_id = $2)",
+            &mut 0,
+        ),
+        (
             "UPDATE calls SET display_name = $3, target = $3, number = NULL WHERE tenant_id = $1 AND person_id = $2",
             &mut erased.calls,
         ),
@@ -205,6 +211,11 @@ async fn erase_number(
     erased: &mut Erased,
 ) -> Result<(), StoreError> {
     for (statement, count) in [
+        (
+            "DELETE FROM call_ladders WHERE tenant_id = $1 AND $3 <> '' \
+             AND call_id IN (SELECT id FROM calls WHERE number = $2)",
+            &mut 0,
+        ),
         (
             "UPDATE calls SET display_name = $3, target = $3, number = NULL WHERE tenant_id = $1 AND number = $2",
             &mut erased.calls,

@@ -18,6 +18,7 @@ const ALL: &[(i64, &str, &str)] = &[
     (51, "evidence", include_str!("../../migrations/0051_evidence.sql")),
     (60, "people", include_str!("../../migrations/0060_people.sql")),
     (70, "trunks", include_str!("../../migrations/0070_trunks.sql")),
+    (71, "ladders", include_str!("../../migrations/0071_ladders.sql")),
     (80, "device media", include_str!("../../migrations/0080_device_media.sql")),
     (95, "search", include_str!("../../migrations/0095_search.sql")),
 ];

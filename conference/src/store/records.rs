@@ -127,6 +127,7 @@ async fn write(
         Record::CallEvidence { call, evidence, at } => {
             Store::set_call_evidence(connection, call, evidence, *at).await
         }
+        Record::Ladder { call, rungs, at } => Store::put_ladder(connection, call, rungs, *at).await,
         Record::DoNotCall { tenant, e164, call, at } => {
             Store::block_by_key(connection, tenant, e164, call.as_ref(), *at).await
         }

@@ -42,6 +42,15 @@ pub(super) fn poll(
     Poll::Pending
 }
 
+/// What has come meanwhile, without waiting.
+pub(super) fn another(listeners: &[UdpListener], buffer: &mut [u8]) -> Option<Arrival> {
+    listeners.iter().find_map(|listener| {
+        let (length, source) = listener.socket.try_recv_from(buffer).ok()?;
+        let source = SocketAddr::new(source.ip().to_canonical(), source.port());
+        Some(Arrival::Datagram { local: listener.local, source, length })
+    })
+}
+
 /// Sends from the listener the way names, else from one of its kind of address.
 pub(super) fn send(listeners: &[UdpListener], hop: &Hop, payload: &[u8]) {
     let named = listeners.iter().find(|listener| listener.local == hop.local);

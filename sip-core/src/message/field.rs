@@ -74,6 +74,7 @@ header_names! {
     ContentEncoding "Content-Encoding" "e";
     Date "Date" single true;
     Event "Event" "o" single true;
+    Identity "Identity" "y";
     MinSe "Min-SE" single true;
     PAssertedIdentity "P-Asserted-Identity";
     Privacy "Privacy";

@@ -14,11 +14,15 @@ mod limits;
 mod method;
 mod params;
 mod reader;
+#[cfg(feature = "rsip")]
+mod rsip;
 mod status;
 mod text;
 mod uri;
 mod writer;
 
+#[cfg(feature = "rsip")]
+pub use self::rsip::ConversionError;
 pub use body::{UnreadableBody, session_description};
 pub use essential::Essential;
 pub use field::HeaderName;
@@ -28,7 +32,7 @@ pub use limits::Limits;
 pub use method::Method;
 pub use params::{Param, Params};
 pub(crate) use reader::declared_length;
-pub use reader::{Answer, ReadError, ReadErrorKind, Rejection, read};
+pub use reader::{Answer, ReadError, ReadErrorKind, Rejection, read, read_from_stream};
 pub use status::reason_phrase;
 pub(crate) use uri::parse_host_port;
 pub use uri::{Host, SipUri, TelUri, Uri, UriError};

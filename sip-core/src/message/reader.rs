@@ -128,6 +128,19 @@ pub fn read(datagram: &Bytes, limits: &Limits) -> Result<Received<Message>, Read
     })
 }
 
+/// Reads one message that was cut out of a stream (TCP, TLS): there Content-Length is what says where it ends, and a message
+/// without one has no end that both sides agree on (RFC 3261 section 18.3).
+///
+/// # Errors
+/// As [`read`].
+pub fn read_from_stream(message: &Bytes, limits: &Limits) -> Result<Received<Message>, ReadError> {
+    let mut draft = Draft { from_stream: true, ..Draft::default() };
+    draft.read(message, limits).map_err(|kind| {
+        let answer = draft.answer(&kind);
+        ReadError { kind, answer }
+    })
+}
+
 /// The Content-Length of a header section, which a message in a stream must have (RFC 3261 section 18.3). The
 /// rules are those of [`read`], so that both see the same message.
 pub(crate) fn declared_length(section: &Bytes) -> Result<usize, ReadErrorKind> {
@@ -174,6 +187,8 @@ enum StartLine {
 struct Draft {
     /// A request that expects an answer: not a response, not an ACK.
     answerable: bool,
+    /// Whether a message without Content-Length has no end.
+    from_stream: bool,
     headers: Headers,
     content_length: Option<usize>,
 }
@@ -259,6 +274,7 @@ impl Draft {
         match self.content_length {
             Some(length) if length > rest.len() => Err(ReadErrorKind::ContentLength),
             Some(length) => Ok(rest.slice(..length)),
+            None if self.from_stream => Err(ReadErrorKind::ContentLength),
             // RFC 3261 section 18.3: over UDP the body reaches to the end of the datagram.
             None => Ok(rest),
         }

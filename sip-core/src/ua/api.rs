@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::flows::Connect;
+use super::identity::{Attestation, Verstat};
 use super::subscription::SubscriptionId;
 use super::trunk::Trunk;
 use crate::IpNetwork;
@@ -299,6 +300,10 @@ pub struct OutgoingInvite {
     /// of it is cancelled or released. `None` waits as long as RFC 3261 does (64 x T1). A call with other servers of the
     /// trunk to try never waits that long.
     pub patience: Option<Duration>,
+    /// How far we stand for the caller's number, for whoever signs the call; no number is signed without it.
+    pub attestation: Option<Attestation>,
+    /// The Identity header field (RFC 8224), signed; only towards trunks.
+    pub identity: Option<String>,
 }
 
 /// Whom to call.
@@ -511,6 +516,11 @@ pub struct IncomingInvite {
     pub call_id: String,
     /// The session whose place it takes once it is answered (RFC 3891); ending that one is the user's affair.
     pub replaces: Option<SessionId>,
+    /// The Identity header fields (RFC 8224) of a trunk or trusted peer, at most a few; what a phone of ours sends is not
+    /// its to say.
+    pub identity: Vec<String>,
+    /// What came of checking them; the user agent itself checks nothing.
+    pub verstat: Option<Verstat>,
 }
 
 /// A transfer that a device has asked for.

@@ -17,6 +17,9 @@ use crate::message::{HeaderName, Received, Request, Response, UnreadableBody, Ur
 use crate::registrar::AddressOfRecord;
 use crate::transaction::{TransactionId, Transmit};
 
+/// So many Identity header fields are looked at (RFC 8224 section 4.1 allows several).
+const MOST_IDENTITIES: usize = 4;
+
 impl UserAgent {
     pub(super) fn receive_invite(&mut self, now: Instant, mut request: Received<Request>, source: Hop) {
         let origin = match self.origin(now, &request, source) {
@@ -96,7 +99,14 @@ impl UserAgent {
         let reliable = wanted.then(|| Reliable::new(first));
         let offered = !body.is_empty();
         let from = &request.essential.from.0;
+        let signed = match origin {
+            Origin::Trunk(_) | Origin::TrustedPeer => MOST_IDENTITIES,
+            Origin::Device(_) => 0,
+        };
+        let identities = request.message.headers.all(&HeaderName::Identity).take(signed);
         let incoming = IncomingInvite {
+            identity: identities.map(|value| value.text().into_owned()).collect(),
+            verstat: None,
             session: id,
             source: source.remote,
             transport: source.transport,

@@ -24,12 +24,14 @@
 //! | 6665 4.1.3 | every refusal of a NOTIFY ends its subscription | the phone will subscribe again |
 //! | 3261 22.4 | `qop=auth` is required | without it a response can be replayed |
 
+mod acceptable;
 mod agent;
 mod api;
 mod check;
 mod compose;
 mod failover;
 mod flows;
+mod identity;
 mod in_dialog;
 mod incoming;
 mod info;
@@ -58,6 +60,7 @@ pub use api::{
     IncomingInvite, Origin, OutgoingInvite, Output, ReferRequest, SessionId, SubscribeRequest, Target,
     TrunkId, UserAgentConfig,
 };
+pub use identity::{Attestation, Verstat};
 pub(crate) use instant::allows_messages;
 pub use probe::ProbeAnswer;
 pub use subscription::SubscriptionId;

@@ -171,6 +171,9 @@ impl UserAgent {
             .headers
             .push(HeaderName::CallId, if call_id.is_empty() { self.random.token() } else { call_id });
         request.headers.push_typed(&CSeq { number: 1, method: Method::Invite });
+        if let (Some(identity), true) = (&order.identity, located.trunk.is_some()) {
+            request.headers.push(HeaderName::Identity, identity.clone());
+        }
         let secure = located.request_uri.as_sip().is_some_and(|uri| uri.secure);
         request.headers.push(HeaderName::Contact, self.contact(None, &located.destination, secure));
         request.headers.push(HeaderName::Allow, ALLOW);

@@ -5,13 +5,14 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::UserAgent;
+use super::acceptable;
 use super::api::EndCause;
 use super::compose::ALLOW;
 use super::session_timer::timer_of_request;
 use crate::dialog::Dialog;
-use crate::flow::Hop;
+use crate::flow::{Hop, Transport};
 use crate::guard::is_scanner;
-use crate::message::{Answer, HeaderName, Message, Method, Received, Request, Uri, read};
+use crate::message::{Answer, HeaderName, Message, Method, Received, Request, Uri, read, read_from_stream};
 
 impl UserAgent {
     pub(super) fn receive(&mut self, now: Instant, source: Hop, payload: &[u8]) {
@@ -22,7 +23,9 @@ impl UserAgent {
         let limit = self.config.limits.message_bytes;
         // One byte more than the limit is enough for the reader to see that it is exceeded.
         let payload = payload.get(..limit.saturating_add(1)).unwrap_or(payload);
-        match read(&Bytes::copy_from_slice(payload), &self.config.limits) {
+        let stream = matches!(source.transport, Transport::Tcp | Transport::Tls);
+        let reader = if stream { read_from_stream } else { read };
+        match reader(&Bytes::copy_from_slice(payload), &self.config.limits) {
             Ok(Received { message: Message::Request(message), essential }) => {
                 self.receive_request(now, Received { message, essential }, source);
             }
@@ -130,7 +133,10 @@ impl UserAgent {
         if foreign {
             return Some(416);
         }
-        (!unsupported(request).is_empty()).then_some(420)
+        if !unsupported(request).is_empty() {
+            return Some(420);
+        }
+        acceptable::refusal(request)
     }
 
     pub(super) fn refuse(&mut self, now: Instant, request: &Received<Request>, source: Hop, status: u16) {

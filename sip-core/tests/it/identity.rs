@@ -16,6 +16,8 @@ fn invite_as(network: &mut Network, target: Target, caller: CallerIdentity, peer
         offer: Bytes::from_static(b"v=0\r\n"),
         replaces: None,
         patience: None,
+        attestation: None,
+        identity: None,
     };
     network.command(GATEWAY, Command::Invite(Box::new(order)));
     network.run_for(Duration::from_millis(50));
@@ -79,6 +81,8 @@ fn i93_names_and_numbers_cannot_inject_header_fields() {
         offer: Bytes::new(),
         replaces: None,
         patience: None,
+        attestation: None,
+        identity: None,
     };
     network.command(GATEWAY, Command::Invite(Box::new(order)));
     network.run_for(Duration::from_millis(50));

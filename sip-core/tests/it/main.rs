@@ -12,6 +12,7 @@
 
 mod calls;
 mod checks;
+mod floods;
 mod guard;
 mod identity;
 mod incoming;
@@ -19,6 +20,7 @@ mod properties;
 mod races;
 mod reader;
 mod registrar;
+mod sections;
 mod sessions;
 mod subscriptions;
 mod support;

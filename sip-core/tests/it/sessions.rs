@@ -77,6 +77,8 @@ fn our_invite_without_offer_is_acknowledged_with_the_answer() {
             offer: Bytes::new(),
             replaces: None,
             patience: None,
+            attestation: None,
+            identity: None,
         };
         network.command(GATEWAY, Command::Invite(Box::new(order)));
         network.run_for(SECOND / 20);

@@ -123,6 +123,8 @@ pub(crate) fn call(target: Target) -> Command {
         offer: Bytes::from_static(OFFER.as_bytes()),
         replaces: None,
         patience: None,
+        attestation: None,
+        identity: None,
     }))
 }
 

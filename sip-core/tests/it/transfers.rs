@@ -246,6 +246,8 @@ fn rfc_3891_our_call_takes_the_place_of_one_of_the_callee() {
         remote_tag: "f".into(),
     };
     let order = OutgoingInvite {
+        attestation: None,
+        identity: None,
         session: SessionId::Outgoing(9),
         target: to_phone(),
         caller: hana(),

@@ -42,7 +42,7 @@ pub(super) struct Sample {
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     address: SocketAddr,
-    idle: Arc<Mutex<Vec<TcpStream>>>,
+    idle: Arc<Mutex<Vec<(TcpStream, Instant)>>>,
 }
 
 impl Request {
@@ -92,19 +92,24 @@ impl Client {
 
     pub(super) async fn send(&self, request: &Request) -> LabResult<Reply> {
         let what = || LabError::io(format!("{} {}", request.method, request.path));
-        let kept = lock(&self.idle).pop();
-        let mut stream = match kept {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(self.address).await.map_err(what())?;
-                stream.set_nodelay(true).map_err(what())?;
-                stream
-            }
-        };
+        let mut stream = self.kept();
+        if stream.is_none() {
+            let new = TcpStream::connect(self.address).await.map_err(what())?;
+            new.set_nodelay(true).map_err(what())?;
+            stream = Some(new);
+        }
+        let Some(mut stream) = stream else { return Err(LabError::Other("no connection".to_owned())) };
         stream.write_all(&request.bytes()).await.map_err(what())?;
         let reply = read(&mut stream).await?;
-        lock(&self.idle).push(stream);
+        lock(&self.idle).push((stream, Instant::now()));
         Ok(reply)
+    }
+
+    /// A connection used a moment ago: the gateway closes those that idle.
+    fn kept(&self) -> Option<TcpStream> {
+        let mut idle = lock(&self.idle);
+        idle.retain(|(_, since)| since.elapsed() < Duration::from_secs(2));
+        idle.pop().map(|(stream, _)| stream)
     }
 
     /// Sends `rate` requests a second, each at its time, and waits for all answers.

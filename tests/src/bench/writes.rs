@@ -12,7 +12,7 @@ use crate::error::{LabError, LabResult};
 const RATE: u32 = 200;
 const GOAL: Duration = Duration::from_millis(20);
 /// Meetings that the writes are spread over.
-const MEETINGS: usize = 20;
+const MEETINGS: usize = 200;
 
 /// A meeting with somebody on its list.
 struct Target {
@@ -46,7 +46,7 @@ pub(super) async fn measure(house: &House, duration: Duration) -> LabResult<Repo
                 send("POST people", "POST", format!("{meeting}/people"), body)
             }
             3 => {
-                let role = if number / 160 % 2 == 0 { "presenter" } else { "attendee" };
+                let role = if number / 8 / MEETINGS as u64 % 2 == 0 { "presenter" } else { "attendee" };
                 send("PATCH person", "PATCH", format!("{meeting}/people/{person}"), json!({"role": role}))
             }
             4 => {

@@ -10,8 +10,10 @@ use clap::{Args, Parser, Subcommand};
 use partyline_tests::carrier::{self, Carrier, CarrierConfig};
 use partyline_tests::demo::{self, DemoConfig};
 use partyline_tests::error::{LabError, LabResult};
+use partyline_tests::flood::{self, AvalancheConfig, FloodConfig};
 use partyline_tests::phone::{Phone, PhoneConfig};
 use partyline_tests::sip::call::{Call, Script};
+use partyline_tests::sip::digest::Credentials;
 use partyline_tests::tone;
 
 /// A carrier in a box, phones and a demonstration for Partyline.
@@ -29,6 +31,10 @@ enum Command {
     /// Runs the carrier in a box alone: numbers that answer, refuse, never answer, take messages or press 1.
     #[command(after_help = CALLEES)]
     Carrier(CarrierArgs),
+    /// Floods a server with a hostile mix from one address, asks and registers honestly from another, and reports.
+    Flood(FloodArgs),
+    /// Registers many phones at once and reports how long it took.
+    Avalanche(AvalancheArgs),
     /// Runs one phone alone: registers and answers by itself, speaking with a tone.
     Phone(PhoneArgs),
 }
@@ -60,6 +66,62 @@ struct CarrierArgs {
     /// Calls this meeting number or alias at the gateway once, as an outside person.
     #[arg(long, value_name = "USER", requires = "gateway")]
     call: Option<String>,
+}
+
+#[derive(Args)]
+struct FloodArgs {
+    /// The server's SIP port (UDP).
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5060")]
+    target: SocketAddr,
+    /// Where the flood comes from.
+    #[arg(long, default_value = "127.0.0.2")]
+    from: std::net::IpAddr,
+    /// Where the honest clients are.
+    #[arg(long, default_value = "127.0.0.3")]
+    honest: std::net::IpAddr,
+    /// Messages a second.
+    #[arg(long, default_value_t = 20_000)]
+    rate: u32,
+    /// How long, in seconds.
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// The account of the honest client.
+    #[arg(long, default_value = "103b")]
+    user: String,
+    /// Its password.
+    #[arg(long, default_value = "103b-secret-demo")]
+    password: String,
+    /// Its domain.
+    #[arg(long, default_value = "acme.test")]
+    domain: String,
+    /// The server's process, to watch its memory.
+    #[arg(long)]
+    pid: Option<u32>,
+}
+
+#[derive(Args)]
+struct AvalancheArgs {
+    /// The registrar's SIP port (UDP).
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5060")]
+    target: SocketAddr,
+    /// How many phones: p0, p1 and so on.
+    #[arg(long, default_value_t = 10_000)]
+    phones: usize,
+    /// The password of all of them.
+    #[arg(long, default_value = "avalanche-secret-demo")]
+    password: String,
+    /// Their domain.
+    #[arg(long, default_value = "acme.test")]
+    domain: String,
+    /// How many addresses (127.0.2.1 and on) they share.
+    #[arg(long, default_value_t = 50)]
+    addresses: u8,
+    /// The registrar's process, to watch its memory.
+    #[arg(long)]
+    pid: Option<u32>,
+    /// Prints a configuration (the demonstration's, with these phones) instead.
+    #[arg(long)]
+    configuration: bool,
 }
 
 #[derive(Args)]
@@ -118,6 +180,8 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(arguments) => run_demo(arguments, &mut out).await,
         Command::Carrier(arguments) => run_carrier(arguments, &mut out).await.map(|()| true),
+        Command::Flood(arguments) => run_flood(arguments, &mut out),
+        Command::Avalanche(arguments) => run_avalanche(&arguments, &mut out),
         Command::Phone(arguments) => run_phone(arguments, &mut out).await.map(|()| true),
     };
     match result {
@@ -162,6 +226,71 @@ async fn run_phone(arguments: PhoneArgs, out: &mut std::io::Stdout) -> LabResult
     }
     watch(|| phone.calls(), out).await?;
     phone.unregister().await
+}
+
+fn run_flood(arguments: FloodArgs, out: &mut std::io::Stdout) -> LabResult<bool> {
+    let FloodArgs { target, from, honest, rate, seconds, user, password, domain, pid } = arguments;
+    let duration = Duration::from_secs(seconds);
+    let credentials = Credentials::new(user, password);
+    let calm = flood::honest(target, honest, (&credentials, &domain), Duration::from_secs(3))?;
+    let memory = || pid.map_or(0, flood::resident) / 1_048_576;
+    let before = memory();
+    let config = FloodConfig { target, from, per_second: rate, duration };
+    let hostile = std::thread::spawn(move || flood::flood(&config));
+    let seen = flood::honest(target, honest, (&credentials, &domain), duration)?;
+    let sent = hostile.join().map_err(|_| LabError::Other("the flood broke off".to_owned()))??;
+    say(out, &format!("calm:  {calm}"))?;
+    say(out, &format!("flood: {seen}"))?;
+    say(
+        out,
+        &format!(
+            "{sent} hostile messages, {} a second; memory {before} -> {} MB",
+            sent / seconds.max(1),
+            memory()
+        ),
+    )?;
+    Ok(seen.answers.len() * 100 >= seen.asked * 99 && seen.registered * 100 >= seen.registrations * 99)
+}
+
+fn run_avalanche(arguments: &AvalancheArgs, out: &mut std::io::Stdout) -> LabResult<bool> {
+    let names = (0..arguments.phones).map(|number| format!("p{number}"));
+    if arguments.configuration {
+        say(out, &partyline_tests::gateway::demo_configuration()?)?;
+        let mut phones = String::from(
+            "[[seed.tenant.user]]\nlogin = \"crowd\"\npassword = \"crowd-demo\"\nfirst = \"Crowd\"\n\
+            last = \"Crowd\"\nextension = \"899\"\nmail = \"crowd@acme.test\"\nrole = \"user\"\n",
+        );
+        for name in names {
+            phones.push_str(&format!(
+                "[[seed.tenant.user.device]]\nname = \"{name}\"\nkind = \"desk phone\"\npassword = \"{}\"\n",
+                arguments.password
+            ));
+        }
+        return say(out, &phones).map(|()| true);
+    }
+    let config = AvalancheConfig {
+        target: arguments.target,
+        phones: names.map(|name| Credentials::new(name, &*arguments.password)).collect(),
+        domain: arguments.domain.clone(),
+        addresses: arguments.addresses,
+        within: Duration::from_secs(1),
+        patience: Duration::from_secs(60),
+    };
+    let memory = || arguments.pid.map_or(0, flood::resident) / 1_048_576;
+    let before = memory();
+    let report = flood::avalanche(&config)?;
+    let each = report.requests as f64 / arguments.phones.max(1) as f64;
+    say(
+        out,
+        &format!(
+            "{} of {} phones in after {:.1} s, {each:.2} requests each; memory {before} -> {} MB",
+            report.registered,
+            arguments.phones,
+            report.took.as_secs_f64(),
+            memory()
+        ),
+    )?;
+    Ok(report.registered == arguments.phones)
 }
 
 /// Prints every change of every call until Ctrl-C.

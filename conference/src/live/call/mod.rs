@@ -25,7 +25,7 @@ use crate::live::speech::{Language, PromptId};
 use crate::vocabulary::{CallPurpose, CallState, Cause, UnixMillis};
 use media::answer::AnswerSummary;
 use media::worker::LegId;
-use sip_core::ua::{AddressOfRecord, CallerIdentity, EndCause, Replaces, TrunkId};
+use sip_core::ua::{AddressOfRecord, Attestation, CallerIdentity, EndCause, Replaces, TrunkId};
 use std::time::Duration;
 
 /// How long a person at the gate may take to press 1.
@@ -104,6 +104,8 @@ pub struct DialExtra {
     pub max_length: Option<Duration>,
     /// The call of a registered device that it takes the place of (RFC 3891).
     pub replaces: Option<Replaces>,
+    /// How far we stand for the caller ID towards the telephone network.
+    pub attestation: Option<Attestation>,
     /// The calls it was placed with end when enough of them have joined.
     pub enough: Option<Enough>,
 }

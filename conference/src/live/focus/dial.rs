@@ -323,6 +323,8 @@ impl Focus {
             offer: offer.into(),
             replaces: entry.spec().extra.replaces.clone().filter(|_| entry.number().is_none()),
             patience: entry.patience(),
+            attestation: entry.spec().extra.attestation,
+            identity: None,
         };
         self.sip(SipCommand::Invite(Box::new(invite)));
     }

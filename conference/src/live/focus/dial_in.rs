@@ -17,7 +17,7 @@ use crate::vocabulary::{Cause, Role};
 use bytes::Bytes;
 use media::sdp;
 use media::worker::{LegId, RoomId};
-use sip_core::ua::{AddressOfRecord, Command as SipCommand, IncomingInvite, Origin};
+use sip_core::ua::{AddressOfRecord, Command as SipCommand, IncomingInvite, Origin, Verstat};
 use std::collections::VecDeque;
 
 /// The longest display name taken from a caller.
@@ -69,6 +69,8 @@ pub(super) struct Caller {
     device: Option<AddressOfRecord>,
     /// What wrong answers are counted against.
     source: String,
+    /// Whether the number can be believed.
+    verstat: Option<Verstat>,
 }
 
 impl Visit {
@@ -96,7 +98,7 @@ impl Caller {
             (None, None) => invite.source.ip().to_string(),
         };
         let name = name.chars().filter(|c| !c.is_control()).take(NAME_LIMIT).collect();
-        Self { tenant, number, name, device, source }
+        Self { tenant, number, name, device, source, verstat: invite.verstat }
     }
 
     pub(super) fn walk_in(&self, person: crate::ids::PersonId, role: Role) -> Entrant {
@@ -105,6 +107,7 @@ impl Caller {
             display_name: self.name.clone(),
             role,
             number: self.number.clone(),
+            verstat: self.verstat,
             ..PersonSpec::default()
         };
         Entrant { spec, number: self.number.clone(), walk_in: true }

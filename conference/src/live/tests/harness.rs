@@ -34,6 +34,8 @@ pub(crate) struct Stage {
     next_timeout: Option<Instant>,
     /// Ports are refused while this is set.
     pub(crate) no_ports: bool,
+    /// What came of checking the number of the next calls that come.
+    pub(crate) verstat: Option<sip_core::ua::Verstat>,
     /// Ports are answered only when the test says so.
     pub(crate) hold_ports: bool,
     pub(crate) waiting_ports: Vec<LegId>,
@@ -177,6 +179,7 @@ impl Stage {
             now: base,
             next_timeout: None,
             no_ports: false,
+            verstat: None,
             hold_ports: false,
             waiting_ports: Vec::new(),
             open_ports: BTreeSet::new(),
@@ -350,6 +353,8 @@ impl Stage {
             body,
             call_id: format!("in-{number}"),
             replaces,
+            identity: Vec::new(),
+            verstat: self.verstat,
         })));
         session
     }

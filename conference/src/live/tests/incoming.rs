@@ -5,7 +5,10 @@ use crate::live::focus::{Command, PersonSpec};
 use crate::vocabulary::{Access, MeetingKind, Role};
 use bytes::Bytes;
 use media::sdp::{self, Direction};
-use sip_core::ua::{BindingInfo, EndCause, Event as SipEvent, IncomingInvite, Origin, SessionId, TrunkId};
+use sip_core::ua::{
+    Attestation, BindingInfo, EndCause, Event as SipEvent, IncomingInvite, Origin, SessionId, TrunkId,
+    Verstat,
+};
 
 fn device(stage: &mut Stage, device: &str, name: &str, role_hint: Option<Role>) {
     stage.ok(Command::PutDevice {
@@ -83,8 +86,10 @@ fn i77_a_walk_in_has_the_meetings_default_role() {
     let mut spec = spec(MeetingKind::Presentation);
     spec.direct_join_role = Role::Presenter;
     stage.ok(Command::PutMeeting(spec));
+    stage.verstat = Some(Verstat::Passed(Attestation::Full));
     stage.call_in(1, Origin::Trunk(TrunkId(1)), "900000001", "+12025550177");
     let joined = stage.last_event("person.joined");
+    assert_eq!(joined["person"]["verstat"], "TN-Validation-Passed-A");
     assert_eq!(joined["person"]["role"], "presenter");
     assert_eq!(joined["person"]["number"], "+12025550177");
     assert_eq!(joined["person"]["display_name"], "+1 202 555 0177");
@@ -138,6 +143,8 @@ fn invite_with(number: u64, body: Bytes) -> IncomingInvite {
         body,
         call_id: "x".into(),
         replaces: None,
+        identity: Vec::new(),
+        verstat: Some(Verstat::Failed),
     }
 }
 

@@ -6,11 +6,13 @@
 
 mod again;
 mod call_me;
+mod explain;
 mod place;
 mod plan;
 mod transfer;
 
 pub use call_me::CallMeTarget;
+pub use explain::{CallExplanation, RuleExplanation, TrunkExplanation};
 pub use plan::{Again, CallTarget};
 
 use super::Services;

@@ -228,6 +228,7 @@ impl Services {
         let extra = DialExtra {
             purpose: desk.purpose,
             keys: plan.number().and_then(|number| number.keys.clone()),
+            attestation: desk.attestation(),
             max_length: desk.longest(&plan),
             replaces: desk.replaces.clone(),
             enough,

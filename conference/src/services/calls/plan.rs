@@ -19,7 +19,7 @@ use crate::services::views::{CallAnswer, CallFacts, ShownCallerId};
 use crate::services::{Services, input};
 use crate::store::{CallerIdRow, DeviceRow, Identity, PersonRow, TenantRow, TrunkRow, UsageOf, UserRow};
 use crate::vocabulary::{Access, CallPurpose, CallState, Cause, Role, UnixMillis};
-use sip_core::ua::{Replaces, TrunkId};
+use sip_core::ua::{Attestation, Replaces, TrunkId};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -555,6 +555,14 @@ impl Desk {
     /// The trunks in the order in which this number is tried over them: the same in the preview and in the dial.
     pub(super) fn order_for(&self, number: &PhoneNumber) -> Vec<TrunkId> {
         in_order(&self.trunks, Lots::of(&self.reach.meeting.id, &number.e164))
+    }
+
+    /// How far we stand for the caller ID shown: A for a number that is owned and verified, unless the carrier has told us
+    /// to say less; B for a known customer's number that is not verified; C for whoever has none.
+    pub(super) fn attestation(&self) -> Option<Attestation> {
+        let Some(caller) = &self.caller else { return Some(Attestation::Gateway) };
+        let best = if caller.owned { Attestation::Full } else { Attestation::Partial };
+        Some(caller.attestation.as_deref().and_then(Attestation::parse).map_or(best, |said| said.max(best)))
     }
 
     /// The trunk that is tried first.

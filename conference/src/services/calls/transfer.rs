@@ -9,7 +9,7 @@ use crate::services::Services;
 use crate::services::actor::Actor;
 use crate::services::error::{ErrorKind, ServiceError};
 use crate::store::Identity;
-use crate::vocabulary::{CallPurpose, CallState};
+use crate::vocabulary::CallState;
 
 use super::plan::CallTarget;
 

@@ -15,7 +15,7 @@ fn i17_answers_of_calendars_are_read_in_their_dialects() {
     let expected = CalendarReply { organiser, rsvp: Rsvp::Declined, sequence: Some(2), one_run: false };
     assert_eq!(reply(outlook), Some(expected.clone()));
     let small = outlook.replace("METHOD:REPLY", "method:reply").replace("mailto:replies", "MAILTO:replies");
-    assert_eq!(reply(&small.replace("\r\n", "\n")), Some(expected.clone()));
+    assert_eq!(reply(&small.replace("\r\n", "\n")), Some(expected));
     let tentative = outlook.replace("DECLINED;CN", "tentative;CN");
     assert_eq!(reply(&tentative).unwrap().rsvp, Rsvp::Tentative);
     let one = outlook.replace("SEQUENCE:2", "RECURRENCE-ID:20270308T150000Z");
