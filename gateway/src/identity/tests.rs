@@ -53,7 +53,6 @@ impl Place {
 
 fn order(to: &str, attestation: Option<Attestation>) -> Command {
     Command::Invite(Box::new(OutgoingInvite {
-        replaces: None,
         session: SessionId::Outgoing(1),
         target: Target::Trunk { trunk: TrunkId(1), number: to.into() },
         caller: CallerIdentity { number: "+12025550100".into(), display_name: "Hana".into(), hidden: false },
@@ -75,7 +74,6 @@ fn signed(desk: &mut Desk, to: &str, attestation: Option<Attestation>, wall: Uni
 
 fn incoming(number: u64, origin: Origin, identity: Vec<String>) -> Event {
     Event::Incoming(Box::new(IncomingInvite {
-        replaces: None,
         session: SessionId::Incoming(number),
         origin,
         source: "192.0.2.1:5060".parse().unwrap(),
