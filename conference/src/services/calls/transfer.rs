@@ -22,7 +22,11 @@ impl Services {
             let status = match error.kind {
                 ErrorKind::NotFound => 404,
                 ErrorKind::Internal | ErrorKind::Unavailable => 500,
-                _ => 403,
+                ErrorKind::Unauthorized
+                | ErrorKind::Forbidden
+                | ErrorKind::Conflict
+                | ErrorKind::Invalid
+                | ErrorKind::TooMany => 403,
             };
             Err((status, error.detail))
         })
