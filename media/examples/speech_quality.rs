@@ -171,7 +171,7 @@ impl Call {
     /// Three guests come, one after the other, and go again.
     fn turn_the_guests(&mut self, now: Instant, turn: usize) {
         let guest = LegId(10 + u64::try_from(turn % 3).unwrap_or(0));
-        if turn / 3 % 2 == 0 {
+        if (turn / 3).is_multiple_of(2) {
             self.join(now, guest, Codec::Pcmu, OpusSettings::default());
         } else {
             self.worker.handle_command(now, Command::RemoveLeg { leg: guest });

@@ -174,7 +174,7 @@ async fn fetch(
 ) -> Result<Vec<super::Row>, StoreError> {
     let mut query = sqlx::query(AssertSqlSafe(sql)).bind(tenant.as_str());
     for at in 0..ids.len().next_power_of_two() {
-        query = query.bind(ids.get(at).or(ids.last()).map(UserId::as_str));
+        query = query.bind(ids.get(at).or_else(|| ids.last()).map(UserId::as_str));
     }
     Ok(query.fetch_all(&store.pool).await?)
 }

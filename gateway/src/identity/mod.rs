@@ -124,8 +124,8 @@ impl Desk {
         if matches!(invite.origin, sip_core::ua::Origin::Device(_)) {
             return Some(invite);
         }
-        let tokens: Vec<_> = invite.identity.iter().map(|value| Token::read(value)).collect();
-        let Some(first) = tokens.into_iter().find_map(Result::transpose) else {
+        let first = invite.identity.iter().find_map(|value| Token::read(value).transpose());
+        let Some(first) = first else {
             invite.verstat = Some(Verstat::NotValidated);
             return Some(invite);
         };

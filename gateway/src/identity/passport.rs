@@ -182,7 +182,7 @@ impl Token {
 }
 
 fn integer(bytes: &[u8]) -> Vec<u8> {
-    let first = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len().saturating_sub(1));
+    let first = bytes.iter().position(|byte| *byte != 0).unwrap_or_else(|| bytes.len().saturating_sub(1));
     let digits = bytes.get(first..).unwrap_or_default();
     let mut content = Vec::with_capacity(digits.len() + 1);
     if digits.first().is_some_and(|byte| byte & 0x80 != 0) {

@@ -210,7 +210,7 @@ async fn a_call_waits_for_its_certificate_and_is_forgotten_if_it_ends_meanwhile(
     assert_eq!(desk.judge(brought(2, Some(&pem)), NOW), None);
     let Some(Event::Incoming(invite)) = desk.judge(brought(1, Some(&pem)), NOW) else { panic!() };
     assert_eq!(invite.verstat, Some(Verstat::Passed(Attestation::Partial)));
-    assert_eq!(verstat(&mut desk, NOW, vec![identity.clone()]), invite.verstat, "and from now on at once");
+    assert_eq!(verstat(&mut desk, NOW, vec![identity]), invite.verstat, "and from now on at once");
     let day = UnixMillis(NOW.0 + 25 * 3_600_000);
     let later = signed(&mut place.both("key.pem", x5u), CALLED, None, day).unwrap();
     assert_eq!(desk.take(incoming(3, Origin::TrustedPeer, vec![later]), day), None, "until it is too old");

@@ -55,6 +55,10 @@ const WEBRTC: Token = Token(usize::MAX - 1);
 const TIMER: Token = Token(usize::MAX - 2);
 
 /// What the focus task tells a media thread.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the queue is made once, and a box for each command would be no gain"
+)]
 pub enum Input {
     /// Hand to the worker.
     Command(Command),

@@ -46,15 +46,16 @@ pub(super) async fn measure(house: &House, duration: Duration) -> LabResult<Repo
                 send("POST people", "POST", format!("{meeting}/people"), body)
             }
             3 => {
-                let role = if number / 8 / MEETINGS as u64 % 2 == 0 { "presenter" } else { "attendee" };
+                let role =
+                    if (number / 8 / MEETINGS as u64).is_multiple_of(2) { "presenter" } else { "attendee" };
                 send("PATCH person", "PATCH", format!("{meeting}/people/{person}"), json!({"role": role}))
             }
             4 => {
-                let verb = if number / 8 % 2 == 0 { "mute" } else { "unmute" };
+                let verb = if (number / 8).is_multiple_of(2) { "mute" } else { "unmute" };
                 send("POST mute", "POST", format!("/v1/meetings/{room}/people/{phone}/{verb}"), json!({}))
             }
             5 => {
-                let verb = if number / 8 % 2 == 0 { "lock" } else { "unlock" };
+                let verb = if (number / 8).is_multiple_of(2) { "lock" } else { "unlock" };
                 send("POST lock", "POST", format!("/v1/meetings/{room}/{verb}"), json!({}))
             }
             6 => {

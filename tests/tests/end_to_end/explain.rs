@@ -63,7 +63,7 @@ async fn i52_d66_a_call_is_explained_while_it_runs_and_afterwards() {
             );
         }
         assert_eq!(
-            told["call"]["call"]["cause"].as_str().or(told["call"]["cause"].as_str()),
+            told["call"]["call"]["cause"].as_str().or_else(|| told["call"]["cause"].as_str()),
             Some("busy"),
             "{told}"
         );

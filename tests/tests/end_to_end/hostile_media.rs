@@ -46,8 +46,8 @@ async fn m1_m2_m5_m6_a_stranger_at_the_media_ports() {
             other[8..12].copy_from_slice(&n.to_be_bytes());
             packets.push(other);
             packets.push(vec![0x80, 101, 0, 1, 0, 0, 0, 1, 0, 0, 0, 9, 1, 0x8A, 3, 0x20]);
-            packets.push((0..n * 7).map(|byte| (byte ^ n) as u8).collect());
-            packets.push(vec![(n % 256) as u8; 28]);
+            packets.push((0..n * 7).map(|byte| (byte ^ n).to_be_bytes()[3]).collect());
+            packets.push(vec![n.to_be_bytes()[3]; 28]);
             for packet in packets {
                 let _ = stranger.send_to(&packet, port).await;
             }
