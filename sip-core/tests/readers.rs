@@ -19,7 +19,7 @@ fn message(text: &str) -> Message {
 }
 
 #[test]
-fn messages_go_to_rsip_and_back() {
+fn d03_messages_go_to_rsip_and_back() {
     let response = "SIP/2.0 486 Busy Here\r\nVia: SIP/2.0/UDP h.test;branch=z9hG4bKr2\r\nFrom: <sip:a@h.test>;tag=1\r\n\
                     To: <sip:b@h.test>;tag=2\r\nCall-ID: r2\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
     for text in [plain().as_str(), response] {
