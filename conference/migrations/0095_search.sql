@@ -19,6 +19,6 @@ CREATE INDEX numbers_by_purpose ON numbers (tenant_id, purpose, e164);
 CREATE INDEX meetings_by_alias ON meetings (alias);
 
 -- What records and acts are narrowed to.
-CREATE INDEX cdrs_by_host ON cdrs (tenant_id, acting_host_id, started_at, id);
+CREATE INDEX cdrs_by_host ON cdrs (acting_host_id, started_at, id);
 CREATE INDEX audit_by_actor ON audit (tenant_id, actor_id, id);
 CREATE INDEX audit_by_action ON audit (tenant_id, action, id);

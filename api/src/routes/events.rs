@@ -13,7 +13,7 @@ use axum::response::Response;
 use conference::ids::MeetingId;
 use conference::services::events::{Event, Subscription};
 use conference::services::watch::Viewer;
-use conference::services::{Actor, LegId};
+use conference::services::{Actor, ErrorKind, LegId, ServiceError};
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
@@ -194,19 +194,28 @@ impl Reader {
         if self.viewer.is_concerned_by(event) { self.check_rights().await } else { Ok(()) }
     }
 
-    /// The token may have ended, and the reader may have been removed or have changed role.
+    /// The token may have ended, and the reader may have been removed or have changed role. While the database is away
+    /// nothing new is known: what counted goes on to count, for nobody shall lose a meeting by it.
     async fn check_rights(&mut self) -> Result<(), Ended> {
         let services = &self.state.services;
-        self.actor = services
-            .authenticate(&self.token)
-            .await
-            .map_err(|_| Some((close::UNAUTHORIZED, "the token is no longer valid")))?;
-        self.viewer = services
-            .viewer(&self.actor, self.meeting.as_ref())
-            .await
-            .map_err(|_| Some((close::FORBIDDEN, "the meeting is out of reach")))?;
+        let actor = match services.authenticate(&self.token).await {
+            Ok(actor) => actor,
+            Err(error) if is_trouble(&error) => return Ok(()),
+            Err(_) => return Err(Some((close::UNAUTHORIZED, "the token is no longer valid"))),
+        };
+        let viewer = match services.viewer(&actor, self.meeting.as_ref()).await {
+            Ok(viewer) => viewer,
+            Err(error) if is_trouble(&error) => return Ok(()),
+            Err(_) => return Err(Some((close::FORBIDDEN, "the meeting is out of reach"))),
+        };
+        (self.actor, self.viewer) = (actor, viewer);
         Ok(())
     }
+}
+
+/// The question could not be answered, which says nothing about who asks.
+const fn is_trouble(error: &ServiceError) -> bool {
+    matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Internal)
 }
 
 /// Returns once another leg has taken the place of the reader's own.

@@ -65,7 +65,7 @@ impl Api {
     pub fn new(base: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(15)));
+            .timeout_global(Some(Duration::from_secs(40)));
         Self { base: base.trim_end_matches('/').to_owned(), token: None, agent: config.build().into() }
     }
 
