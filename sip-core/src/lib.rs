@@ -46,5 +46,6 @@ pub mod registrar;
 pub mod registration;
 pub mod transaction;
 pub mod ua;
+pub mod xml;
 
 pub use net::{IpNetwork, IpNetworkError};

@@ -177,14 +177,7 @@ impl Baresip {
             .collect();
         recordings.sort();
         let path = recordings.last().ok_or_else(|| LabError::Other("baresip recorded nothing".to_owned()))?;
-        let bytes = fs::read(path).map_err(LabError::io(format!("reading {}", path.display())))?;
-        let (rate, samples) = read_wav(&bytes)
-            .ok_or_else(|| LabError::Other(format!("{} is no 16-bit WAV file", path.display())))?;
-        let ear = Ear::new(rate);
-        let length = Duration::from_micros(samples.len() as u64 * 1_000_000 / u64::from(rate));
-        let now = Instant::now();
-        ear.hear(now.checked_sub(length).unwrap_or(now), &samples);
-        Ok(ear)
+        hear_file(path)
     }
 
     /// Asks it to end (it hangs up and unregisters), so that its recording is complete.
@@ -286,8 +279,20 @@ pub(crate) fn tone_file(hz: u32, (rate, channels): (u32, u16)) -> Vec<u8> {
     bytes
 }
 
+/// What a peer has recorded, heard by an ear of the lab from now on in the past: times are relative only.
+pub(crate) fn hear_file(path: &Path) -> LabResult<Ear> {
+    let bytes = fs::read(path).map_err(LabError::io(format!("reading {}", path.display())))?;
+    let (rate, samples) = read_wav(&bytes)
+        .ok_or_else(|| LabError::Other(format!("{} is no 16-bit WAV file", path.display())))?;
+    let ear = Ear::new(rate);
+    let length = Duration::from_micros(samples.len() as u64 * 1_000_000 / u64::from(rate));
+    let now = Instant::now();
+    ear.hear(now.checked_sub(length).unwrap_or(now), &samples);
+    Ok(ear)
+}
+
 /// Rate and samples of the first channel of a RIFF file of 16-bit sound; tolerates a data chunk that is still being written.
-pub(crate) fn read_wav(bytes: &[u8]) -> Option<(u32, Vec<i16>)> {
+fn read_wav(bytes: &[u8]) -> Option<(u32, Vec<i16>)> {
     if bytes.get(..4)? != b"RIFF" || bytes.get(8..12)? != b"WAVE" {
         return None;
     }

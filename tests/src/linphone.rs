@@ -3,15 +3,14 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 
-use crate::baresip::{collect, read_wav, tone_file};
+use crate::baresip::{collect, hear_file, tone_file};
 use crate::ear::Ear;
 use crate::error::{LabError, LabResult};
 use crate::gateway::TempFolder;
@@ -134,19 +133,8 @@ impl Linphone {
         ended
             .map_err(|_| LabError::Timeout("linphone to quit".to_owned()))?
             .map_err(LabError::io("linphone"))?;
-        recording(&self.folder.path().join("heard.wav"))
+        hear_file(&self.folder.path().join("heard.wav"))
     }
-}
-
-fn recording(path: &Path) -> LabResult<Ear> {
-    let bytes = fs::read(path).map_err(LabError::io(format!("reading {}", path.display())))?;
-    let (rate, samples) = read_wav(&bytes)
-        .ok_or_else(|| LabError::Other(format!("{} is no 16-bit WAV file", path.display())))?;
-    let ear = Ear::new(rate);
-    let length = Duration::from_micros(samples.len() as u64 * 1_000_000 / u64::from(rate));
-    let now = Instant::now();
-    ear.hear(now.checked_sub(length).unwrap_or(now), &samples);
-    Ok(ear)
 }
 
 fn configuration(config: &LinphoneConfig) -> String {

@@ -5,6 +5,7 @@ use crate::live::meeting::Meeting;
 use crate::live::number::masked_within;
 use crate::live::participant::Participant;
 use crate::vocabulary::{LegKind, MeetingState, Role};
+use sip_core::xml::escape;
 use std::fmt::Write as _;
 
 /// So many people are named; the others are only counted.
@@ -82,20 +83,4 @@ fn write_user(text: &mut String, row: &Participant, sight: &Sight<'_>) {
         );
     }
     text.push_str("</user>\r\n");
-}
-
-/// Text within XML.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            char if char.is_control() => {}
-            char => escaped.push(char),
-        }
-    }
-    escaped
 }

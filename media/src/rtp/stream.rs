@@ -1,5 +1,6 @@
 //! The numbering of one stream we send.
 
+use super::RtpPacket;
 use rand_chacha::rand_core::Rng;
 
 /// SSRC, sequence number and timestamp of one outgoing stream; all three start at random (RFC 3550 section 5.1).
@@ -30,6 +31,12 @@ impl RtpStream {
         self.started = true;
         self.sequence_number = self.sequence_number.wrapping_add(1);
         (marker, self.sequence_number, self.timestamp)
+    }
+
+    /// The next packet, which carries `payload` sampled at the current timestamp.
+    pub const fn packet<'a>(&mut self, payload_type: u8, payload: &'a [u8]) -> RtpPacket<'a> {
+        let (marker, sequence_number, timestamp) = self.next_packet();
+        RtpPacket { marker, payload_type, sequence_number, timestamp, ssrc: self.ssrc, payload }
     }
 
     /// Time goes on by `units` of the clock, whether or not something was sent.

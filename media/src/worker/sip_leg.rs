@@ -431,15 +431,7 @@ impl SipLeg {
         ring: &mut TransmitRing,
     ) {
         if self.encoder.packer.is_plain() {
-            let (marker, sequence_number, timestamp) = self.stream.next_packet();
-            let packet = RtpPacket {
-                marker,
-                payload_type: remote.payload_type,
-                sequence_number,
-                timestamp,
-                ssrc: self.stream.ssrc(),
-                payload,
-            };
+            let packet = self.stream.packet(remote.payload_type, payload);
             push(&mut self.srtp, leg, destination, &packet, ring);
             self.rtcp.sent(payload.len());
             return;
@@ -449,15 +441,7 @@ impl SipLeg {
         let mut packets = 0;
         let mut begins = self.stream.timestamp().wrapping_sub(waited);
         while let Some(payload) = packer.packet(packets) {
-            let (marker, sequence_number, _) = self.stream.next_packet();
-            let packet = RtpPacket {
-                marker,
-                payload_type: remote.payload_type,
-                sequence_number,
-                timestamp: begins,
-                ssrc: self.stream.ssrc(),
-                payload,
-            };
+            let packet = RtpPacket { timestamp: begins, ..self.stream.packet(remote.payload_type, payload) };
             push(&mut self.srtp, leg, destination, &packet, ring);
             self.rtcp.sent(payload.len());
             packets += 1;
@@ -477,15 +461,7 @@ impl SipLeg {
         ring: &mut TransmitRing,
     ) {
         self.encoder.packer.clear();
-        let (marker, sequence_number, timestamp) = self.stream.next_packet();
-        let audio = RtpPacket {
-            marker,
-            payload_type: remote.payload_type,
-            sequence_number,
-            timestamp,
-            ssrc: self.stream.ssrc(),
-            payload,
-        };
+        let audio = self.stream.packet(remote.payload_type, payload);
         let mut tone = [0; NARROW_FRAME];
         let packet = match remote.telephone_event {
             Some(payload_type) => RtpPacket {

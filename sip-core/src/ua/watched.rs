@@ -11,6 +11,7 @@ use super::api::SessionId;
 use super::session::SessionState;
 use super::subscription::{Package, Topic, VERSION};
 use crate::registrar::AddressOfRecord;
+use crate::xml::escape;
 
 /// How many calls of one device are told.
 const MOST_CALLS: usize = 20;
@@ -102,20 +103,4 @@ impl UserAgent {
         }
         text + "</registration>\r\n</reginfo>\r\n"
     }
-}
-
-/// Text within XML.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            char if char.is_control() => {}
-            char => escaped.push(char),
-        }
-    }
-    escaped
 }
