@@ -22,7 +22,7 @@
 //! | [`report`] | tables |
 //! | [`stage`], [`delay`] | a whole house to test in, and mouth-to-ear measurement |
 //! | [`demo`] | the guided demonstration |
-//! | [`bench`] | the bench of the API |
+//! | [`mod@bench`] | the bench of the API |
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

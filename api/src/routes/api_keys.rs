@@ -1,19 +1,18 @@
 //! Keys of machines.
-#![expect(unused_qualifications, reason = "utoipa writes them into what it generates")]
 
 use crate::AppState;
 use crate::auth::Caller;
 use crate::json::{Body, Params};
 use crate::problem::{ApiError, Problem};
+use crate::routes::pages::PageQuery;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use conference::ids::UserId;
 use conference::services::keys::{ApiKey, CreatedApiKey, NewApiKey, Scope};
-use conference::services::page::PageRequest;
 use conference::vocabulary::UnixMillis;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 /// A key to be made.
 #[derive(Deserialize, ToSchema)]
@@ -30,16 +29,6 @@ pub(crate) struct KeyRequest {
     expires_at: Option<u64>,
 }
 
-/// Which keys.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct KeysQuery {
-    /// Which page, counted from 1.
-    page: Option<u32>,
-    /// How many entries a page holds, at most 500; 100 when missing.
-    per_page: Option<u32>,
-}
-
 /// Keys.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Keys {
@@ -54,7 +43,7 @@ pub(crate) struct Keys {
 }
 
 /// The tenant's keys.
-#[utoipa::path(get, path = "/v1/api-keys", tag = "api_keys", params(KeysQuery), responses(
+#[utoipa::path(get, path = "/v1/api-keys", tag = "api_keys", params(PageQuery), responses(
     (status = 200, body = Keys),
     (status = 401, body = Problem),
     (status = 403, description = "Not a Tenant Admin", body = Problem),
@@ -63,9 +52,9 @@ pub(crate) struct Keys {
 pub(crate) async fn list(
     State(state): State<AppState>,
     caller: Caller,
-    Params(query): Params<KeysQuery>,
+    Params(query): Params<PageQuery>,
 ) -> Result<Json<Keys>, ApiError> {
-    let page = PageRequest::new(query.page, query.per_page)?;
+    let page = query.request()?;
     let found = state.services.api_keys(&caller.actor, page).await?;
     let (total, page, per_page) = (found.total, found.page, found.per_page);
     Ok(Json(Keys { api_keys: found.items, total, page, per_page }))

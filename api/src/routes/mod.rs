@@ -17,6 +17,7 @@ pub(crate) mod moderation;
 pub(crate) mod multi_invites;
 pub(crate) mod numbers;
 pub(crate) mod oidc;
+mod pages;
 pub(crate) mod people;
 pub(crate) mod planning;
 pub(crate) mod policy;

@@ -1,19 +1,18 @@
 //! Many users into many sessions.
-#![expect(unused_qualifications, reason = "utoipa writes them into what it generates")]
 
 use crate::AppState;
 use crate::auth::Caller;
 use crate::json::{Body, Params, idempotency_key};
 use crate::problem::{ApiError, Problem};
+use crate::routes::pages::PageQuery;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use conference::ids::MeetingId;
 use conference::services::multi::{MultiInvite, NewMultiInvite, PairResult};
-use conference::services::page::PageRequest;
 use conference::vocabulary::Access;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 /// Users x sessions.
 #[derive(Deserialize, ToSchema)]
@@ -27,16 +26,6 @@ pub(crate) struct MultiInviteRequest {
     /// The access of this commit; collaborate when missing.
     #[serde(default)]
     access: Access,
-}
-
-/// Which results.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ResultsQuery {
-    /// Which page, counted from 1.
-    page: Option<u32>,
-    /// How many entries a page holds, at most 500; 100 when missing.
-    per_page: Option<u32>,
 }
 
 /// How far it is, with a page of results.
@@ -84,7 +73,7 @@ pub(crate) async fn create(
 
 /// How far it is, and the results so far.
 #[utoipa::path(get, path = "/v1/multi-invites/{order}", tag = "multi_invites", params(
-    ("order" = String, Path, description = "The order"), ResultsQuery,
+    ("order" = String, Path, description = "The order"), PageQuery,
 ), responses(
     (status = 200, body = MultiInviteReport),
     (status = 401, body = Problem),
@@ -96,9 +85,9 @@ pub(crate) async fn show(
     State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<String>,
-    Params(query): Params<ResultsQuery>,
+    Params(query): Params<PageQuery>,
 ) -> Result<Json<MultiInviteReport>, ApiError> {
-    let page = PageRequest::new(query.page, query.per_page)?;
+    let page = query.request()?;
     let order = state.services.multi_invite_state(&caller.actor, &id).await?;
     let found = state.services.multi_invite_results(&caller.actor, &id, page).await?;
     let (page, per_page) = (found.page, found.per_page);

@@ -2,8 +2,9 @@
 
 use crate::AppState;
 use crate::auth::Caller;
-use crate::json::Body;
+use crate::json::{Body, Params};
 use crate::problem::{ApiError, Problem};
+use crate::routes::pages::PageQuery;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -16,6 +17,19 @@ use utoipa::ToSchema;
 /// The tenant's numbers.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Numbers {
+    /// In order.
+    numbers: Vec<Number>,
+    /// How many there are on all pages.
+    total: u64,
+    /// Which page this is.
+    page: u32,
+    /// How many entries a page holds.
+    per_page: u32,
+}
+
+/// The numbers a user may choose from.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OwnNumbers {
     /// In order.
     numbers: Vec<Number>,
 }
@@ -75,13 +89,20 @@ pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 }
 
 /// The tenant's numbers.
-#[utoipa::path(get, path = "/v1/numbers", tag = "numbers", responses(
+#[utoipa::path(get, path = "/v1/numbers", tag = "numbers", params(PageQuery), responses(
     (status = 200, body = Numbers),
     (status = 401, body = Problem),
     (status = 403, description = "Not a Tenant Admin", body = Problem),
+    (status = 422, description = "A wrong field, named", body = Problem),
 ))]
-pub(crate) async fn list(State(state): State<AppState>, caller: Caller) -> Result<Json<Numbers>, ApiError> {
-    Ok(Json(Numbers { numbers: state.services.numbers(&caller.actor).await? }))
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Params(query): Params<PageQuery>,
+) -> Result<Json<Numbers>, ApiError> {
+    let found = state.services.numbers(&caller.actor, query.request()?).await?;
+    let (total, page, per_page) = (found.total, found.page, found.per_page);
+    Ok(Json(Numbers { numbers: found.items, total, page, per_page }))
 }
 
 /// Adds a number.
@@ -155,12 +176,12 @@ pub(crate) async fn remove(
 
 /// The numbers the asker may choose as caller ID.
 #[utoipa::path(get, path = "/v1/me/numbers", tag = "numbers", responses(
-    (status = 200, body = Numbers),
+    (status = 200, body = OwnNumbers),
     (status = 401, body = Problem),
     (status = 403, body = Problem),
 ))]
-pub(crate) async fn own(State(state): State<AppState>, caller: Caller) -> Result<Json<Numbers>, ApiError> {
-    Ok(Json(Numbers { numbers: state.services.own_numbers(&caller.actor).await? }))
+pub(crate) async fn own(State(state): State<AppState>, caller: Caller) -> Result<Json<OwnNumbers>, ApiError> {
+    Ok(Json(OwnNumbers { numbers: state.services.own_numbers(&caller.actor).await? }))
 }
 
 /// What calls of a user are to show.

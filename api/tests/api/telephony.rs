@@ -29,6 +29,10 @@ async fn d34_s5_only_verified_numbers_of_the_user_or_the_tenant_become_a_caller_
         let added = tia.post("/v1/numbers", body).await;
         assert_eq!(added.status, StatusCode::CREATED, "{added:?}");
     }
+    let page = tia.get("/v1/numbers?page=2&per_page=2").await.body;
+    let whole = tia.get("/v1/numbers").await.body;
+    assert_eq!(page["numbers"].as_array().unwrap()[..], whole["numbers"].as_array().unwrap()[2..4]);
+    assert_eq!((&page["total"], &page["page"]), (&whole["total"], &json!(2)));
     for refused in ["+12025550160", "+12025550161", "+12025550100", "+12125550123", "+442079460958"] {
         let reply = put(&uma, &path, json!({"number": refused})).await;
         reply.is_problem(StatusCode::UNPROCESSABLE_ENTITY, Some("number"));

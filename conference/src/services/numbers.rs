@@ -4,6 +4,7 @@
 use super::actor::Actor;
 use super::error::ServiceError;
 use super::meetings::conflict;
+use super::page::{Page, PageRequest};
 use super::policy::tenant_admin;
 use super::views::CallerId;
 use super::{Provision, Services, input};
@@ -91,9 +92,10 @@ impl Services {
     ///
     /// # Errors
     /// Forbidden for all but Tenant Admins.
-    pub async fn numbers(&self, actor: &Actor) -> Result<Vec<Number>, ServiceError> {
+    pub async fn numbers(&self, actor: &Actor, page: PageRequest) -> Result<Page<Number>, ServiceError> {
         let admin = tenant_admin(actor)?;
-        Ok(self.store.numbers(&admin.tenant).await?.into_iter().map(Into::into).collect())
+        let (rows, total) = self.store.page_of_numbers(&admin.tenant, page.slice()).await?;
+        Ok(page.of(rows.into_iter().map(Into::into).collect(), total))
     }
 
     /// Adds a number. It is not shown to anybody until it is verified.

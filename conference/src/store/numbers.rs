@@ -135,6 +135,26 @@ impl Store {
         rows.iter().map(NumberRow::read).collect()
     }
 
+    /// A page of the tenant's numbers in order, and how many there are.
+    pub(crate) async fn page_of_numbers(
+        &self,
+        tenant: &TenantId,
+        (limit, offset): (i64, i64),
+    ) -> Result<(Vec<NumberRow>, i64), StoreError> {
+        let total = sqlx::query("SELECT count(*) FROM numbers WHERE tenant_id = $1")
+            .bind(tenant.as_str())
+            .fetch_one(&self.pool)
+            .await?
+            .try_get(0)?;
+        let rows = sqlx::query("SELECT * FROM numbers WHERE tenant_id = $1 ORDER BY e164 LIMIT $2 OFFSET $3")
+            .bind(tenant.as_str())
+            .bind(limit)
+            .bind(offset)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok((rows.iter().map(NumberRow::read).collect::<Result<_, _>>()?, total))
+    }
+
     /// A number by its id, or as it stands.
     pub(crate) async fn number(&self, tenant: &TenantId, id: &str) -> Result<Option<NumberRow>, StoreError> {
         sqlx::query("SELECT * FROM numbers WHERE tenant_id = $1 AND (id = $2 OR e164 = $2)")
