@@ -91,12 +91,6 @@ const FINGERPRINT_LENGTH: usize = 8;
 /// Longest answer.
 pub const MAX_ANSWER: usize = HEADER + 24 + INTEGRITY_LENGTH + FINGERPRINT_LENGTH;
 
-/// Whether a datagram is STUN (RFC 7983 section 7).
-#[must_use]
-pub fn is_stun(datagram: &[u8]) -> bool {
-    datagram.first().is_some_and(|first| *first < 4)
-}
-
 impl Check {
     /// Reads a check; `None` unless it is whole, for us, and made with our password.
     #[must_use]

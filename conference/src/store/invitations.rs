@@ -5,6 +5,7 @@ use super::{Connection, Row, Store, StoreError};
 use crate::ids::{MeetingId, PersonId, TenantId};
 use crate::services::views::{InvitationStatus, Rsvp};
 use crate::vocabulary::UnixMillis;
+use sqlx::{Any, Executor};
 
 /// One row of `invitations`.
 #[derive(Clone, Debug)]
@@ -110,12 +111,16 @@ impl Store {
         tenant: &TenantId,
         meeting: &MeetingId,
     ) -> Result<Vec<InvitationRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM invitations WHERE tenant_id = $1 AND meeting_id = $2")
-            .bind(tenant.as_str())
-            .bind(meeting.as_str())
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(InvitationRow::read).collect()
+        invitations(&self.pool, tenant, meeting).await
+    }
+
+    /// The same within a transaction.
+    pub(crate) async fn invitations_within(
+        connection: &mut Connection,
+        tenant: &TenantId,
+        meeting: &MeetingId,
+    ) -> Result<Vec<InvitationRow>, StoreError> {
+        invitations(connection, tenant, meeting).await
     }
 
     /// The invitation of a person.
@@ -156,4 +161,17 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+async fn invitations(
+    executor: impl Executor<'_, Database = Any>,
+    tenant: &TenantId,
+    meeting: &MeetingId,
+) -> Result<Vec<InvitationRow>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM invitations WHERE tenant_id = $1 AND meeting_id = $2")
+        .bind(tenant.as_str())
+        .bind(meeting.as_str())
+        .fetch_all(executor)
+        .await?;
+    rows.iter().map(InvitationRow::read).collect()
 }

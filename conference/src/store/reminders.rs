@@ -1,8 +1,8 @@
 //! When meetings are to be reminded of.
 
 use super::columns::{Columns, millis};
-use super::{Connection, InvitationRow, MeetingRow, Store, StoreError};
-use crate::ids::{MeetingId, TenantId};
+use super::{Connection, MeetingRow, Store, StoreError};
+use crate::ids::MeetingId;
 use crate::vocabulary::UnixMillis;
 
 impl Store {
@@ -49,20 +49,6 @@ impl Store {
             .await?
             .map(|row| MeetingRow::read(&row))
             .transpose()
-    }
-
-    /// The invitations of a meeting, within a transaction.
-    pub(crate) async fn invitations_within(
-        connection: &mut Connection,
-        tenant: &TenantId,
-        meeting: &MeetingId,
-    ) -> Result<Vec<InvitationRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM invitations WHERE tenant_id = $1 AND meeting_id = $2")
-            .bind(tenant.as_str())
-            .bind(meeting.as_str())
-            .fetch_all(connection)
-            .await?;
-        rows.iter().map(InvitationRow::read).collect()
     }
 
     /// Takes back the reminders of an invitation that have not been sent.

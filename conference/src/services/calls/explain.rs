@@ -1,13 +1,14 @@
 //! Why a call went the way it did: the rules and trunks there are, which of them counted, and what was said on the wire.
 
-use crate::ids::CallId;
+use crate::ids::{CallId, UserId};
 use crate::live::ladder::Rung;
-use crate::live::policy::rules::{PrefixRule, RuleAction};
+use crate::live::policy::rules::{DialPolicy, PrefixRule, RuleAction};
 use crate::services::Services;
 use crate::services::actor::Actor;
 use crate::services::error::ServiceError;
 use crate::services::record_views::Cdr;
 use crate::services::records::cdr_view;
+use crate::services::trunk_order::{Lots, in_order};
 use crate::services::views::CallRecord;
 use crate::store::{CallEventRow, CallRow, CdrFilter, TrunkRow};
 use crate::vocabulary::Cause;
@@ -88,9 +89,8 @@ impl Services {
         let legs = self.store.cdrs(actor.tenant(), &filter).await?;
         let names: BTreeMap<u64, String> =
             trunks.iter().map(|trunk| (trunk.id, trunk.name.clone())).collect();
-        let own = policy.users.get(&row.acting_host).map(|user| user.rules.as_slice()).unwrap_or_default();
         Ok(CallExplanation {
-            rules: explain_rules(row.number.as_deref(), own, &policy.rules),
+            rules: explain_rules(row.number.as_deref(), &policy, &row.acting_host),
             trunks: explain_trunks(&row, &events, trunks),
             ladder,
             ladder_source,
@@ -100,30 +100,27 @@ impl Services {
     }
 }
 
-fn explain_rules(number: Option<&str>, own: &[PrefixRule], tenant: &[PrefixRule]) -> Vec<RuleExplanation> {
+/// The rules and whether they count, by the choice the dial itself makes.
+fn explain_rules(number: Option<&str>, policy: &DialPolicy, host: &UserId) -> Vec<RuleExplanation> {
     let Some(number) = number else { return Vec::new() };
-    let best = |rules: &[PrefixRule]| {
-        let fitting = rules.iter().filter(|rule| number.starts_with(&rule.prefix));
-        fitting.map(|rule| rule.prefix.clone()).max_by_key(String::len)
-    };
-    let (best_own, best_tenant) = (best(own), best(tenant));
-    let explain = |rule: &PrefixRule, of: &'static str, best: Option<&String>, beaten: bool| {
-        let fits = number.starts_with(&rule.prefix);
-        let applies = fits && !beaten && best == Some(&rule.prefix);
-        let why = if !fits {
+    let own = policy.users.get(host).map(|user| user.rules.as_slice()).unwrap_or_default();
+    let chosen = policy.rule_for(Some(host), number);
+    let own_counts = own.iter().any(|rule| number.starts_with(&rule.prefix));
+    let explain = |rule: &PrefixRule, of: &'static str, beaten: bool| {
+        let applies = chosen.is_some_and(|chosen| std::ptr::eq(chosen, rule));
+        let why = if !number.starts_with(&rule.prefix) {
             format!("{number} does not begin with {}", rule.prefix)
         } else if beaten {
             "a rule of the host's own comes first".to_owned()
         } else if applies {
             "the longest prefix that fits".to_owned()
         } else {
-            format!("{} fits longer", best.map_or("another prefix", String::as_str))
+            format!("{} fits longer", chosen.map_or("another prefix", |chosen| chosen.prefix.as_str()))
         };
         RuleExplanation { of, prefix: rule.prefix.clone(), action: rule.action, applies, why }
     };
-    let beaten = best_own.is_some();
-    let own = own.iter().map(|rule| explain(rule, "host", best_own.as_ref(), false));
-    own.chain(tenant.iter().map(|rule| explain(rule, "tenant", best_tenant.as_ref(), beaten))).collect()
+    let own = own.iter().map(|rule| explain(rule, "host", false));
+    own.chain(policy.rules.iter().map(|rule| explain(rule, "tenant", own_counts))).collect()
 }
 
 fn explain_trunks(
@@ -131,7 +128,9 @@ fn explain_trunks(
     events: &[CallEventRow],
     mut trunks: Vec<TrunkRow>,
 ) -> Vec<TrunkExplanation> {
-    trunks.sort_by_key(|trunk| (!trunk.settings.enabled, trunk.settings.priority, trunk.id));
+    let order = in_order(&trunks, Lots::of(&row.meeting, row.number.as_deref().unwrap_or_default()));
+    let place = |trunk: &TrunkRow| order.iter().position(|id| id.0 == trunk.id).unwrap_or(order.len());
+    trunks.sort_by_key(|trunk| (place(trunk), trunk.id));
     let explain = |trunk: TrunkRow| {
         let of_trunk: Vec<&CallEventRow> =
             events.iter().filter(|event| event.over_trunk == Some(trunk.id)).collect();
@@ -171,8 +170,10 @@ mod tests {
 
     #[test]
     fn a_rule_is_explained_whether_it_applies_or_not() {
-        let tenant = [rule("+1"), rule("+1202"), rule("+44")];
-        let explained = explain_rules(Some("+12025550177"), &[], &tenant);
+        let (hana, number) = (UserId::new("hana"), Some("+12025550177"));
+        let rules = vec![rule("+1"), rule("+1202"), rule("+44")];
+        let mut policy = DialPolicy { rules, ..DialPolicy::default() };
+        let explained = explain_rules(number, &policy, &hana);
         let words: Vec<(bool, &str)> =
             explained.iter().map(|rule| (rule.applies, rule.why.as_str())).collect();
         assert_eq!(
@@ -183,9 +184,10 @@ mod tests {
                 (false, "+12025550177 does not begin with +44")
             ]
         );
-        let explained = explain_rules(Some("+12025550177"), &[rule("+1")], &tenant);
+        policy.users.entry(hana.clone()).or_default().rules.push(rule("+1"));
+        let explained = explain_rules(number, &policy, &hana);
         assert!(explained[0].applies && explained[0].of == "host");
         assert!(explained[1..].iter().all(|rule| !rule.applies));
-        assert_eq!(explain_rules(None, &[], &tenant).len(), 0);
+        assert_eq!(explain_rules(None, &policy, &hana).len(), 0);
     }
 }

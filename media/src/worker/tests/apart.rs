@@ -111,23 +111,11 @@ impl Lab {
 }
 
 impl Caller {
-    fn speak(&mut self) -> Vec<u8> {
+    fn speak(&mut self) -> [u8; 172] {
         let level = self.step * i16::try_from(self.sent % self.turns).unwrap();
-        let mut payload = [0; NARROW_FRAME];
-        Codec::Pcmu.encode(&[level; NARROW_FRAME], &mut payload);
         let number = self.sent as u16;
         self.sent += 1;
-        let packet = RtpPacket {
-            marker: false,
-            payload_type: 0,
-            sequence_number: number,
-            timestamp: u32::from(number) * 160,
-            ssrc: 5,
-            payload: &payload,
-        };
-        let mut datagram = vec![0; 172];
-        packet.write(&mut datagram).unwrap();
-        datagram
+        level_packet(number, level)
     }
 }
 

@@ -257,6 +257,23 @@ impl Bench {
     }
 }
 
+/// Packet `number` of a phone that says one level with PCMU.
+fn level_packet(number: u16, level: i16) -> [u8; 172] {
+    let mut payload = [0; NARROW_FRAME];
+    Codec::Pcmu.encode(&[level; NARROW_FRAME], &mut payload);
+    let packet = RtpPacket {
+        marker: false,
+        payload_type: 0,
+        sequence_number: number,
+        timestamp: u32::from(number) * 160,
+        ssrc: 9,
+        payload: &payload,
+    };
+    let mut datagram = [0; 172];
+    packet.write(&mut datagram).unwrap();
+    datagram
+}
+
 fn negotiated(remote: SocketAddr, codec: Codec) -> Negotiated {
     Negotiated { telephone_event: Some(101), ..Negotiated::new(remote, codec) }
 }

@@ -40,18 +40,7 @@ fn heard(speakers: &[Speaker], order: &[usize], steps: bool) -> Vec<Vec<u8>> {
     for tick in 0..80_u16 {
         let now = start + TICK * u32::from(tick);
         for (who, speaker) in speakers.iter().enumerate() {
-            let mut payload = [0; NARROW_FRAME];
-            Codec::Pcmu.encode(&[speaker.level; NARROW_FRAME], &mut payload);
-            let packet = RtpPacket {
-                marker: false,
-                payload_type: 0,
-                sequence_number: tick,
-                timestamp: u32::from(tick) * 160,
-                ssrc: 9,
-                payload: &payload,
-            };
-            let mut datagram = [0; 172];
-            packet.write(&mut datagram).unwrap();
+            let datagram = level_packet(tick, speaker.level);
             worker.handle_sip_datagram(now, LegId(who as u64), address(who), &datagram);
         }
         let moments: Vec<Duration> =
