@@ -22,9 +22,10 @@ async fn database() -> Option<String> {
     let created =
         Command::new("psql").arg(&server).arg("-qc").arg(format!("CREATE DATABASE {name}")).status().await;
     assert!(created.is_ok_and(|status| status.success()), "psql cannot create a database at {server}");
-    let (before, after) = server.rsplit_once('/').expect("a URL with a database");
-    let options = after.split_once('?').map(|(_, options)| format!("?{options}")).unwrap_or_default();
-    Some(format!("{before}/{name}{options}"))
+    // The options may name a folder, so they are cut off before the last slash is looked for.
+    let (place, options) = server.split_once('?').unwrap_or((&server, ""));
+    let (before, _) = place.rsplit_once('/').expect("a URL with a database");
+    Some(format!("{before}/{name}?{options}"))
 }
 
 async fn on_database(test: impl AsyncFnOnce(&mut Stage) -> LabResult<()>) {
