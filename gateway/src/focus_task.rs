@@ -256,7 +256,7 @@ impl FocusTask {
                 let _ = answer.send(status.map(|status| trunk_state(now, &status)));
             }
             Request::UserAgent(mut command) => {
-                self.identity.sign(&mut command, edge::wall(), edge::nonce());
+                self.identity.sign(&mut command, edge::wall(), edge::nonce);
                 self.user_agent.handle_command(now, command);
             }
             Request::Metrics(answer) => {
@@ -328,7 +328,7 @@ impl FocusTask {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Sip(mut command) => {
-                self.identity.sign(&mut command, edge::wall(), edge::nonce());
+                self.identity.sign(&mut command, edge::wall(), edge::nonce);
                 self.wire.command(&command);
                 self.user_agent.handle_command(Instant::now(), command);
             }

@@ -81,8 +81,14 @@ impl Desk {
         })
     }
 
-    /// Puts the signature into an INVITE that leaves by a trunk; notes which trunk is where.
-    pub(crate) fn sign(&mut self, command: &mut Command, wall: UnixMillis, random: [u8; 16]) {
+    /// Puts the signature into an INVITE that leaves by a trunk; notes which trunk is where. Random bytes are drawn for what
+    /// is signed alone.
+    pub(crate) fn sign(
+        &mut self,
+        command: &mut Command,
+        wall: UnixMillis,
+        random: impl FnOnce() -> [u8; 16],
+    ) {
         if let Command::PutTrunk(trunk) = command {
             self.hosts.insert(trunk.id, trunk.host.to_ascii_lowercase());
         } else if let Command::RemoveTrunk(trunk) = command {
@@ -92,7 +98,12 @@ impl Desk {
         }
     }
 
-    fn identity(&self, order: &OutgoingInvite, wall: UnixMillis, random: [u8; 16]) -> Option<String> {
+    fn identity(
+        &self,
+        order: &OutgoingInvite,
+        wall: UnixMillis,
+        random: impl FnOnce() -> [u8; 16],
+    ) -> Option<String> {
         let Target::Trunk { trunk, number } = &order.target else { return None };
         let own = self.hosts.get(trunk).and_then(|host| self.by_host.get(host));
         let signer = own.or(self.general.as_ref())?;
@@ -101,7 +112,7 @@ impl Desk {
             from: canonical(&order.caller.number)?,
             to: vec![canonical(number)?],
             signed_at: seconds(wall),
-            origin: uuid(random),
+            origin: uuid(random()),
         })
     }
 

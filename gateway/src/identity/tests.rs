@@ -67,7 +67,7 @@ fn order(to: &str, attestation: Option<Attestation>) -> Command {
 
 fn signed(desk: &mut Desk, to: &str, attestation: Option<Attestation>, wall: UnixMillis) -> Option<String> {
     let mut command = order(to, attestation);
-    desk.sign(&mut command, wall, [7; 16]);
+    desk.sign(&mut command, wall, || [7; 16]);
     let Command::Invite(order) = command else { panic!() };
     order.identity
 }
@@ -181,9 +181,9 @@ fn each_trunk_may_have_a_signer_of_its_own() {
         "192.0.2.9:5060".parse::<std::net::SocketAddr>().unwrap(),
         "SIP.carrier.test",
     );
-    desk.sign(&mut Command::PutTrunk(Box::new(trunk)), NOW, [0; 16]);
+    desk.sign(&mut Command::PutTrunk(Box::new(trunk)), NOW, || [0; 16]);
     assert!(signed(&mut desk, CALLED, None, NOW).unwrap().contains(own));
-    desk.sign(&mut Command::RemoveTrunk(TrunkId(1)), NOW, [0; 16]);
+    desk.sign(&mut Command::RemoveTrunk(TrunkId(1)), NOW, || [0; 16]);
     assert_eq!(signed(&mut desk, CALLED, None, NOW), None);
 }
 
