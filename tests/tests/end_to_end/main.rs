@@ -16,6 +16,7 @@ mod baresip;
 mod browser;
 mod caller_id;
 mod database;
+mod demonstration;
 mod devices;
 mod dial_in;
 mod dialling;
