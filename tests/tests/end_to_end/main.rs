@@ -22,6 +22,7 @@ mod dialling;
 mod explain;
 mod floods;
 mod hostile_media;
+mod interop;
 mod ivr;
 mod life;
 mod mail;

@@ -17,12 +17,17 @@ use partyline_tests::ws_phone::{WsPhone, header};
 
 use crate::support::{LONG, call_and_join, call_one, eventually, on_stage_with};
 
-fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Adds a listener; it stands in front of the next section.
-fn with_listener(config: StageConfig, transport: &str, listen: SocketAddr, more: &str) -> StageConfig {
+pub(crate) fn with_listener(
+    config: StageConfig,
+    transport: &str,
+    listen: SocketAddr,
+    more: &str,
+) -> StageConfig {
     let listener =
         format!("[[sip.listener]]\ntransport = \"{transport}\"\nlisten = \"{listen}\"\n{more}\n\n[media]");
     let configuration = config.configuration.replacen("[media]", &listener, 1);
@@ -31,7 +36,7 @@ fn with_listener(config: StageConfig, transport: &str, listen: SocketAddr, more:
 }
 
 /// An authority and a certificate of it for 127.0.0.1: the keys `certificate` and `key`, and the authority's file.
-fn certificates(folder: &TempFolder) -> (String, PathBuf) {
+pub(crate) fn certificates(folder: &TempFolder) -> (String, PathBuf) {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();

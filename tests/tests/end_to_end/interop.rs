@@ -1,0 +1,292 @@
+//! Phones of others do what people do with phones, in one meeting, each by a transport of its own: they are called, hold,
+//! resume, press keys and transfer.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use partyline_tests::api::CallTarget;
+use partyline_tests::baresip::{Baresip, BaresipConfig};
+use partyline_tests::carrier;
+use partyline_tests::error::LabResult;
+use partyline_tests::gateway::TempFolder;
+use partyline_tests::linphone::{Linphone, LinphoneConfig};
+use partyline_tests::rtp_leg::KeyPress;
+use partyline_tests::stage::{Room, Stage, StageConfig};
+use partyline_tests::tone;
+use partyline_tests::voice::Voice;
+use serde_json::json;
+
+use crate::support::{LONG, call_and_join, eventually, on_stage_with};
+use crate::transports::{certificates, free_port, with_listener};
+
+/// A number whose owner presses 1 at once; he speaks with [`tone::OUTSIDE`].
+const COLLEAGUE: &str = "+12025550140";
+/// A premium number, which the policy refuses.
+const PREMIUM: &str = "+19005550100";
+
+/// A phone of somebody else's making.
+enum RealPhone {
+    Baresip(Baresip),
+    Linphone(Linphone),
+}
+
+impl RealPhone {
+    async fn hold(&mut self) -> LabResult<()> {
+        match self {
+            Self::Baresip(phone) => phone.order("hold", "").await,
+            Self::Linphone(phone) => phone.tell("pause").await,
+        }
+    }
+
+    async fn resume(&mut self) -> LabResult<()> {
+        match self {
+            Self::Baresip(phone) => phone.order("resume", "").await,
+            Self::Linphone(phone) => phone.tell("resume 1").await,
+        }
+    }
+
+    async fn press(&mut self, keys: &str) -> LabResult<()> {
+        match self {
+            Self::Baresip(phone) => {
+                for key in keys.chars() {
+                    phone.order("sndcode", &key.to_string()).await?;
+                    // It sends a key for as long as no other one is pressed.
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                phone.order("sndcode", "\\u0004").await
+            }
+            Self::Linphone(phone) => phone.tell(keys).await,
+        }
+    }
+
+    async fn transfer(&mut self, target: &str) -> LabResult<()> {
+        match self {
+            Self::Baresip(phone) => phone.order("transfer", target).await,
+            Self::Linphone(phone) => phone.tell(&format!("transfer 1 {target}")).await,
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Baresip(phone) => phone.words().join("\n"),
+            Self::Linphone(phone) => phone.words().join("\n"),
+        }
+    }
+}
+
+/// Somebody with such a phone.
+struct Desk {
+    login: &'static str,
+    device: &'static str,
+    tone: u32,
+    phone: RealPhone,
+}
+
+/// The addresses of a gateway that listens by UDP, TCP and TLS.
+struct Doors {
+    tcp: SocketAddr,
+    tls: SocketAddr,
+    authority: std::path::PathBuf,
+    keys: String,
+    _folder: TempFolder,
+}
+
+impl Doors {
+    fn new() -> Self {
+        let folder = TempFolder::new().unwrap();
+        let (keys, authority) = certificates(&folder);
+        Self { tcp: free_port(), tls: free_port(), authority, keys, _folder: folder }
+    }
+
+    fn open(&self, config: StageConfig) -> StageConfig {
+        let config = with_listener(config, "tcp", self.tcp, "");
+        with_listener(config, "tls", self.tls, &self.keys)
+    }
+}
+
+async fn call_all(room: &Room, desks: &[Desk]) -> LabResult<()> {
+    for desk in desks {
+        let words = || format!("{} to register; it said:\n{}", desk.device, desk.phone.words());
+        let registered = async || {
+            let user = room.api.user(desk.login).await;
+            user.is_ok_and(|user| user.devices.iter().any(|one| one.name == desk.device && one.registered))
+        };
+        let deadline = Instant::now() + LONG;
+        while !registered().await {
+            assert!(Instant::now() < deadline, "{}", words());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let user = room.api.user(desk.login).await?.id;
+        call_and_join(room, CallTarget::device(&user, desk.device, "host")).await?;
+    }
+    Ok(())
+}
+
+async fn heard(room: &Room, desks: &[Desk], when: &str) {
+    let since = Instant::now();
+    for desk in desks {
+        let heard = room.host.ear().wait_for(desk.tone, since, LONG).await;
+        assert!(heard.is_some(), "{} {when}; it said:\n{}", desk.device, desk.phone.words());
+    }
+}
+
+/// All of them are silent for most of a second, however they did it.
+async fn silent(room: &Room, desks: &[Desk], when: &str) {
+    eventually(&format!("silence {when}"), LONG, async || {
+        let since = Instant::now();
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        desks.iter().all(|desk| room.host.ear().first_heard(desk.tone, since).is_none())
+    })
+    .await;
+}
+
+async fn muted(room: &Room, desks: &mut [Desk], wanted: bool) -> LabResult<()> {
+    for desk in desks.iter_mut() {
+        desk.phone.press("*6").await?;
+        let name = room.api.user(desk.login).await?.display_name;
+        let seen = room.host.events.wait("muting by *6", LONG, |event| {
+            event.kind == "person.muted"
+                && event.data["person"]["display_name"] == name.as_str()
+                && event.data["person"]["muted_by_self"] == wanted
+        });
+        seen.await.unwrap_or_else(|error| {
+            panic!("{} ({wanted}): {error}; it said:\n{}", desk.device, desk.phone.words())
+        });
+    }
+    Ok(())
+}
+
+/// What every phone does once it is in.
+async fn hold_resume_and_press(room: &Room, desks: &mut [Desk]) -> LabResult<()> {
+    heard(room, desks, "once it has joined").await;
+    for desk in desks.iter_mut() {
+        desk.phone.hold().await?;
+    }
+    silent(room, desks, "while all hold").await;
+    for desk in desks.iter_mut() {
+        desk.phone.resume().await?;
+    }
+    heard(room, desks, "after it has resumed").await;
+    muted(room, desks, true).await?;
+    silent(room, desks, "while all are muted").await;
+    muted(room, desks, false).await?;
+    heard(room, desks, "after it has unmuted itself").await;
+    Ok(())
+}
+
+/// The first desk transfers to a colleague outside, the second one to Uma's other phone; the third one is refused a number
+/// and stays in.
+async fn transfer(stage: &Stage, room: &Room, desks: &mut [Desk]) -> LabResult<()> {
+    let one = Duration::from_millis(500);
+    stage.carrier.set_callee(COLLEAGUE, move |_| {
+        carrier::person_who_presses(KeyPress::new('1'), one, tone::OUTSIDE)
+    });
+    let events = &room.host.events;
+    let third = &mut desks[2].phone;
+    third.transfer(&format!("sip:{PREMIUM}@acme.test")).await?;
+    let refused = events.wait("the refusal", LONG, |event| event.kind == "call.refused");
+    let refused = refused.await.unwrap_or_else(|error| panic!("{error}; it said:\n{}", third.words()));
+    assert_eq!(refused.text("cause"), "destination_denied", "{}", refused.data);
+    let first = &mut desks[0].phone;
+    first.transfer(&format!("sip:{COLLEAGUE}@acme.test")).await?;
+    let arrived = events.wait("the colleague's arrival", LONG, |event| {
+        event.kind == "person.joined" && event.data["person"]["number"] == COLLEAGUE
+    });
+    let arrived = arrived.await.unwrap_or_else(|error| panic!("{error}; it said:\n{}", first.words()));
+    assert_ne!(arrived.data["person"]["role"], "host", "{}", arrived.data);
+    let here = room.host.ear().wait_for(tone::OUTSIDE, Instant::now(), LONG).await;
+    assert!(here.is_some(), "the colleague is heard");
+    // Whoever has transferred hangs up when he hears that it has succeeded.
+    left(room, &desks[0]).await?;
+    let other = stage.registered_phone("103b", tone::GUEST).await?;
+    let second = &mut desks[1].phone;
+    second.transfer("sip:103b@acme.test").await?;
+    let call = other.wait_incoming(0, LONG).await;
+    let call = call.unwrap_or_else(|error| panic!("{error}; it said:\n{}", second.words()));
+    call.wait_confirmed(LONG).await?;
+    let here = room.host.ear().wait_for(tone::GUEST, Instant::now(), LONG).await;
+    assert!(here.is_some(), "the other phone is heard");
+    left(room, &desks[1]).await
+}
+
+async fn left(room: &Room, desk: &Desk) -> LabResult<()> {
+    let name = room.api.user(desk.login).await?.display_name;
+    let seen = room.host.events.wait("somebody's leaving", LONG, |event| {
+        event.kind == "person.left" && event.data["person"]["display_name"] == name.as_str()
+    });
+    seen.await.unwrap_or_else(|error| panic!("{}: {error}; it said:\n{}", desk.device, desk.phone.words()));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asks_10_d10_d21_d22_baresip_by_udp_tcp_and_tls_holds_resumes_presses_keys_and_transfers() {
+    let doors = Doors::new();
+    on_stage_with(
+        |config| Ok(doors.open(config)),
+        async |stage| {
+            let (admin, _) = stage.login("tia").await?;
+            let required = Some(json!({ "srtp": "required" }));
+            let answer = admin.send("PATCH", "/v1/devices/101a", &[], required).await?;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            let new = |device, registrar, tone, transport: &str| BaresipConfig {
+                transport: transport.to_owned(),
+                ..BaresipConfig::new(device, registrar, tone)
+            };
+            let tls = BaresipConfig {
+                authority: Some(doors.authority.clone()),
+                encryption: Some("srtp-mand"),
+                ..new("101a", doors.tls, tone::PIA, "tls")
+            };
+            let mut desks = Vec::new();
+            for (login, config) in [
+                ("uma", new("103a", stage.sip()?, tone::UMA, "udp")),
+                ("ari", new("102a", doors.tcp, tone::BYSTANDER, "tcp")),
+                ("pia", tls),
+            ] {
+                let phone = RealPhone::Baresip(Baresip::start(&config).await?);
+                let device = ["103a", "102a", "101a"][desks.len()];
+                desks.push(Desk { login, device, tone: config.tone, phone });
+            }
+            let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
+            call_all(&room, &desks).await?;
+            hold_resume_and_press(&room, &mut desks).await?;
+            transfer(stage, &room, &mut desks).await
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asks_10_d10_d21_d22_linphone_by_udp_tcp_and_tls_holds_resumes_presses_keys_and_transfers() {
+    let doors = Doors::new();
+    on_stage_with(
+        |config| Ok(doors.open(config)),
+        async |stage| {
+            let (admin, _) = stage.login("tia").await?;
+            let required = Some(json!({ "srtp": "required" }));
+            let answer = admin.send("PATCH", "/v1/devices/101a", &[], required).await?;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            let udp = LinphoneConfig::new("103a", stage.sip()?, tone::UMA, "none");
+            let tcp = LinphoneConfig {
+                transport: "tcp",
+                keys_by_info: true,
+                ..LinphoneConfig::new("102a", doors.tcp, tone::BYSTANDER, "none")
+            };
+            let tls = LinphoneConfig {
+                transport: "tls",
+                authority: Some(doors.authority.clone()),
+                ..LinphoneConfig::new("101a", doors.tls, tone::PIA, "srtp")
+            };
+            let mut desks = Vec::new();
+            for (login, device, config) in [("uma", "103a", udp), ("ari", "102a", tcp), ("pia", "101a", tls)] {
+                let phone = RealPhone::Linphone(Linphone::start(&config).await?);
+                desks.push(Desk { login, device, tone: config.tone, phone });
+            }
+            let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
+            call_all(&room, &desks).await?;
+            hold_resume_and_press(&room, &mut desks).await?;
+            transfer(stage, &room, &mut desks).await
+        },
+    )
+    .await;
+}
