@@ -268,7 +268,8 @@ fn configuration(folder: &Path, config: &BaresipConfig, orders: SocketAddr) -> S
         lines.push("sip_verify_server yes".to_owned());
     }
     lines.extend(names.iter().map(|name| {
-        let kind = if ["account.so", "menu.so", "ctrl_tcp.so"].contains(name) { "module_app" } else { "module" };
+        let kind =
+            if ["account.so", "menu.so", "ctrl_tcp.so"].contains(name) { "module_app" } else { "module" };
         format!("{kind} {name}")
     }));
     lines.join("\n") + "\n"

@@ -100,7 +100,8 @@ impl Linphone {
         phone.tell(&format!("play {}", phone.path("tone.wav"))).await?;
         phone.tell(&format!("record {}", phone.path("heard.wav"))).await?;
         let LinphoneConfig { user, domain, registrar, password, transport, .. } = config;
-        let register = format!("register sip:{user}@{domain} sip:{registrar};transport={transport} {password}");
+        let register =
+            format!("register sip:{user}@{domain} sip:{registrar};transport={transport} {password}");
         phone.tell(&register).await?;
         Ok(phone)
     }
@@ -131,6 +132,21 @@ impl Linphone {
     /// Everything it said so far.
     pub fn words(&self) -> Vec<String> {
         lock(&self.words).clone()
+    }
+
+    /// Waits until it said something that contains `text`.
+    ///
+    /// # Errors
+    /// When `timeout` passes first.
+    pub async fn wait_word(&self, text: &str, timeout: Duration) -> LabResult<()> {
+        let said = async {
+            while !self.words().iter().any(|line| line.contains(text)) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(timeout, said).await.map_err(|_| {
+            LabError::Timeout(format!("linphone to say {text:?}; it said:\n{}", self.words().join("\n")))
+        })
     }
 
     /// Lets it hang up and end, and gives what it recorded, heard by an ear of the lab in the past.

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use partyline_tests::api::CallTarget;
+use partyline_tests::api::{Api, CallTarget};
 use partyline_tests::baresip::{Baresip, BaresipConfig};
 use partyline_tests::carrier;
 use partyline_tests::error::LabResult;
@@ -178,9 +178,9 @@ async fn hold_resume_and_press(room: &Room, desks: &mut [Desk]) -> LabResult<()>
 /// and stays in.
 async fn transfer(stage: &Stage, room: &Room, desks: &mut [Desk]) -> LabResult<()> {
     let one = Duration::from_millis(500);
-    stage.carrier.set_callee(COLLEAGUE, move |_| {
-        carrier::person_who_presses(KeyPress::new('1'), one, tone::OUTSIDE)
-    });
+    stage
+        .carrier
+        .set_callee(COLLEAGUE, move |_| carrier::person_who_presses(KeyPress::new('1'), one, tone::OUTSIDE));
     let events = &room.host.events;
     let third = &mut desks[2].phone;
     third.transfer(&format!("sip:{PREMIUM}@acme.test")).await?;
@@ -211,11 +211,16 @@ async fn transfer(stage: &Stage, room: &Room, desks: &mut [Desk]) -> LabResult<(
 
 async fn left(room: &Room, desk: &Desk) -> LabResult<()> {
     let name = room.api.user(desk.login).await?.display_name;
-    let seen = room.host.events.wait("somebody's leaving", LONG, |event| {
-        event.kind == "person.left" && event.data["person"]["display_name"] == name.as_str()
-    });
-    seen.await.unwrap_or_else(|error| panic!("{}: {error}; it said:\n{}", desk.device, desk.phone.words()));
+    let gone = gone(room, &name).await;
+    gone.unwrap_or_else(|error| panic!("{}: {error}; it said:\n{}", desk.device, desk.phone.words()));
     Ok(())
+}
+
+async fn gone(room: &Room, name: &str) -> LabResult<()> {
+    let seen = room.host.events.wait("somebody's leaving", LONG, |event| {
+        event.kind == "person.left" && event.data["person"]["display_name"] == name
+    });
+    seen.await.map(|_| ())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -278,7 +283,8 @@ async fn asks_10_d10_d21_d22_linphone_by_udp_tcp_and_tls_holds_resumes_presses_k
                 ..LinphoneConfig::new("101a", doors.tls, tone::PIA, "srtp")
             };
             let mut desks = Vec::new();
-            for (login, device, config) in [("uma", "103a", udp), ("ari", "102a", tcp), ("pia", "101a", tls)] {
+            for (login, device, config) in [("uma", "103a", udp), ("ari", "102a", tcp), ("pia", "101a", tls)]
+            {
                 let phone = RealPhone::Linphone(Linphone::start(&config).await?);
                 desks.push(Desk { login, device, tone: config.tone, phone });
             }
@@ -288,5 +294,50 @@ async fn asks_10_d10_d21_d22_linphone_by_udp_tcp_and_tls_holds_resumes_presses_k
             transfer(stage, &room, &mut desks).await
         },
     )
+    .await;
+}
+
+/// Where a registered phone is reached without the gateway.
+async fn address_of(admin: &Api, device: &str) -> LabResult<String> {
+    let mut address = String::new();
+    eventually("the phone to register", LONG, async || {
+        let answer = admin.send("GET", &format!("/v1/devices/{device}"), &[], None).await;
+        let source =
+            answer.ok().and_then(|it| it.body["registrations"][0]["source"].as_str().map(str::to_owned));
+        source.is_some_and(|source| {
+            address = source;
+            true
+        })
+    })
+    .await;
+    Ok(address)
+}
+
+/// RFC 3891: the phone talks to another one first, and then has the gateway call that one in the place of their talk.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asks_10_i45_linphone_transfers_after_asking_the_other_phone() {
+    on_stage_with(Ok, async |stage| {
+        let (admin, _) = stage.login("tia").await?;
+        let mut uma = Linphone::start(&LinphoneConfig::new("103a", stage.sip()?, tone::UMA, "none")).await?;
+        let ari = Linphone::start(&LinphoneConfig::new("102a", stage.sip()?, tone::PIA, "none")).await?;
+        let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
+        address_of(&admin, "103a").await?;
+        let ari_is_at = address_of(&admin, "102a").await?;
+        let id = room.api.user("uma").await?.id;
+        call_and_join(&room, CallTarget::device(&id, "103a", "host")).await?;
+        uma.tell("pause").await?;
+        uma.wait_word("is now paused", LONG).await?;
+        // With an account it would send this to its registrar, which is no exchange.
+        uma.tell("proxy unuse").await?;
+        uma.tell(&format!("call sip:102a@{ari_is_at}")).await?;
+        uma.wait_word("for call 2", LONG).await?;
+        uma.tell("transfer 1 --to-call 2").await?;
+        let heard = room.host.ear().wait_for(tone::PIA, Instant::now(), LONG).await;
+        assert!(heard.is_some(), "{}\n\n{}", uma.words().join("\n"), ari.words().join("\n"));
+        gone(&room, "Uma Ueda").await?;
+        let ended = ari.words().iter().any(|line| line.starts_with("Call 1 ") && line.contains(" ended"));
+        assert!(ended, "the talk is over: {}", ari.words().join("\n"));
+        Ok(())
+    })
     .await;
 }
