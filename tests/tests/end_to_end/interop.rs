@@ -25,7 +25,7 @@ const COLLEAGUE: &str = "+12025550140";
 const PREMIUM: &str = "+19005550100";
 
 /// A phone of somebody else's making.
-enum RealPhone {
+pub(crate) enum RealPhone {
     Baresip(Baresip),
     Linphone(Linphone),
 }
@@ -66,7 +66,7 @@ impl RealPhone {
         }
     }
 
-    fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         match self {
             Self::Baresip(phone) => phone.words().join("\n"),
             Self::Linphone(phone) => phone.words().join("\n"),
@@ -75,11 +75,11 @@ impl RealPhone {
 }
 
 /// Somebody with such a phone.
-struct Desk {
-    login: &'static str,
-    device: &'static str,
-    tone: u32,
-    phone: RealPhone,
+pub(crate) struct Desk {
+    pub(crate) login: &'static str,
+    pub(crate) device: &'static str,
+    pub(crate) tone: u32,
+    pub(crate) phone: RealPhone,
 }
 
 /// The addresses of a gateway that listens by UDP, TCP and TLS.
@@ -104,7 +104,7 @@ impl Doors {
     }
 }
 
-async fn call_all(room: &Room, desks: &[Desk]) -> LabResult<()> {
+pub(crate) async fn call_all(room: &Room, desks: &[Desk]) -> LabResult<()> {
     for desk in desks {
         let words = || format!("{} to register; it said:\n{}", desk.device, desk.phone.words());
         let registered = async || {
@@ -122,7 +122,7 @@ async fn call_all(room: &Room, desks: &[Desk]) -> LabResult<()> {
     Ok(())
 }
 
-async fn heard(room: &Room, desks: &[Desk], when: &str) {
+pub(crate) async fn heard(room: &Room, desks: &[Desk], when: &str) {
     let since = Instant::now();
     for desk in desks {
         let heard = room.host.ear().wait_for(desk.tone, since, LONG).await;
@@ -157,7 +157,7 @@ async fn muted(room: &Room, desks: &mut [Desk], wanted: bool) -> LabResult<()> {
 }
 
 /// What every phone does once it is in.
-async fn hold_resume_and_press(room: &Room, desks: &mut [Desk]) -> LabResult<()> {
+pub(crate) async fn hold_resume_and_press(room: &Room, desks: &mut [Desk]) -> LabResult<()> {
     heard(room, desks, "once it has joined").await;
     for desk in desks.iter_mut() {
         desk.phone.hold().await?;
@@ -174,39 +174,45 @@ async fn hold_resume_and_press(room: &Room, desks: &mut [Desk]) -> LabResult<()>
     Ok(())
 }
 
-/// The first desk transfers to a colleague outside, the second one to Uma's other phone; the third one is refused a number
-/// and stays in.
+/// The third desk is refused a number and stays in; the first one transfers to a colleague outside, the second one to Uma's
+/// other phone.
 async fn transfer(stage: &Stage, room: &Room, desks: &mut [Desk]) -> LabResult<()> {
-    let one = Duration::from_millis(500);
-    stage
-        .carrier
-        .set_callee(COLLEAGUE, move |_| carrier::person_who_presses(KeyPress::new('1'), one, tone::OUTSIDE));
-    let events = &room.host.events;
     let third = &mut desks[2].phone;
     third.transfer(&format!("sip:{PREMIUM}@acme.test")).await?;
-    let refused = events.wait("the refusal", LONG, |event| event.kind == "call.refused");
+    let refused = room.host.events.wait("the refusal", LONG, |event| event.kind == "call.refused");
     let refused = refused.await.unwrap_or_else(|error| panic!("{error}; it said:\n{}", third.words()));
     assert_eq!(refused.text("cause"), "destination_denied", "{}", refused.data);
-    let first = &mut desks[0].phone;
-    first.transfer(&format!("sip:{COLLEAGUE}@acme.test")).await?;
-    let arrived = events.wait("the colleague's arrival", LONG, |event| {
+    transfer_to_colleague(stage, room, &mut desks[0]).await?;
+    transfer_to_other_phone(stage, room, &mut desks[1]).await
+}
+
+pub(crate) async fn transfer_to_colleague(stage: &Stage, room: &Room, desk: &mut Desk) -> LabResult<()> {
+    let one = Duration::from_millis(500);
+    stage.carrier.set_callee(COLLEAGUE, move |_| {
+        carrier::person_who_presses(KeyPress::new('1'), one, tone::OUTSIDE)
+    });
+    desk.phone.transfer(&format!("sip:{COLLEAGUE}@acme.test")).await?;
+    let arrived = room.host.events.wait("the colleague's arrival", LONG, |event| {
         event.kind == "person.joined" && event.data["person"]["number"] == COLLEAGUE
     });
-    let arrived = arrived.await.unwrap_or_else(|error| panic!("{error}; it said:\n{}", first.words()));
+    let arrived = arrived.await.unwrap_or_else(|error| panic!("{error}; it said:\n{}", desk.phone.words()));
     assert_ne!(arrived.data["person"]["role"], "host", "{}", arrived.data);
     let here = room.host.ear().wait_for(tone::OUTSIDE, Instant::now(), LONG).await;
     assert!(here.is_some(), "the colleague is heard");
-    // Whoever has transferred hangs up when he hears that it has succeeded.
-    left(room, &desks[0]).await?;
+    // It hangs up when it hears that the transfer has succeeded.
+    left(room, desk).await
+}
+
+/// To Uma's other phone, which registers directly.
+async fn transfer_to_other_phone(stage: &Stage, room: &Room, desk: &mut Desk) -> LabResult<()> {
     let other = stage.registered_phone("103b", tone::GUEST).await?;
-    let second = &mut desks[1].phone;
-    second.transfer("sip:103b@acme.test").await?;
+    desk.phone.transfer("sip:103b@acme.test").await?;
     let call = other.wait_incoming(0, LONG).await;
-    let call = call.unwrap_or_else(|error| panic!("{error}; it said:\n{}", second.words()));
+    let call = call.unwrap_or_else(|error| panic!("{error}; it said:\n{}", desk.phone.words()));
     call.wait_confirmed(LONG).await?;
     let here = room.host.ear().wait_for(tone::GUEST, Instant::now(), LONG).await;
     assert!(here.is_some(), "the other phone is heard");
-    left(room, &desks[1]).await
+    left(room, desk).await
 }
 
 async fn left(room: &Room, desk: &Desk) -> LabResult<()> {

@@ -19,6 +19,7 @@ mod database;
 mod devices;
 mod dial_in;
 mod dialling;
+mod edge;
 mod explain;
 mod floods;
 mod hostile_media;
