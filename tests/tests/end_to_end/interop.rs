@@ -188,9 +188,9 @@ async fn transfer(stage: &Stage, room: &Room, desks: &mut [Desk]) -> LabResult<(
 
 pub(crate) async fn transfer_to_colleague(stage: &Stage, room: &Room, desk: &mut Desk) -> LabResult<()> {
     let one = Duration::from_millis(500);
-    stage.carrier.set_callee(COLLEAGUE, move |_| {
-        carrier::person_who_presses(KeyPress::new('1'), one, tone::OUTSIDE)
-    });
+    stage
+        .carrier
+        .set_callee(COLLEAGUE, move |_| carrier::person_who_presses(KeyPress::new('1'), one, tone::OUTSIDE));
     desk.phone.transfer(&format!("sip:{COLLEAGUE}@acme.test")).await?;
     let arrived = room.host.events.wait("the colleague's arrival", LONG, |event| {
         event.kind == "person.joined" && event.data["person"]["number"] == COLLEAGUE

@@ -37,6 +37,7 @@ mod real_phones;
 mod records;
 mod refusals;
 mod roles;
+mod secure_signalling;
 mod sipp;
 mod smtp_server;
 mod stranger;

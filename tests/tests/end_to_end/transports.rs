@@ -44,7 +44,7 @@ pub(crate) fn certificates(folder: &TempFolder) -> (String, PathBuf) {
     let authority_pem = authority.self_signed(&authority_key).unwrap().pem();
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().unwrap();
-    let names = vec!["127.0.0.1".to_owned(), "acme.test".to_owned()];
+    let names = ["127.0.0.1", "acme.test", "localhost"].map(str::to_owned).to_vec();
     let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
