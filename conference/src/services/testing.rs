@@ -445,6 +445,7 @@ fn binding(device: AddressOfRecord) -> BindingInfo {
         user_agent: "test phone".to_owned(),
         call_id: "1".to_owned(),
         cseq: 1,
+        latency: None,
         last_seen: now,
         expires_at: now + Duration::from_secs(60),
     }
