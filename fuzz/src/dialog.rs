@@ -84,6 +84,7 @@ impl Play {
             replaces: None,
             patience: None,
             attestation: None,
+            diverted_by: None,
             identity: None,
         };
         self.agent.handle_command(self.now, Command::Invite(Box::new(invite)));

@@ -60,6 +60,7 @@ pub(crate) fn invite(number: u64) -> Command {
         replaces: None,
         patience: None,
         attestation: None,
+        diverted_by: None,
         identity: None,
     }))
 }

@@ -124,6 +124,7 @@ pub(crate) fn call(target: Target) -> Command {
         replaces: None,
         patience: None,
         attestation: None,
+        diverted_by: None,
         identity: None,
     }))
 }
