@@ -16,7 +16,7 @@
 //! | [`api`] | the REST and event client |
 //! | [`mail_sink`], [`webhook_sink`] | a mail server and a webhook receiver that keep what they get and fail on demand |
 //! | [`gateway`] | starts and stops the program under test |
-//! | [`sipp`], [`baresip`], [`browser`] | foreign peers |
+//! | [`sipp`], [`baresip`], [`linphone`], [`kamailio`], [`browser`] | foreign peers |
 //! | [`flood`] | hostile floods with honest clients beside them, and avalanches of registrations |
 //! | [`postgres`], [`slow_link`] | a private PostgreSQL, and a slow way to it |
 //! | [`report`] | tables |
@@ -48,6 +48,7 @@ pub mod error;
 pub mod flood;
 pub mod g711;
 pub mod gateway;
+pub mod kamailio;
 pub mod linphone;
 pub mod mail_sink;
 pub mod participant;

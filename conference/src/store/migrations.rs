@@ -21,6 +21,7 @@ const ALL: &[(i64, &str, &str)] = &[
     (71, "ladders", include_str!("../../migrations/0071_ladders.sql")),
     (80, "device media", include_str!("../../migrations/0080_device_media.sql")),
     (95, "search", include_str!("../../migrations/0095_search.sql")),
+    (96, "latency", include_str!("../../migrations/0096_latency.sql")),
 ];
 
 /// The migrations in the words of one database.

@@ -182,6 +182,7 @@ fn f1_a_stored_binding_of_a_connection_waits_for_it() {
         user_agent: String::new(),
         call_id: "x".into(),
         cseq: 1,
+        latency: None,
         expires_in: SECOND * 100,
     })));
     assert!(!bench.ua.bindings(&device)[0].reachable);

@@ -38,7 +38,10 @@ pub(super) async fn run(mut task: Task, invite: Incoming) {
         // Not a word; the caller's transaction has to notice.
         return task.wait_for_cancel(&invite).await;
     }
-    task.respond(&invite, task.script.provisional.unwrap_or(100), None).await;
+    match task.script.early.then(|| task.describe(&invite)).flatten() {
+        Some(early) => task.respond(&invite, 183, Some(&early.write())).await,
+        None => task.respond(&invite, task.script.provisional.unwrap_or(100), None).await,
+    }
     if task.script.provisional.is_some() {
         task.call.enter(CallState::Ringing);
     }
@@ -120,17 +123,22 @@ impl Task {
         }
     }
 
+    /// The answer to the offer; the sound begins. `None` when they have no codec in common.
+    fn describe(&self, invite: &Incoming) -> Option<Description> {
+        let offer = Description::parse(&String::from_utf8_lossy(&invite.request.body))?;
+        let remote = offer.remote(&self.script.codecs)?;
+        let mut answer = Description::new(self.call.leg.local(), &[remote.codec]);
+        answer.telephone_event = remote.telephone_event;
+        self.call.leg.connect(remote);
+        Some(answer)
+    }
+
     async fn answer(self, invite: &Incoming) {
-        let offer = Description::parse(&String::from_utf8_lossy(&invite.request.body));
-        let remote = offer.and_then(|offer| offer.remote(&self.script.codecs));
-        let Some(remote) = remote else {
+        let Some(answer) = self.describe(invite) else {
             self.respond(invite, 488, None).await;
             self.call.enter(CallState::Ended(EndedBy::Refused(488)));
             return;
         };
-        let mut answer = Description::new(self.call.leg.local(), &[remote.codec]);
-        answer.telephone_event = remote.telephone_event;
-        self.call.leg.connect(remote);
         self.respond(invite, 200, Some(&answer.write())).await;
         if self.script.forks {
             self.respond_as(&self.fork_tag(), invite, 200, Some(&answer.write())).await;
