@@ -140,6 +140,7 @@ fn agent() -> UserAgent {
         limits: Limits::default(),
         registrar: RegistrarConfig::default(),
         trusted_peers: Vec::new(),
+        edges: Vec::new(),
     };
     let mut agent = UserAgent::new(config, [7; 32]);
     let now = Instant::now();

@@ -34,6 +34,9 @@ pub struct UserAgentConfig {
     pub registrar: RegistrarConfig,
     /// Addresses whose INVITEs are taken without digest, but for those that come to a public listener.
     pub trusted_peers: Vec<IpNetwork>,
+    /// Proxies in front of phones: bans and budgets count the address that such a proxy has noted in the second Via, not
+    /// its own. They are trusted with nothing else.
+    pub edges: Vec<IpNetwork>,
 }
 
 /// A datagram that has come.

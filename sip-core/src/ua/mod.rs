@@ -29,6 +29,7 @@ mod agent;
 mod api;
 mod check;
 mod compose;
+mod edge;
 mod failover;
 mod flows;
 mod identity;

@@ -83,6 +83,7 @@ pub(crate) fn config(local: &str) -> UserAgentConfig {
         limits: Limits::default(),
         registrar: RegistrarConfig::default(),
         trusted_peers: Vec::new(),
+        edges: Vec::new(),
     }
 }
 
