@@ -17,7 +17,7 @@
 //! | [`api`] | the REST and event client |
 //! | [`mail_sink`], [`webhook_sink`] | a mail server and a webhook receiver that keep what they get and fail on demand |
 //! | [`gateway`] | starts and stops the program under test |
-//! | [`sipp`], [`baresip`], [`browser`] | foreign peers |
+//! | [`sipp`], [`baresip`], [`linphone`], [`kamailio`], [`browser`] | foreign peers |
 //! | [`sipp_script`] | SIPp scenarios out of callee scripts |
 //! | [`flood`] | hostile floods with honest clients beside them, and avalanches of registrations |
 //! | [`postgres`], [`slow_link`] | a private PostgreSQL, and a slow way to it |
@@ -50,6 +50,7 @@ pub mod error;
 pub mod flood;
 pub mod g711;
 pub mod gateway;
+pub mod kamailio;
 pub mod linphone;
 pub mod mail_sink;
 pub mod participant;

@@ -320,7 +320,11 @@ impl<'a> Words<'a> {
             Step::Press(..) | Step::Direction(_) | Step::Glare | Step::HangUp if !answered => {
                 ("the call is not answered yet", "Write answer above it")
             }
-            Step::Provisional(_) | Step::Progress(_) | Step::Challenge { .. } | Step::Refuse(..)
+            Step::Provisional(_)
+            | Step::Early
+            | Step::Progress(_)
+            | Step::Challenge { .. }
+            | Step::Refuse(..)
                 if answered =>
             {
                 ("the call is answered already", "Write it above answer, or delete it")

@@ -139,7 +139,7 @@ impl Branch {
             Step::Provisional(status) => {
                 self.text += &send(&format!("{status} Ringing"), false, None, "", "");
             }
-            Step::Progress(_) => {
+            Step::Early | Step::Progress(_) => {
                 let body = description(&Answer::default());
                 self.text += &send("183 Session Progress", false, None, "", &body);
             }

@@ -316,7 +316,7 @@ impl Services {
 
     async fn device_record(&self, row: &DeviceRow) -> Result<DeviceRecord, ServiceError> {
         let written = self.store.registrations_of(&row.aor().to_string()).await?;
-        let bindings = self.live.bindings(row.aor()).await;
+        let bindings = self.live.bindings(vec![row.aor()]).await.pop().unwrap_or_default();
         let registered = bindings.iter().any(|binding| binding.reachable);
         let registrations = bindings.into_iter().rev().map(|binding| {
             let known = written.iter().find(|known| known.0.contact == binding.contact);

@@ -16,6 +16,7 @@ use partyline_tests::phone::{Phone, PhoneConfig};
 use partyline_tests::script::{self, CalleeScript};
 use partyline_tests::sip::call::{Call, Script};
 use partyline_tests::sip::digest::Credentials;
+use partyline_tests::stage::StageConfig;
 use partyline_tests::tone;
 
 /// A carrier in a box, phones and a demonstration for Partyline.
@@ -223,7 +224,8 @@ async fn main() -> ExitCode {
 
 async fn run_demo(arguments: DemoArgs, out: &mut std::io::Stdout) -> LabResult<bool> {
     let DemoArgs { gateway, config, exit, url } = arguments;
-    demo::run(&DemoConfig { gateway, configuration: config, exit, url_only: url }, out).await
+    let stage = StageConfig::demo(gateway, config.as_deref())?;
+    demo::run(&DemoConfig { stage, exit, url_only: url }, out).await
 }
 
 async fn run_carrier(arguments: CarrierArgs, out: &mut std::io::Stdout) -> LabResult<()> {

@@ -23,6 +23,8 @@ use crate::voice::Voice;
 pub struct Script {
     /// Provisional answer sent at once, 180 as a rule; `None` sends 100 only.
     pub provisional: Option<u16>,
+    /// Sends 183 with its description instead, and speaks at once.
+    pub early: bool,
     /// What happens then.
     pub outcome: Outcome,
     /// What it says once answered.
@@ -62,6 +64,7 @@ impl Script {
     pub fn answer(after: Duration, voice: Voice) -> Self {
         Self {
             provisional: Some(180),
+            early: false,
             outcome: Outcome::Answer(after),
             voice,
             keys: Vec::new(),

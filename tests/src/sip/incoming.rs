@@ -61,7 +61,7 @@ pub(super) async fn run(task: Task, invite: Incoming) {
     match steps.first() {
         // Not a word; the caller's transaction has to notice.
         Some(Step::Silence) if steps.len() == 1 => return player.say_nothing().await,
-        Some(Step::Silence | Step::Provisional(_) | Step::Progress(_)) => {}
+        Some(Step::Silence | Step::Provisional(_) | Step::Early | Step::Progress(_)) => {}
         _ => player.respond(100, None, &[]).await,
     }
     player.play(steps).await;
@@ -113,7 +113,11 @@ impl Player {
                 self.task.call.enter(CallState::Ringing);
                 GO_ON
             }
-            Step::Progress(hz) => self.progress(hz).await,
+            Step::Early => self.progress().await,
+            Step::Progress(hz) => {
+                self.task.call.leg.voice.set(hz);
+                self.progress().await
+            }
             Step::Wait(time) => self.wait(Some(Instant::now() + time)).await,
             Step::Challenge { stale } => self.challenge(stale).await,
             Step::Refuse(status, retry_after) => self.refuse(status, retry_after).await,
@@ -221,8 +225,7 @@ impl Player {
         }
     }
 
-    async fn progress(&self, hz: Option<u32>) -> ControlFlow<()> {
-        self.task.call.leg.voice.set(hz);
+    async fn progress(&self) -> ControlFlow<()> {
         let description = self.describe(&Answer::default());
         self.respond(183, description.map(|description| description.write()).as_deref(), &[]).await;
         self.task.call.enter(CallState::Ringing);

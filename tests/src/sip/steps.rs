@@ -16,7 +16,9 @@ pub enum Step {
     Silence,
     /// A provisional answer, 180 as a rule.
     Provisional(u16),
-    /// 183 with a description, and this tone before the answer.
+    /// 183 with a description; speaks at once.
+    Early,
+    /// The same with this tone.
     Progress(Option<u32>),
     /// Waits; a CANCEL or a BYE ends everything meanwhile.
     Wait(Duration),
@@ -99,7 +101,9 @@ impl Script {
         if !self.steps.is_empty() {
             return self.steps.clone();
         }
-        let mut steps: Vec<Step> = self.provisional.map(Step::Provisional).into_iter().collect();
+        let provisional =
+            self.provisional.map(|status| if self.early { Step::Early } else { Step::Provisional(status) });
+        let mut steps: Vec<Step> = provisional.into_iter().collect();
         if self.crosses_cancel {
             steps.push(Step::CrossCancel);
         }
