@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sip_core::ua::{Command, EndCause, Event, StoredBinding, Transport};
+use sip_core::ua::{Command, EndCause, Event, SessionId, StoredBinding, Transport};
 
 use crate::support::*;
 
@@ -213,6 +213,34 @@ fn d11_contacts_per_device_are_bounded() {
     let contacts = contacts(&network);
     assert_eq!(contacts.len(), 10);
     assert_eq!(contacts[9], "sip:103a@10.0.0.9:5014");
+}
+
+#[test]
+fn d12_a_phone_behind_a_nat_is_called_where_its_register_came_from_also_after_the_nat_has_moved_it() {
+    let mut network = gateway();
+    let private = "Contact: <sip:103a@192.168.7.20:5060>\r\n";
+    let (before, after) = ("203.0.113.5:40001", "203.0.113.5:51777");
+    for (cseq, outside, silent) in [(1, before, after), (3, after, before)] {
+        let ok = register(&mut network, outside, "103a", cseq, private);
+        let via = header(&ok, "Via");
+        let (address, port) = outside.split_once(':').unwrap();
+        assert!(
+            via.contains(&format!("received={address}")) && via.contains(&format!("rport={port}")),
+            "{via}"
+        );
+        assert_eq!(
+            contacts(&network),
+            ["sip:103a@192.168.7.20:5060"],
+            "one binding, wherever it is seen from"
+        );
+        let Command::Invite(mut order) = call(to_phone()) else { panic!("no call") };
+        order.session = SessionId::Outgoing(cseq.into());
+        order.call_id = format!("call-{cseq}@acme.test");
+        network.command(GATEWAY, Command::Invite(order));
+        network.run_for(Duration::from_millis(50));
+        assert!(network.take_one(outside).starts_with("INVITE sip:103a@192.168.7.20:5060 SIP/2.0\r\n"));
+        assert_eq!(network.take(silent), Vec::<String>::new());
+    }
 }
 
 #[test]
