@@ -13,12 +13,13 @@ use crate::store::{
     UserRow, Vault,
 };
 use crate::vocabulary::trunk::{
-    TrunkFromFormat, TrunkNumberFormat, TrunkPaiFormat, TrunkSettings, TrunkSrtp, TrunkTransport,
+    TrunkDiversion, TrunkFromFormat, TrunkNumberFormat, TrunkPaiFormat, TrunkSettings, TrunkSrtp,
+    TrunkTransport,
 };
 use crate::vocabulary::{MeetingState, UnixMillis};
 use sip_core::ua::{
-    AddressOfRecord, Credentials, DeviceAccount, FromFormat, IdentityFormat, NumberFormat, Peer,
-    StoredBinding, Transport, Trunk, TrunkId, TrunkLimits, TrunkRegistration,
+    AddressOfRecord, Credentials, DeviceAccount, DiversionFormat, FromFormat, IdentityFormat, NumberFormat,
+    Peer, StoredBinding, Transport, Trunk, TrunkId, TrunkLimits, TrunkRegistration,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -337,6 +338,11 @@ impl Services {
             from: match row.settings.from_format {
                 TrunkFromFormat::Number => FromFormat::Number,
                 TrunkFromFormat::Account => FromFormat::Account,
+            },
+            diversion: match row.settings.diversion {
+                TrunkDiversion::None => DiversionFormat::None,
+                TrunkDiversion::Diversion => DiversionFormat::Diversion,
+                TrunkDiversion::HistoryInfo => DiversionFormat::HistoryInfo,
             },
             registration: aor_user
                 .map(|aor_user| TrunkRegistration { aor_user, expires: TRUNK_EXPIRES_SECONDS }),

@@ -11,6 +11,7 @@ use super::webhooks::WebhookGuard;
 use super::{Clock, Entropy, EventHub, Live, Parts, Provision, Services, ServicesConfig, WebrtcAnswer};
 use crate::ids::{MeetingId, PersonId};
 use crate::live::focus::{Command, MeetingSnapshot, PersonSpec, PersonView, Refusal, RefusalKind, Reply};
+use crate::live::leg_record::LegMedia;
 use crate::live::snapshot::{CallView, MeetingView};
 use crate::store::secrets::LinkKey;
 use crate::store::seed::Seed;
@@ -256,6 +257,23 @@ impl Live for FakeLive {
 
     async fn snapshot(&self, meeting: MeetingId) -> Option<MeetingSnapshot> {
         self.state().meetings.get(&meeting).cloned()
+    }
+
+    async fn media(&self, meeting: MeetingId) -> Option<Vec<LegMedia>> {
+        let state = self.state();
+        let people = state.meetings.get(&meeting)?.people.iter();
+        let legs = people.filter_map(|person| {
+            Some(LegMedia {
+                person: person.id.clone(),
+                display_name: person.display_name.clone(),
+                leg_kind: person.leg_kind?,
+                call: None,
+                codec: Some("opus".to_owned()),
+                started_at: UnixMillis(0),
+                quality: None,
+            })
+        });
+        Some(legs.collect())
     }
 
     async fn bindings(&self, devices: Vec<AddressOfRecord>) -> Vec<Vec<BindingInfo>> {

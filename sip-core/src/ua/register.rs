@@ -125,7 +125,7 @@ impl UserAgent {
         }
         match verdict {
             Verdict::Accepted { answered_in } if self.may_claim(&device, claimed) => {
-                self.guard.proved(now, source.remote);
+                self.guard.proved(now, self.asker.unwrap_or(source.remote));
                 Authentication::Device(device, answered_in)
             }
             Verdict::Accepted { .. } | Verdict::Forbidden => self.refusing(request, 403),
@@ -172,7 +172,7 @@ impl UserAgent {
         if self.is_exempt(&source) {
             return;
         }
-        if let Some((address, until)) = self.guard.wrong_digest(now, source.remote) {
+        if let Some((address, until)) = self.guard.wrong_digest(now, self.asker.unwrap_or(source.remote)) {
             self.emit(Event::Banned { address, until });
         }
     }

@@ -15,6 +15,7 @@ use crate::g711::Codec;
 use crate::rtp_leg::{KeyPress, RtpLeg};
 use crate::shared::lock;
 use crate::sip::sdp::Direction;
+use crate::sip::steps::Step;
 use crate::voice::Voice;
 
 /// How a callee behaves.
@@ -40,6 +41,9 @@ pub struct Script {
     pub forks: bool,
     /// The user in Contact: with a 3xx, where it points to.
     pub contact: Option<String>,
+    /// What it does step by step. When there are any, `provisional`, `outcome`, `keys`, `hang_up_after`,
+    /// `crosses_cancel` and `forks` say nothing.
+    pub steps: Vec<Step>,
 }
 
 /// How ringing ends.
@@ -69,6 +73,7 @@ impl Script {
             crosses_cancel: false,
             forks: false,
             contact: None,
+            steps: Vec::new(),
         }
     }
 
@@ -129,6 +134,8 @@ pub enum EndedBy {
     Refused(u16),
     /// No answer to the INVITE.
     NoResponse,
+    /// Its cable was cut.
+    Died,
 }
 
 /// What is known of a call from its INVITE.

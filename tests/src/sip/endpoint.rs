@@ -158,10 +158,11 @@ impl Endpoint {
         let key = server_key(&incoming.request.headers, &method, incoming.source);
         let answered = Answered { bytes: bytes.clone(), destination: incoming.source, since: Instant::now() };
         lock(&self.answered).insert(key, Some(answered));
-        self.send(&bytes, incoming.source).await;
+        // First of all: the ACK may be quicker than whatever is done after sending.
         if incoming.request.method == Method::Invite && response.status_code.code() >= 200 {
-            self.repeat_until_acknowledged(incoming, bytes);
+            self.repeat_until_acknowledged(incoming, bytes.clone());
         }
+        self.send(&bytes, incoming.source).await;
     }
 
     fn repeat_until_acknowledged(self: &Arc<Self>, incoming: &Incoming, bytes: Vec<u8>) {

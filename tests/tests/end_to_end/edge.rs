@@ -4,16 +4,18 @@
 use partyline_tests::baresip::{Baresip, BaresipConfig};
 use partyline_tests::kamailio::Kamailio;
 use partyline_tests::linphone::{Linphone, LinphoneConfig};
+use partyline_tests::stage::StageConfig;
 use partyline_tests::tone;
 use partyline_tests::voice::Voice;
 
 use crate::interop::{Desk, RealPhone, call_all, heard, hold_resume_and_press, transfer_to_colleague};
-use crate::support::{LONG, eventually, on_stage};
+use crate::support::{LONG, eventually, on_stage_with};
 use crate::transports::free_port;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rfc_3327_d12_phones_behind_kamailio_are_called_call_in_hold_and_transfer() {
-    on_stage(async |stage| {
+    let behind_edge = |config: StageConfig| config.set("edges", "[\"127.0.0.1/32\"]");
+    on_stage_with(behind_edge, async |stage| {
         let listen = free_port();
         let kamailio = Kamailio::start(listen, stage.sip()?).await?;
         let udp = BaresipConfig::new("103a", listen, tone::UMA);

@@ -36,8 +36,11 @@ fn heard(stage: &mut Stage, leg: LegId, received_packets: u64) {
         playout_delay: Duration::ZERO,
         played: Duration::ZERO,
         concealed: Duration::ZERO,
+        concealed_seconds: 0,
+        severely_concealed_seconds: 0,
         sent_packets: 0,
         remote: None,
+        remote_metrics: None,
         round_trip: None,
         mos_in: Mos(440),
         mos_out: None,
@@ -175,6 +178,8 @@ fn i45_s8_a_redirection_leads_nobody_around_the_policy() {
         });
         assert!(told, "{contact}: {:?}", stage.records.last());
     }
+    let stage = redirected(follow.clone(), "sip:+12025550110@carrier.test");
+    assert_eq!(stage.invites.last().unwrap().diverted_by.as_deref(), Some(NUMBER), "the trunk may be told");
     let stage = redirected(DialPolicy::default(), "sip:+12025550110@carrier.test");
     assert_eq!(stage.invites.len(), 1, "not followed unless the tenant says so");
     let dear = DialPolicy {
