@@ -40,7 +40,7 @@ use utoipa::{Modify, OpenApi};
         numbers::list, numbers::add, numbers::change, numbers::remove, numbers::own, numbers::set_caller_id,
         policy::show, policy::put, policy::check, policy::blocked, policy::block, policy::unblock, policy::dial_out,
         join::preview, join::join, webrtc::offer, events::events,
-        records::instances, records::attendance, records::attendance_table, records::attendees, records::cdrs,
+        records::instances, records::media, records::attendance, records::attendance_table, records::attendees, records::cdrs,
         records::cdr_table, records::audit, records::retention, records::set_retention, records::erase,
         metrics::metrics,
         trunks::list, trunks::create, trunks::show, trunks::change, trunks::remove, trunks::status, trunks::probe,

@@ -15,6 +15,7 @@ use conference::live::focus::{
     self, Effect, Focus, MeetingSnapshot, Refusal, RefusalKind, Reply, TransferRequest, Utterance,
 };
 use conference::live::ladder::Rung;
+use conference::live::leg_record::LegMedia;
 use conference::services::EventHub;
 use conference::services::trunks::{TrunkAnswer, TrunkHealth, TrunkState};
 use media::webrtc::AcceptedPeer;
@@ -43,6 +44,8 @@ pub(crate) enum Request {
     Join(Box<(focus::Command, AcceptedPeer)>, oneshot::Sender<Result<Reply, Refusal>>),
     /// The state of a meeting for a late joiner.
     Snapshot(MeetingId, oneshot::Sender<Option<MeetingSnapshot>>),
+    /// How the media of its legs is.
+    Media(MeetingId, oneshot::Sender<Option<Vec<LegMedia>>>),
     /// The media thread a meeting lives on.
     Shard(MeetingId, oneshot::Sender<usize>),
     /// The registered contacts of a device.
@@ -239,6 +242,9 @@ impl FocusTask {
             Request::Snapshot(meeting, answer) => {
                 let _ = answer.send(self.focus.snapshot(&meeting));
             }
+            Request::Media(meeting, answer) => {
+                let _ = answer.send(self.focus.figures(&meeting));
+            }
             Request::Shard(meeting, answer) => {
                 let _ = answer.send(self.focus.room(&meeting).map_or(0, |room| self.shard(room)));
             }
@@ -403,10 +409,10 @@ impl FocusTask {
             let refused = Err("the media thread is at its limit".to_owned());
             return self.focus.handle_port(Instant::now(), edge::wall(), leg, refused);
         }
-        let result = self.ports.bind().and_then(|(socket, address)| {
+        let result = self.ports.bind().and_then(|(ports, address)| {
             self.thread(room).map_or_else(
                 || Err(std::io::Error::other("no media thread")),
-                |thread| thread.send(Input::Open(leg, socket)),
+                |thread| thread.send(Input::Open(leg, ports)),
             )?;
             Ok(address)
         });

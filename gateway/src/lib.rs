@@ -21,7 +21,7 @@ pub mod media_thread;
 pub mod metrics;
 mod oidc;
 mod outbox;
-mod ports;
+pub mod ports;
 mod recorder;
 mod signalling;
 mod sockets;

@@ -8,6 +8,7 @@ use conference::live::focus::{
     Command, MeetingSnapshot, PersonSpec, Refusal, RefusalKind, Reply, Wire, WirePeer,
 };
 use conference::live::ladder::Rung;
+use conference::live::leg_record::LegMedia;
 use conference::services::provision::{DeviceSrtp, ProvisionedDevice, ProvisionedTrunk};
 use conference::services::trunks::TrunkState;
 use conference::services::{Live, Provision, WebrtcAnswer};
@@ -126,6 +127,10 @@ impl Live for LiveHandle {
 
     async fn snapshot(&self, meeting: MeetingId) -> Option<MeetingSnapshot> {
         self.ask(|answer| Request::Snapshot(meeting, answer)).await.flatten()
+    }
+
+    async fn media(&self, meeting: MeetingId) -> Option<Vec<LegMedia>> {
+        self.ask(|answer| Request::Media(meeting, answer)).await.flatten()
     }
 
     async fn bindings(&self, devices: Vec<AddressOfRecord>) -> Vec<Vec<BindingInfo>> {

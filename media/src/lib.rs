@@ -22,6 +22,7 @@
 )]
 
 pub mod answer;
+mod bursts;
 pub mod codec;
 pub mod conceal;
 pub mod dtls;

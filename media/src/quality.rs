@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rtcp::RemoteReport;
+use crate::rtcp::{RemoteReport, VoipMetrics};
 
 /// A mean opinion score in hundredths: 100 is the worst, 450 the best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,16 +31,28 @@ impl CodecImpairment {
 /// `lost` parts of 65,536 were lost or late at random, and `delay` is the way from mouth to ear.
 #[must_use]
 pub fn mos(codec: CodecImpairment, lost: u16, delay: Duration) -> Mos {
+    let r = rating(codec, lost, delay);
+    let score = 1.0 + 0.035 * r + r * (r - 60.0) * (100.0 - r) * 7e-6;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 100..=450 first")]
+    let hundredths = (score * 100.0).round().clamp(100.0, 450.0) as u16;
+    Mos(hundredths)
+}
+
+/// The transmission rating behind [`mos`], 0 to 100.
+#[must_use]
+pub fn r_factor(codec: CodecImpairment, lost: u16, delay: Duration) -> u8 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rating is 0 to 100")]
+    let r = rating(codec, lost, delay).round() as u8;
+    r
+}
+
+fn rating(codec: CodecImpairment, lost: u16, delay: Duration) -> f64 {
     let percent = f64::from(lost) * 100.0 / 65_536.0;
     let (impairment, robustness) = (f64::from(codec.impairment) / 10.0, f64::from(codec.robustness) / 10.0);
     let ie_eff = impairment + (95.0 - impairment) * percent / (percent + robustness);
     let ms = delay.as_secs_f64() * 1_000.0;
     let id = 0.024 * ms + 0.11 * (ms - 177.3).max(0.0);
-    let r = (93.2 - id - ie_eff).clamp(0.0, 100.0);
-    let score = 1.0 + 0.035 * r + r * (r - 60.0) * (100.0 - r) * 7e-6;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 100..=450 first")]
-    let hundredths = (score * 100.0).round().clamp(100.0, 450.0) as u16;
-    Mos(hundredths)
+    (93.2 - id - ie_eff).clamp(0.0, 100.0)
 }
 
 /// The share of `part` in `whole`, in parts of 65,536.
@@ -69,10 +81,16 @@ pub struct LegStats {
     pub played: Duration,
     /// Sound made up because packets were lost or late.
     pub concealed: Duration,
+    /// Seconds in which some sound was made up.
+    pub concealed_seconds: u32,
+    /// Seconds in which more than 50 ms were (RFC 7294).
+    pub severely_concealed_seconds: u32,
     /// Packets we sent.
     pub sent_packets: u32,
     /// What the peer reports about what we send.
     pub remote: Option<RemoteReport>,
+    /// How the peer hears us, if he says it (RFC 3611).
+    pub remote_metrics: Option<VoipMetrics>,
     /// Round trip measured by RTCP.
     pub round_trip: Option<Duration>,
     /// How he sounds to us.

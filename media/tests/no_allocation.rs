@@ -12,7 +12,8 @@ use media::ice::IceCredentials;
 use media::prompt::{Language, PromptId, PromptSet};
 use media::rtcp::is_rtcp;
 use media::rtp::RtpPacket;
-use media::sdp::{Negotiated, OpusSettings, RtcpPort};
+use media::rtp::red::{self, RedBlock};
+use media::sdp::{Format, Negotiated, OpusSettings, REDUNDANT, Redundancy, RtcpPort};
 use media::srtp::{MasterKey, Sealer, SrtpKeys, Suite};
 use media::webrtc::{OutgoingRtp, PeerEvent, PeerTransmit, Slot, WebrtcPeer};
 use media::worker::{Command, LegId, LegPlan, PlayingId, RoomId, Source, Worker, WorkerConfig};
@@ -73,6 +74,7 @@ fn room(now: Instant) -> Worker {
         let negotiated = Negotiated {
             telephone_event: (id != 3).then_some(101), // leg 3 is listened to for tones
             rtcp: RtcpPort::Muxed,
+            voip_metrics: true,
             ..Negotiated::new(address(id), codec(id))
         };
         worker.handle_command(now, Command::SetSipRemote { leg, negotiated, symmetric_from: None });
@@ -233,8 +235,15 @@ fn d42_no_codec_and_no_cipher_allocates() {
             MasterKey::new(suite, &vec![byte; key + salt]).unwrap()
         };
         let keys = suite.map(|suite| SrtpKeys { suite, local: key(suite, 1), remote: key(suite, 2) });
-        let negotiated =
-            Negotiated { rtcp: RtcpPort::Muxed, srtp: keys, ..Negotiated::new(address(id), codec) };
+        let mut negotiated = Negotiated {
+            rtcp: RtcpPort::Apart(4_001),
+            voip_metrics: true,
+            srtp: keys,
+            redundancy: Some(Redundancy { payload_type: REDUNDANT, preferred: true })
+                .filter(|_| codec == Codec::Opus),
+            ..Negotiated::new(address(id), codec)
+        };
+        negotiated.received.insert(REDUNDANT, Format::Redundant);
         let leg = LegId(id);
         worker.handle_command(now, Command::AddSipLeg { leg, room: RoomId(0) });
         worker.handle_command(now, Command::SetSipRemote { leg, negotiated, symmetric_from: None });
@@ -255,16 +264,28 @@ fn d42_no_codec_and_no_cipher_allocates() {
                 let frame = [i16::try_from(n % 50).unwrap() * 100; 960];
                 length = encoder.encode(&frame, &mut payload).unwrap();
             }
+            let (mut payload_type, mut twice) = (codec.payload_type(), [0; 340]);
+            if *codec == Codec::Opus {
+                // Every packet with itself as the one before it; every seventh is lost.
+                let block = |offset| RedBlock { payload_type: 96, offset, payload: &payload[..length] };
+                length = red::write(Some(block(960)), block(0), &mut twice).unwrap();
+                payload_type = REDUNDANT;
+            } else {
+                twice[..160].copy_from_slice(&payload);
+            }
             let packet = RtpPacket {
                 marker: false,
-                payload_type: codec.payload_type(),
+                payload_type,
                 sequence_number: n,
                 timestamp: u32::from(n) * codec.clock_hz() / 50,
                 ssrc: 1,
-                payload: &payload[..length],
+                payload: &twice[..length],
             };
-            let mut datagram = [0; 300];
+            let mut datagram = [0; 400];
             let mut length = packet.write(&mut datagram).unwrap();
+            if n % 7 == 3 {
+                continue;
+            }
             if let Some(sealer) = sealer {
                 length = sealer.seal_rtp(&mut datagram, length).unwrap();
             }

@@ -101,6 +101,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/meetings/{meeting}/calls", get(calls::list).post(calls::place))
         .route("/v1/meetings/{meeting}/calls/check", post(calls::check))
         .route("/v1/meetings/{meeting}/instances", get(records::instances))
+        .route("/v1/meetings/{meeting}/media", get(records::media))
         .route("/v1/meetings/{meeting}/attendance", get(records::attendance))
         .route("/v1/meetings/{meeting}/attendance.csv", get(records::attendance_table))
         .route("/v1/meetings/{meeting}/attendees.csv", get(records::attendees))

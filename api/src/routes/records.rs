@@ -11,7 +11,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use conference::ids::{CallId, MeetingId, PersonId, UserId};
 use conference::services::cursor::Page;
-use conference::services::record_views::{Attendance, AuditLog, Cdrs, Erased, Instances, Retention};
+use conference::services::record_views::{
+    Attendance, AuditLog, Cdrs, Erased, Instances, MeetingMedia, Retention,
+};
 use conference::services::records::{AuditQuery, CdrQuery};
 use conference::services::retention::Erasure;
 use conference::vocabulary::{Cause, UnixMillis};
@@ -130,6 +132,22 @@ pub(crate) async fn instances(
 ) -> Result<Json<Instances>, ApiError> {
     let page = Page { limit: page.limit, after: page.after };
     Ok(Json(state.services.instances(&caller.actor, &MeetingId::new(meeting), &page).await?))
+}
+
+/// How every leg of the meeting sounds, counted since it began and told anew every five seconds.
+#[utoipa::path(get, path = "/v1/meetings/{meeting}/media", tag = "records",
+    params(("meeting" = String, Path, description = "The meeting")), responses(
+    (status = 200, body = MeetingMedia),
+    (status = 401, body = Problem),
+    (status = 403, description = "Not a Host", body = Problem),
+    (status = 404, body = Problem),
+))]
+pub(crate) async fn media(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(meeting): Path<String>,
+) -> Result<Json<MeetingMedia>, ApiError> {
+    Ok(Json(state.services.meeting_media(&caller.actor, &MeetingId::new(meeting)).await?))
 }
 
 /// Who was in the meeting, who was called into it, and what came of it; also while it runs.

@@ -96,6 +96,18 @@ pub struct Quality {
     pub mos_in: u16,
     /// Mean opinion score of what went out, where the far end reports.
     pub mos_out: Option<u16>,
+    /// Sound made up, in milliseconds.
+    pub concealed_ms: Option<u64>,
+    /// Seconds in which some was made up.
+    pub concealed_seconds: Option<u64>,
+    /// Seconds in which more than 50 ms were made up (RFC 7294).
+    pub severely_concealed_seconds: Option<u64>,
+    /// Delay of the jitter buffer at the end, in microseconds.
+    pub buffer_us: Option<u64>,
+    /// What the far end lost or threw away of what was sent to it, in millionths, where it reports.
+    pub remote_loss_ppm: Option<u64>,
+    /// The jitter it saw, in microseconds.
+    pub remote_jitter_us: Option<u64>,
 }
 
 impl From<&LegStats> for Quality {
@@ -112,6 +124,59 @@ impl From<&LegStats> for Quality {
             round_trip_us: stats.round_trip.map(us),
             mos_in: stats.mos_in.0,
             mos_out: stats.mos_out.map(|mos| mos.0),
+            concealed_ms: Some(made_up / 1_000),
+            concealed_seconds: Some(u64::from(stats.concealed_seconds)),
+            severely_concealed_seconds: Some(u64::from(stats.severely_concealed_seconds)),
+            buffer_us: Some(us(stats.playout_delay)),
+            remote_loss_ppm: remote_loss(stats),
+            remote_jitter_us: stats.remote.map(|remote| us(remote.jitter)),
+        }
+    }
+}
+
+/// By the far end's metrics, which know what it threw away (RFC 3611), else by its plain report.
+fn remote_loss(stats: &LegStats) -> Option<u64> {
+    if let Some(metrics) = stats.remote_metrics {
+        let parts = u64::from(metrics.loss_rate).saturating_add(u64::from(metrics.discard_rate));
+        return Some(parts.saturating_mul(1_000_000) / 256);
+    }
+    let lost = u64::try_from(stats.remote?.cumulative_lost).unwrap_or(0);
+    Some(lost.saturating_mul(1_000_000).checked_div(u64::from(stats.sent_packets)).unwrap_or(0))
+}
+
+/// How the media of one leg is now, as far as was told in the last five seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LegMedia {
+    /// Whom the leg carries.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub person: PersonId,
+    /// Their name.
+    pub display_name: String,
+    /// Browser or phone.
+    pub leg_kind: LegKind,
+    /// The dial-out, if it was one.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub call: Option<CallId>,
+    /// `pcmu`, `opus`.
+    pub codec: Option<String>,
+    /// When it began, in milliseconds since the Unix epoch.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
+    pub started_at: UnixMillis,
+    /// Counted since then; none while nothing has been told.
+    pub quality: Option<Quality>,
+}
+
+impl From<&LegRecord> for LegMedia {
+    fn from(record: &LegRecord) -> Self {
+        Self {
+            person: record.person.clone(),
+            display_name: record.display_name.clone(),
+            leg_kind: record.kind,
+            call: record.call.clone(),
+            codec: record.codec.clone(),
+            started_at: record.started_at,
+            quality: record.quality,
         }
     }
 }

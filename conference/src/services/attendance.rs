@@ -5,7 +5,7 @@ use super::actor::Actor;
 use super::csv;
 use super::error::ServiceError;
 use super::reach::Reach;
-use super::record_views::{Attempt, Attendance, Attendee, Instance, Stay};
+use super::record_views::{Attempt, Attendance, Attendee, Instance, MeetingMedia, Stay};
 use super::records::{instance_view, iso};
 use crate::ids::{MeetingId, PersonId, UserId};
 use crate::store::{AttendanceRow, CallRow, InstanceRow, word_of};
@@ -25,6 +25,28 @@ enum Key {
 }
 
 impl Services {
+    /// A meeting whose records the actor may read: its Hosts, and who reaches all meetings of the tenant.
+    async fn reach_records(&self, actor: &Actor, meeting: &MeetingId) -> Result<Reach, ServiceError> {
+        let reach = self.reach(actor, meeting).await?;
+        if !matches!(actor, Actor::User(user) if user.reaches_all_meetings()) {
+            reach.require_moderate()?;
+        }
+        Ok(reach)
+    }
+
+    /// How the media of a meeting's legs is at this moment.
+    ///
+    /// # Errors
+    /// Not found if the asker may not know of the meeting; forbidden for all but Hosts and the tenant's admins.
+    pub async fn meeting_media(
+        &self,
+        actor: &Actor,
+        meeting: &MeetingId,
+    ) -> Result<MeetingMedia, ServiceError> {
+        self.reach_records(actor, meeting).await?;
+        Ok(MeetingMedia { legs: self.live.media(meeting.clone()).await.unwrap_or_default() })
+    }
+
     /// Who was in a meeting, and who was called into it: at one time it was held (`latest` for the last one), or at all of
     /// them. While the meeting runs it is the state of this moment.
     ///
@@ -37,10 +59,7 @@ impl Services {
         meeting: &MeetingId,
         instance: Option<&str>,
     ) -> Result<Attendance, ServiceError> {
-        let reach = self.reach(actor, meeting).await?;
-        if !matches!(actor, Actor::User(user) if user.reaches_all_meetings()) {
-            reach.require_moderate()?;
-        }
+        let reach = self.reach_records(actor, meeting).await?;
         let instances = self.store.instances(actor.tenant(), meeting, None, CALLS_MAX).await?;
         let chosen = match instance {
             None => None,

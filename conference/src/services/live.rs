@@ -5,6 +5,7 @@ use super::trunks::TrunkState;
 use crate::ids::{CallId, MeetingId};
 use crate::live::focus::{Command, MeetingSnapshot, PersonSpec, Refusal, Reply};
 use crate::live::ladder::Rung;
+use crate::live::leg_record::LegMedia;
 use async_trait::async_trait;
 use media::worker::LegId;
 use sip_core::ua::{AddressOfRecord, BindingInfo, TrunkId};
@@ -25,6 +26,11 @@ pub trait Live: Send + Sync + 'static {
 
     /// A meeting as it is now; `None` if it is not known to the focus.
     async fn snapshot(&self, meeting: MeetingId) -> Option<MeetingSnapshot>;
+
+    /// How the media of a meeting's legs is now; `None` if it is not known to the focus.
+    async fn media(&self, _meeting: MeetingId) -> Option<Vec<LegMedia>> {
+        None
+    }
 
     /// The bindings of each of these devices, in their order; empty for one that is not registered.
     async fn bindings(&self, devices: Vec<AddressOfRecord>) -> Vec<Vec<BindingInfo>>;

@@ -437,6 +437,7 @@ fn stored_binding(row: &RegistrationRow, now: UnixMillis) -> Option<StoredBindin
         user_agent: row.user_agent.clone(),
         call_id: row.call_id.clone(),
         cseq: row.cseq,
+        q: row.q,
         latency: row.latency_ms.map(|ms| Duration::from_millis(ms.into())),
         expires_in: Duration::from_millis(row.expires_at.0.saturating_sub(now.0)),
     })

@@ -1,7 +1,7 @@
 //! What is told of calls, meetings held and acts, when they are over. The API sends these as JSON, field for field.
 
 use crate::ids::{CallId, MeetingId, PersonId, UserId};
-use crate::live::leg_record::{CallDirection, Quality};
+use crate::live::leg_record::{CallDirection, LegMedia, Quality};
 use crate::vocabulary::{Access, CallState, Cause, LegKind, Role, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,14 @@ pub struct Cdrs {
     pub cdrs: Vec<Cdr>,
     /// Send it as `after` for the next page; none on the last.
     pub next: Option<String>,
+}
+
+/// How the media of a meeting's legs is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MeetingMedia {
+    /// One row per leg, in the order in which they came; none if nobody is there.
+    pub legs: Vec<LegMedia>,
 }
 
 /// One time a meeting was held.

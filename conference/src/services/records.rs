@@ -250,7 +250,7 @@ pub(super) fn cdr_view(
 }
 
 /// The columns of the table, in the order of [`cdr_cells`].
-const CDR_COLUMNS: [&str; 31] = [
+const CDR_COLUMNS: [&str; 33] = [
     "Record",
     "Meeting",
     "Instance",
@@ -282,9 +282,11 @@ const CDR_COLUMNS: [&str; 31] = [
     "Jitter ms",
     "MOS in",
     "MOS out",
+    "Concealed ms",
+    "Concealed seconds",
 ];
 
-fn cdr_cells(cdr: &Cdr) -> [String; 31] {
+fn cdr_cells(cdr: &Cdr) -> [String; 33] {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let time = |time: Option<UnixMillis>| time.map(iso).unwrap_or_default();
     let word = |value: serde_json::Result<serde_json::Value>| match value {
@@ -325,6 +327,8 @@ fn cdr_cells(cdr: &Cdr) -> [String; 31] {
         number(quality.map(|quality| decimal(quality.jitter_us, 1_000))),
         number(quality.map(|quality| decimal(u64::from(quality.mos_in), 100))),
         number(quality.and_then(|quality| quality.mos_out).map(|mos| decimal(u64::from(mos), 100))),
+        number(quality.and_then(|quality| quality.concealed_ms).map(|ms| ms.to_string())),
+        number(quality.and_then(|quality| quality.concealed_seconds).map(|seconds| seconds.to_string())),
     ]
 }
 

@@ -11,6 +11,7 @@ use super::webhooks::WebhookGuard;
 use super::{Clock, Entropy, EventHub, Live, Parts, Provision, Services, ServicesConfig, WebrtcAnswer};
 use crate::ids::{MeetingId, PersonId};
 use crate::live::focus::{Command, MeetingSnapshot, PersonSpec, PersonView, Refusal, RefusalKind, Reply};
+use crate::live::leg_record::LegMedia;
 use crate::live::snapshot::{CallView, MeetingView};
 use crate::store::secrets::LinkKey;
 use crate::store::seed::Seed;
@@ -258,6 +259,23 @@ impl Live for FakeLive {
         self.state().meetings.get(&meeting).cloned()
     }
 
+    async fn media(&self, meeting: MeetingId) -> Option<Vec<LegMedia>> {
+        let state = self.state();
+        let people = state.meetings.get(&meeting)?.people.iter();
+        let legs = people.filter_map(|person| {
+            Some(LegMedia {
+                person: person.id.clone(),
+                display_name: person.display_name.clone(),
+                leg_kind: person.leg_kind?,
+                call: None,
+                codec: Some("opus".to_owned()),
+                started_at: UnixMillis(0),
+                quality: None,
+            })
+        });
+        Some(legs.collect())
+    }
+
     async fn bindings(&self, devices: Vec<AddressOfRecord>) -> Vec<Vec<BindingInfo>> {
         let registered = self.state().registered.clone();
         let bindings = |device| registered.contains(&device).then(|| binding(device)).into_iter().collect();
@@ -438,6 +456,7 @@ fn binding(device: AddressOfRecord) -> BindingInfo {
         device,
         source: ([127, 0, 0, 1], 5090).into(),
         transport: sip_core::ua::Transport::Udp,
+        q: 1_000,
         reachable: true,
         instance: None,
         reg_id: None,

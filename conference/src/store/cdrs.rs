@@ -48,6 +48,12 @@ fn read(row: &Row) -> Result<LegRecord, StoreError> {
             round_trip_us: unsigned(row.optional_integer("round_trip_us")?),
             mos_in: small(row.optional_integer("mos_in")?).unwrap_or(0),
             mos_out: small(row.optional_integer("mos_out")?),
+            concealed_ms: unsigned(row.optional_integer("concealed_ms")?),
+            concealed_seconds: unsigned(row.optional_integer("concealed_seconds")?),
+            severely_concealed_seconds: unsigned(row.optional_integer("severely_concealed_seconds")?),
+            buffer_us: unsigned(row.optional_integer("buffer_us")?),
+            remote_loss_ppm: unsigned(row.optional_integer("remote_loss_ppm")?),
+            remote_jitter_us: unsigned(row.optional_integer("remote_jitter_us")?),
         }),
     };
     Ok(LegRecord {
@@ -108,9 +114,10 @@ impl Store {
             "INSERT INTO cdrs (id, tenant_id, meeting_id, instance_id, call_id, person_id, user_id, display_name, role, \
              access, leg_kind, direction, acting_host_id, from_text, to_text, device, trunk_id, sip_call_id, started_at, \
              ringing_at, answered_at, joined_at, ended_at, cause, sip_code, codec, received_packets, sent_packets, \
-             lost_packets, loss_ppm, jitter_us, round_trip_us, mos_in, mos_out) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
+             lost_packets, loss_ppm, jitter_us, round_trip_us, mos_in, mos_out, concealed_ms, \
+             concealed_seconds, severely_concealed_seconds, buffer_us, remote_loss_ppm, remote_jitter_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
              $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, \
-             $31, $32, $33, $34) ON CONFLICT (id) DO NOTHING",
+             $31, $32, $33, $34, $35, $36, $37, $38, $39, $40) ON CONFLICT (id) DO NOTHING",
         )
         .bind(&leg.id)
         .bind(leg.tenant.as_str())
@@ -146,6 +153,12 @@ impl Store {
         .bind(quality.and_then(|quality| quality.round_trip_us.map(signed)))
         .bind(quality.map(|quality| i64::from(quality.mos_in)))
         .bind(quality.and_then(|quality| quality.mos_out.map(i64::from)))
+        .bind(quality.and_then(|quality| quality.concealed_ms.map(signed)))
+        .bind(quality.and_then(|quality| quality.concealed_seconds.map(signed)))
+        .bind(quality.and_then(|quality| quality.severely_concealed_seconds.map(signed)))
+        .bind(quality.and_then(|quality| quality.buffer_us.map(signed)))
+        .bind(quality.and_then(|quality| quality.remote_loss_ppm.map(signed)))
+        .bind(quality.and_then(|quality| quality.remote_jitter_us.map(signed)))
         .execute(&mut *connection)
         .await?;
         sqlx::query("DELETE FROM open_legs WHERE id = $1").bind(&leg.id).execute(connection).await?;

@@ -20,8 +20,9 @@ const ALL: &[(i64, &str, &str)] = &[
     (70, "trunks", include_str!("../../migrations/0070_trunks.sql")),
     (71, "ladders", include_str!("../../migrations/0071_ladders.sql")),
     (80, "device media", include_str!("../../migrations/0080_device_media.sql")),
+    (81, "leg quality", include_str!("../../migrations/0081_leg_quality.sql")),
     (95, "search", include_str!("../../migrations/0095_search.sql")),
-    (96, "latency", include_str!("../../migrations/0096_latency.sql")),
+    (96, "registrations", include_str!("../../migrations/0096_registrations.sql")),
 ];
 
 /// The migrations in the words of one database.

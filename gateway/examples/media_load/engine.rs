@@ -8,6 +8,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use gateway::media_thread::{self, Input, MediaThreadConfig};
+use gateway::ports::PortPair;
 use gateway::udp::{self, Batch, Clocks};
 use media::sdp::{self, Codec, LocalDescription};
 use media::worker::{Command, LegId, LegPlan, RoomId, WorkerConfig};
@@ -61,7 +62,7 @@ fn engine(
         let (mut negotiated, _) = sdp::answer(&local, offer.as_bytes())?;
         negotiated.opus.voice = scenario.kind == Kind::Voice;
         let plan = LegPlan { send_audio: true, receive_audio: true, ..LegPlan::default() };
-        handle.send(Input::Open(leg, port))?;
+        handle.send(Input::Open(leg, PortPair { rtp: port, rtcp: None }))?;
         for command in [
             Command::AddSipLeg { leg, room },
             Command::SetSipRemote { leg, negotiated, symmetric_from: None },

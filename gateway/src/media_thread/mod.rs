@@ -14,15 +14,17 @@ mod timer;
 pub use crate::metrics::ThreadMetrics;
 use load::{Gauges, ThreadLoad};
 
+use crate::ports::PortPair;
 use crate::udp::{self, BATCH, Batch, Clocks};
 use load::Timekeeper;
 use media::dtls::Identity;
+use media::sdp::RtcpPort;
 use media::worker::{
     Command, DuePhone, Event, LegId, Port, RoomId, STEP, TravellingLeg, Worker, WorkerConfig,
 };
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
-use ports::PhonePorts;
+use ports::{PhonePorts, RtcpPorts};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -42,6 +44,10 @@ const DRAIN: Duration = Duration::from_secs(5);
 const QUEUE: usize = 8192;
 /// Calls that read the browsers' port before something else gets its turn.
 const BROWSER_BURST: usize = 16;
+/// Calls that read a phone's RTCP port when something has come.
+const RTCP_BURST: usize = 4;
+/// Sockets told to be ready in one look.
+const READY: usize = 64;
 /// Calls that read a phone's port in one tick: more than its jitter buffer holds. What a flood brings beyond that
 /// stays in the kernel's buffer, and is lost there.
 const PHONE_BURST: usize = 10;
@@ -62,8 +68,8 @@ const TIMER: Token = Token(usize::MAX - 2);
 pub enum Input {
     /// Hand to the worker.
     Command(Command),
-    /// The bound port of a phone leg, sent before the leg itself.
-    Open(LegId, std::net::UdpSocket),
+    /// The bound ports of a phone leg, sent before the leg itself.
+    Open(LegId, PortPair),
     /// The leg is gone: stop reading, keep the port bound for a while.
     Close(LegId),
     /// The leg goes on in a room of another thread: take it and its port out, and send both there.
@@ -85,7 +91,7 @@ pub enum Input {
 pub struct Arrival {
     leg: LegId,
     room: RoomId,
-    socket: std::net::UdpSocket,
+    ports: PortPair,
     media: TravellingLeg,
 }
 
@@ -200,6 +206,8 @@ pub fn start(
             webrtc,
             webrtc_waits: false,
             phones: PhonePorts::default(),
+            rtcp: RtcpPorts::default(),
+            reporting: Vec::with_capacity(READY),
             due: Vec::with_capacity(1024),
             batch: Batch::new(),
             draining: VecDeque::new(),
@@ -235,6 +243,9 @@ struct MediaThread {
     /// The browsers' port may have more to read. Readiness is edge-triggered: it is not told again.
     webrtc_waits: bool,
     phones: PhonePorts,
+    rtcp: RtcpPorts,
+    /// The phones whose RTCP ports have something to read; kept for its memory.
+    reporting: Vec<LegId>,
     /// The phones whose ports are read in this step; kept for its memory.
     due: Vec<DuePhone>,
     batch: Batch,
@@ -252,7 +263,7 @@ struct MediaThread {
 
 impl MediaThread {
     fn run(&mut self) {
-        let mut ready = Events::with_capacity(16);
+        let mut ready = Events::with_capacity(READY);
         while self.running {
             if let Err(error) = self.wait(&mut ready)
                 && error.kind() != io::ErrorKind::Interrupted
@@ -262,8 +273,12 @@ impl MediaThread {
             }
             let woke = Instant::now();
             self.webrtc_waits |= ready.iter().any(|event| event.token() == WEBRTC);
+            self.reporting.clear();
+            let legs = ready.iter().map(|event| event.token()).filter(|token| *token < TIMER);
+            self.reporting.extend(legs.filter_map(|Token(leg)| u64::try_from(leg).ok().map(LegId)));
             self.take_inputs();
             self.read_browsers();
+            self.read_reports();
             self.keep_time();
             self.flush();
             self.report();
@@ -286,8 +301,8 @@ impl MediaThread {
     fn take_inputs(&mut self) {
         loop {
             match self.inputs.try_recv() {
-                Ok(Input::Command(command)) => self.worker.handle_command(Instant::now(), command),
-                Ok(Input::Open(leg, socket)) => self.open(leg, socket),
+                Ok(Input::Command(command)) => self.command(command),
+                Ok(Input::Open(leg, ports)) => self.open(leg, ports),
                 Ok(Input::Close(leg)) => self.close(leg),
                 Ok(Input::HandOver { leg, room, target }) => self.hand_over(leg, room, &target),
                 Ok(Input::Arrive(arrival)) => self.arrive(*arrival),
@@ -298,7 +313,18 @@ impl MediaThread {
         }
     }
 
-    fn open(&mut self, leg: LegId, socket: std::net::UdpSocket) {
+    fn command(&mut self, command: Command) {
+        if let Command::SetSipRemote { leg, negotiated, .. } = &command
+            && !matches!(negotiated.rtcp, RtcpPort::Apart(_))
+        {
+            drop(self.rtcp.remove(*leg, self.poll.registry()));
+        }
+        self.worker.handle_command(Instant::now(), command);
+    }
+
+    fn open(&mut self, leg: LegId, ports: PortPair) {
+        let PortPair { rtp: socket, rtcp } = ports;
+        self.open_rtcp(leg, rtcp);
         if let Err(error) = socket.set_nonblocking(true).and_then(|()| udp::stamp(&socket)) {
             tracing::error!(%error, leg.id = leg.0, "the leg's port cannot be read");
             return;
@@ -312,29 +338,44 @@ impl MediaThread {
         self.phones.insert(leg, socket);
     }
 
-    fn close(&mut self, leg: LegId) {
-        if let Some(socket) = self.phones.remove(leg) {
-            self.draining.push_back((Instant::now() + DRAIN, socket));
+    fn open_rtcp(&mut self, leg: LegId, socket: Option<std::net::UdpSocket>) {
+        let Some(socket) = socket else { return };
+        let opened = udp::stamp(&socket).and_then(|()| self.rtcp.insert(leg, socket, self.poll.registry()));
+        if let Err(error) = opened {
+            tracing::warn!(%error, leg.id = leg.0, "the leg's RTCP port cannot be read");
         }
+    }
+
+    fn close(&mut self, leg: LegId) {
+        let rtcp = self.rtcp.remove(leg, self.poll.registry());
+        let sockets = [self.phones.remove(leg), rtcp];
+        self.drain(sockets.into_iter().flatten());
+    }
+
+    fn drain(&mut self, sockets: impl IntoIterator<Item = std::net::UdpSocket>) {
+        let until = Instant::now() + DRAIN;
+        self.draining.extend(sockets.into_iter().map(|socket| (until, socket)));
     }
 
     fn hand_over(&mut self, leg: LegId, room: RoomId, target: &MediaHandle) {
         let Some(media) = self.worker.take_leg(leg) else { return };
-        let Some(socket) = self.phones.remove(leg) else { return };
-        let arrival = Arrival { leg, room, socket, media };
+        let Some(rtp) = self.phones.remove(leg) else { return };
+        let ports = PortPair { rtp, rtcp: self.rtcp.remove(leg, self.poll.registry()) };
+        let arrival = Arrival { leg, room, ports, media };
         if let Err(error) = target.send(Input::Arrive(Box::new(arrival))) {
             tracing::error!(%error, leg.id = leg.0, "a leg is lost on its way to another media thread");
         }
     }
 
     fn arrive(&mut self, arrival: Arrival) {
-        let Arrival { leg, room, socket, media } = arrival;
+        let Arrival { leg, room, ports: PortPair { rtp, rtcp }, media } = arrival;
         if self.worker.put_leg(Instant::now(), room, media) {
             // Its port is not polled: what came in between is read with the room's next step.
-            self.phones.insert(leg, socket);
+            self.phones.insert(leg, rtp);
+            self.open_rtcp(leg, rtcp);
         } else {
             // The caller has hung up meanwhile.
-            self.draining.push_back((Instant::now() + DRAIN, socket));
+            self.drain([Some(rtp), rtcp].into_iter().flatten());
         }
     }
 
@@ -354,6 +395,26 @@ impl MediaThread {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.webrtc_waits = false,
                 // An ICMP refusal of something sent earlier: there may be more behind it.
                 Err(_) => {}
+            }
+        }
+    }
+
+    /// Reads the RTCP ports that have something: a report comes once in five seconds, so what is more than a burst
+    /// stays where it is until something new comes.
+    fn read_reports(&mut self) {
+        while let Some(leg) = self.reporting.pop() {
+            let Some(socket) = self.rtcp.get(leg) else { continue };
+            for _ in 0..RTCP_BURST {
+                match self.batch.receive(socket, &Clocks::read()) {
+                    Ok(count) => {
+                        for (arrival, source, payload) in self.batch.datagrams(count) {
+                            self.worker.handle_rtcp_datagram(arrival, leg, source, payload);
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    // An ICMP refusal of a report of ours.
+                    Err(_) => {}
+                }
             }
         }
     }
@@ -434,6 +495,7 @@ impl MediaThread {
         while let Some(transmit) = self.worker.poll_transmit() {
             let socket = match transmit.from {
                 Port::Sip(leg) => self.phones.get(leg),
+                Port::SipRtcp(leg) => self.rtcp.get(leg),
                 Port::Webrtc => Some(&self.webrtc),
             };
             if let Some(socket) = socket {

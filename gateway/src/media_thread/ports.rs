@@ -1,9 +1,15 @@
 //! The ports of phones.
+//!
+//! Those for RTCP alone are few, and a report comes once in five seconds: they are polled, unlike those for sound.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::UdpSocket;
+use std::os::fd::AsRawFd;
 
 use media::worker::LegId;
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
 
 /// Ports by leg. Legs are numbered one after the other, so almost every port is found in the one place its leg's number
 /// points to; only legs whose numbers lie a multiple of [`Self::NEAR`] apart have to be looked for.
@@ -48,6 +54,39 @@ impl PhonePorts {
             Some(Some((owner, socket))) if *owner == leg => Some(socket),
             _ => self.far.get(&leg),
         }
+    }
+}
+
+/// The RTCP ports of those phones that do not send it with the sound.
+#[derive(Default)]
+pub(super) struct RtcpPorts {
+    sockets: BTreeMap<LegId, UdpSocket>,
+}
+
+impl RtcpPorts {
+    /// The mark under which a leg's port is polled; legs whose numbers do not fit have no reports.
+    pub(super) fn token(leg: LegId) -> Option<Token> {
+        usize::try_from(leg.0).ok().map(Token)
+    }
+
+    /// Adds a port and has it polled.
+    pub(super) fn insert(&mut self, leg: LegId, socket: UdpSocket, registry: &Registry) -> io::Result<()> {
+        let token = Self::token(leg).ok_or_else(|| io::Error::other("no mark for this leg"))?;
+        registry.register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE)?;
+        self.sockets.insert(leg, socket);
+        Ok(())
+    }
+
+    /// Takes a port out; it is not polled any more.
+    pub(super) fn remove(&mut self, leg: LegId, registry: &Registry) -> Option<UdpSocket> {
+        let socket = self.sockets.remove(&leg)?;
+        // It was added by the same call, and its end would take it out anyway.
+        let _ = registry.deregister(&mut SourceFd(&socket.as_raw_fd()));
+        Some(socket)
+    }
+
+    pub(super) fn get(&self, leg: LegId) -> Option<&UdpSocket> {
+        self.sockets.get(&leg)
     }
 }
 

@@ -212,6 +212,9 @@ impl JitterBuffer {
     /// How many packets the buffer holds at most. A power of two, so that numbers wrap without a seam.
     pub const SLOTS: usize = 32;
 
+    /// The longest delay its statistics can ask for.
+    pub const LONGEST_DELAY: Duration = Duration::from_millis(320);
+
     /// Made-up ticks after which a stream counts as paused and the buffer fills again (200 ms).
     const MAX_DRY: u32 = 10;
     /// The longest gap that is filled; a longer one is jumped over.
@@ -278,6 +281,27 @@ impl JitterBuffer {
             Position::Ahead(_) => self.overflow(now, packet),
             Position::Behind(steps) => self.behind(now, packet, steps),
             Position::Elsewhere => self.unexpected(now, packet),
+        }
+    }
+
+    /// Takes an earlier packet that a later one has brought along, if it is missing. What is missing and too late tells
+    /// how much delay would have been enough. Never begins a stream.
+    pub fn push_redundant(&mut self, now: Instant, packet: &Arrival<'_>) -> bool {
+        let Some(stream) = self.stream.filter(|stream| stream.ssrc == packet.ssrc) else { return false };
+        let fits = packet.payload.len() <= self.config.max_payload && packet.duration > 0;
+        if !fits || self.state == State::Idle {
+            return false;
+        }
+        match distance(stream.sequence_number, packet.sequence_number) {
+            Position::Ahead(steps) if usize::from(steps) < Self::SLOTS => {
+                let occupied = self.slots.get(Self::index(packet.sequence_number)).is_none_or(|s| s.occupied);
+                !occupied && self.store(now, packet, Pushed::Stored) == Pushed::Stored
+            }
+            Position::Behind(_) if self.seen.insert(packet.sequence_number) => {
+                self.delay.note(now, packet.timestamp);
+                false
+            }
+            Position::Ahead(_) | Position::Behind(_) | Position::Elsewhere => false,
         }
     }
 

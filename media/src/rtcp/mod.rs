@@ -1,12 +1,17 @@
-//! RTCP (RFC 3550 section 6) of SIP legs, on the RTP port (RFC 5761): reports both ways and what they tell.
+//! RTCP (RFC 3550 section 6) of SIP legs, on the RTP port (RFC 5761) or the next one: reports both ways, with the
+//! metrics of RFC 3611 where they are wanted, and what they tell.
 
 mod packet;
 mod reception;
 mod session;
+mod timing;
+mod xr;
 
 pub use packet::{Report, ReportBlock, RtcpError, RtcpItem, SenderInfo, read};
 pub use reception::Reception;
-pub use session::{RemoteReport, RtcpSession};
+pub use session::{OurStream, RemoteReport, RtcpSession};
+pub use timing::Timing;
+pub use xr::VoipMetrics;
 
 /// Whether a datagram on a muxed port is RTCP: packet types 192 to 223 (RFC 5761 section 4).
 ///

@@ -1,5 +1,7 @@
 //! RTCP packets (RFC 3550 section 6): a bounded reader that hands out what matters, and a writer of our reports.
 
+use super::xr::{self, VoipMetrics};
+
 /// One stream's reception as its receiver sees it (RFC 3550 section 6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReportBlock {
@@ -49,6 +51,13 @@ pub enum RtcpItem {
         /// About which stream, and what.
         block: ReportBlock,
     },
+    /// How the reporter hears a stream (RFC 3611).
+    Metrics {
+        /// Who says it.
+        ssrc: u32,
+        /// About which stream, and what.
+        metrics: VoipMetrics,
+    },
     /// A source is gone.
     Bye {
         /// Which.
@@ -74,6 +83,7 @@ const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const SOURCE_DESCRIPTION: u8 = 202;
 const BYE: u8 = 203;
+const EXTENDED_REPORT: u8 = 207;
 /// SDES item type of the canonical name.
 const CNAME: u8 = 1;
 
@@ -131,14 +141,14 @@ impl Packet<'_> {
         let needed = match self.kind {
             SENDER_REPORT | RECEIVER_REPORT => self.head() + self.count * 24,
             BYE => self.count * 4,
+            EXTENDED_REPORT => 4,
             _ => 0,
         };
         if self.body.len() < needed { Err(RtcpError::Truncated) } else { Ok(()) }
     }
 
     fn word(&self, at: usize) -> u32 {
-        let bytes = self.body.get(at..).and_then(|rest| rest.first_chunk::<4>());
-        bytes.map_or(0, |bytes| u32::from_be_bytes(*bytes))
+        word_at(self.body, at)
     }
 
     fn hand_out(&self, sink: &mut impl FnMut(RtcpItem)) {
@@ -156,7 +166,21 @@ impl Packet<'_> {
                 }
             }
             BYE => (0..self.count).for_each(|n| sink(RtcpItem::Bye { ssrc: self.word(n * 4) })),
+            EXTENDED_REPORT => self.hand_out_blocks(sink),
             _ => {}
+        }
+    }
+
+    /// The blocks of an extended report; those that are not known are passed over (RFC 3611 section 2).
+    fn hand_out_blocks(&self, sink: &mut impl FnMut(RtcpItem)) {
+        let mut rest = self.body.get(4..).unwrap_or_default();
+        while let Some((&[kind, _, l0, l1], after)) = rest.split_first_chunk::<4>() {
+            let words = u16::from_be_bytes([l0, l1]);
+            let Some((body, next)) = after.split_at_checked(usize::from(words) * 4) else { return };
+            if (kind, words) == (xr::BLOCK_TYPE, xr::BLOCK_WORDS) {
+                sink(RtcpItem::Metrics { ssrc: self.word(0), metrics: VoipMetrics::read(body) });
+            }
+            rest = next;
         }
     }
 
@@ -175,6 +199,12 @@ impl Packet<'_> {
     }
 }
 
+/// The word at this byte; 0 beyond the end.
+pub(super) fn word_at(bytes: &[u8], at: usize) -> u32 {
+    let word = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
+    word.map_or(0, |word| u32::from_be_bytes(*word))
+}
+
 /// What we report.
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a> {
@@ -186,12 +216,14 @@ pub struct Report<'a> {
     pub sender: Option<SenderInfo>,
     /// About the stream we receive.
     pub block: Option<ReportBlock>,
+    /// How it is heard, for those who want to know (RFC 3611).
+    pub metrics: Option<VoipMetrics>,
     /// It is our last one.
     pub bye: bool,
 }
 
 impl Report<'_> {
-    /// Writes a compound packet: a report, our name and, with the last one, a BYE. Returns how many bytes it takes;
+    /// Writes a compound packet: a report, our name, metrics and, with the last one, a BYE. Returns how many bytes it takes;
     /// `None` when they do not fit.
     pub fn write(&self, datagram: &mut [u8]) -> Option<usize> {
         let mut out = Writer { datagram, at: 0 };
@@ -209,6 +241,11 @@ impl Report<'_> {
             out.block(block)?;
         }
         self.write_name(&mut out)?;
+        if let Some(metrics) = &self.metrics {
+            out.header(0, EXTENDED_REPORT, 2 + xr::BLOCK_WORDS)?;
+            out.word(self.ssrc)?;
+            metrics.write(&mut out)?;
+        }
         if self.bye {
             out.header(1, BYE, 1)?;
             out.word(self.ssrc)?;
@@ -229,20 +266,24 @@ impl Report<'_> {
     }
 }
 
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     datagram: &'a mut [u8],
     at: usize,
 }
 
 impl Writer<'_> {
-    fn put(&mut self, bytes: &[u8]) -> Option<()> {
+    pub(super) fn put(&mut self, bytes: &[u8]) -> Option<()> {
         self.datagram.get_mut(self.at..self.at + bytes.len())?.copy_from_slice(bytes);
         self.at += bytes.len();
         Some(())
     }
 
-    fn word(&mut self, word: u32) -> Option<()> {
+    pub(super) fn word(&mut self, word: u32) -> Option<()> {
         self.put(&word.to_be_bytes())
+    }
+
+    pub(super) fn half(&mut self, half: u16) -> Option<()> {
+        self.put(&half.to_be_bytes())
     }
 
     fn header(&mut self, count: u8, kind: u8, words: u16) -> Option<()> {
@@ -278,6 +319,23 @@ mod tests {
         last_report: 0x0304_0506,
         delay_since: 65_536,
     };
+    const METRICS: VoipMetrics = VoipMetrics {
+        ssrc: 0xDEAD_BEEF,
+        loss_rate: 12,
+        discard_rate: 3,
+        burst_density: 200,
+        gap_density: 1,
+        burst_ms: 260,
+        gap_ms: 5_000,
+        round_trip_ms: 300,
+        end_system_ms: 61,
+        gmin: 16,
+        r_factor: Some(80),
+        mos_lq: Some(41),
+        mos_cq: None,
+        buffer_ms: 40,
+        buffer_max_ms: 500,
+    };
 
     fn items(datagram: &[u8]) -> Result<Vec<RtcpItem>, RtcpError> {
         let mut items = Vec::new();
@@ -287,19 +345,22 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         for cname in [&b"a"[..], b"ab", b"abc", b"0123456789abcdef"] {
-            let report = Report { ssrc: 7, cname, sender: Some(INFO), block: Some(BLOCK), bye: true };
+            let metrics = Some(METRICS);
+            let report =
+                Report { ssrc: 7, cname, sender: Some(INFO), block: Some(BLOCK), metrics, bye: true };
             let mut datagram = [0xEE; 172];
             let length = report.write(&mut datagram).unwrap();
             assert_eq!(length % 4, 0);
             let expected = [
                 RtcpItem::Sender { ssrc: 7, info: INFO },
                 RtcpItem::Block { ssrc: 7, block: BLOCK },
+                RtcpItem::Metrics { ssrc: 7, metrics: METRICS },
                 RtcpItem::Bye { ssrc: 7 },
             ];
             assert_eq!(items(&datagram[..length]).unwrap(), expected);
             for cut in 0..length {
                 assert!(
-                    items(&datagram[..cut]).is_err() || [28 + 24, length - 8].contains(&cut),
+                    items(&datagram[..cut]).is_err() || [28 + 24, length - 8, length - 52].contains(&cut),
                     "cut at {cut}"
                 );
             }
@@ -308,7 +369,7 @@ mod tests {
 
     #[test]
     fn the_smallest_report_is_empty() {
-        let report = Report { ssrc: 1, cname: b"n", sender: None, block: None, bye: false };
+        let report = Report { ssrc: 1, cname: b"n", sender: None, block: None, metrics: None, bye: false };
         let mut datagram = [0; 20];
         assert_eq!(report.write(&mut datagram), Some(20));
         assert_eq!(datagram, [0x80, 201, 0, 1, 0, 0, 0, 1, 0x81, 202, 0, 2, 0, 0, 0, 1, 1, 1, b'n', 0]);
@@ -324,6 +385,70 @@ mod tests {
         assert_eq!(items(&[]), Err(RtcpError::Truncated));
     }
 
+    /// The block as RFC 3611 section 4.7 draws it.
+    #[test]
+    fn a_metrics_block_is_laid_out_as_drawn() {
+        let mut datagram = [0; 80];
+        let report =
+            Report { ssrc: 1, cname: b"n", sender: None, block: None, metrics: Some(METRICS), bye: false };
+        assert_eq!(report.write(&mut datagram), Some(20 + 44));
+        let expected = [
+            0x80,
+            207,
+            0,
+            10,
+            0,
+            0,
+            0,
+            1, // header, who says it
+            7,
+            0,
+            0,
+            8,
+            0xDE,
+            0xAD,
+            0xBE,
+            0xEF, // block header, about whom
+            12,
+            3,
+            200,
+            1, // loss, discard, burst and gap density
+            1,
+            4,
+            0x13,
+            0x88, // 260 and 5000 ms
+            1,
+            44,
+            0,
+            61, // round trip, end system
+            127,
+            127,
+            127,
+            16, // levels, echo, Gmin
+            80,
+            127,
+            41,
+            127, // R, external R, MOS-LQ, MOS-CQ
+            0b1011_0000,
+            0,
+            0,
+            40, // configuration, nominal delay
+            1,
+            0xF4,
+            1,
+            0xF4, // maximum, absolute maximum
+        ];
+        assert_eq!(datagram[20..64], expected);
+    }
+
+    #[test]
+    fn blocks_that_are_not_known_or_too_short_are_passed_over() {
+        let mut datagram = vec![0x80, 201, 0, 1, 0, 0, 0, 1, 0x80, 207, 0, 5, 0, 0, 0, 1];
+        datagram.extend([4, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]); // a receiver's reference time
+        datagram.extend([7, 0, 0, 8]); // metrics whose words are missing
+        assert_eq!(items(&datagram), Ok(Vec::new()));
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read_or_refused_but_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..120)) {
@@ -331,6 +456,12 @@ mod tests {
             if let [flags, kind, ..] = bytes.as_mut_slice() {
                 (*flags, *kind) = (0x80 | *flags & 0x1F, 200);
                 let _ = items(&bytes);
+                let mut extended = vec![0x80, 201, 0, 1, 0, 0, 0, 1];
+                bytes.truncate(bytes.len() / 4 * 4);
+                let words = u8::try_from(bytes.len() / 4).unwrap();
+                extended.extend([0x80, 207, 0, words]);
+                extended.extend(bytes);
+                prop_assert!(items(&extended).is_ok() || words == 0);
             }
         }
     }

@@ -7,6 +7,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::packet::{self, Report, ReportBlock, RtcpError, RtcpItem, SenderInfo};
 use super::reception::{Reception, units};
+use super::timing::Timing;
+use super::xr::VoipMetrics;
 
 /// What the peer says about our stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,27 +21,39 @@ pub struct RemoteReport {
     pub jitter: Duration,
 }
 
+/// What a report says of our own stream, and of how we hear the other.
+#[derive(Debug, Clone, Copy)]
+pub struct OurStream {
+    /// Our stream.
+    pub ssrc: u32,
+    /// Its time now.
+    pub rtp_timestamp: u32,
+    /// How we hear the peer, if he wants to know; the stream it is about is filled in.
+    pub metrics: Option<VoipMetrics>,
+    /// It ends.
+    pub bye: bool,
+}
+
 /// One RTCP session between two.
 #[derive(Debug)]
 pub struct RtcpSession {
     /// What comes in.
     pub reception: Reception,
+    /// When to report.
+    timing: Timing,
     clock_hz: u32,
-    random: ChaCha8Rng,
     cname: [u8; 16],
     began: Option<Instant>,
-    next_report: Option<Instant>,
     sent_packets: u32,
     sent_octets: u32,
     /// [`Self::sent_packets`] at the last report.
     reported_packets: u32,
     remote: Option<RemoteReport>,
     round_trip: Option<Duration>,
+    remote_metrics: Option<VoipMetrics>,
 }
 
 impl RtcpSession {
-    /// Shortest mean interval between two reports (RFC 3550 section 6.2); half of it before the first one.
-    const INTERVAL: Duration = Duration::from_secs(5);
     /// Longest round trip that is believed.
     const LONGEST_ROUND_TRIP: u32 = 10 * 65_536;
 
@@ -64,16 +78,27 @@ impl RtcpSession {
         Self {
             reception: Reception::new(clock_hz),
             clock_hz,
-            random: ChaCha8Rng::from_seed(seed),
+            timing: Timing::new(ChaCha8Rng::from_seed(seed)),
             cname,
             began: None,
-            next_report: None,
             sent_packets: 0,
             sent_octets: 0,
             reported_packets: 0,
             remote: None,
             round_trip: None,
+            remote_metrics: None,
         }
+    }
+
+    /// RTCP may take a twentieth of what the session takes (RFC 3550 section 6.2).
+    pub fn set_bandwidth(&mut self, bits_per_second: u32) {
+        self.timing.set_session_bandwidth(bits_per_second);
+    }
+
+    /// Whether a report is due.
+    pub fn is_due(&mut self, now: Instant) -> bool {
+        self.began.get_or_insert(now);
+        self.timing.is_due(now)
     }
 
     /// Counts an RTP packet of ours.
@@ -94,32 +119,15 @@ impl RtcpSession {
         (self.remote, self.round_trip)
     }
 
-    /// Whether a report is due. With two members the interval never depends on their number, so there is nothing
-    /// to reconsider (RFC 3550 section 6.3.3).
-    pub fn is_due(&mut self, now: Instant) -> bool {
-        match self.next_report {
-            None => {
-                self.began = Some(now);
-                self.next_report = Some(now + self.interval(Self::INTERVAL / 2));
-                false
-            }
-            Some(at) if at <= now => {
-                self.next_report = Some(now + self.interval(Self::INTERVAL));
-                true
-            }
-            Some(_) => false,
-        }
+    /// How the peer hears us, if he says it (RFC 3611).
+    #[must_use]
+    pub const fn remote_metrics(&self) -> Option<&VoipMetrics> {
+        self.remote_metrics.as_ref()
     }
 
-    /// Writes a report; `rtp_timestamp` is our stream's time now. `bye` ends the session.
-    pub fn write(
-        &mut self,
-        now: Instant,
-        ssrc: u32,
-        rtp_timestamp: u32,
-        bye: bool,
-        datagram: &mut [u8],
-    ) -> Option<usize> {
+    /// Writes a report about `ours`; what is told of the stream that comes in is counted anew.
+    pub fn write(&mut self, now: Instant, ours: &OurStream, datagram: &mut [u8]) -> Option<usize> {
+        let OurStream { ssrc, rtp_timestamp, metrics, bye } = *ours;
         let has_sent = self.sent_packets != self.reported_packets;
         self.reported_packets = self.sent_packets;
         let sender = has_sent.then(|| SenderInfo {
@@ -129,7 +137,11 @@ impl RtcpSession {
             octets: self.sent_octets,
         });
         let block = self.reception.block(now);
-        Report { ssrc, cname: &self.cname, sender, block, bye }.write(datagram)
+        let ssrc_heard = block.map(|block| block.ssrc);
+        let metrics = metrics.zip(ssrc_heard).map(|(metrics, ssrc)| VoipMetrics { ssrc, ..metrics });
+        let length = Report { ssrc, cname: &self.cname, sender, block, metrics, bye }.write(datagram)?;
+        self.timing.packet(length);
+        Some(length)
     }
 
     /// Takes a compound packet of the peer; `ssrc` is our stream's.
@@ -137,11 +149,21 @@ impl RtcpSession {
     /// # Errors
     /// When it is not RTCP.
     pub fn handle(&mut self, now: Instant, ssrc: u32, datagram: &[u8]) -> Result<(), RtcpError> {
+        let mut left = false;
         packet::read(datagram, |item| match item {
             RtcpItem::Sender { info, .. } => self.reception.sender_report(now, info.ntp),
             RtcpItem::Block { block, .. } if block.ssrc == ssrc => self.take(now, &block),
-            RtcpItem::Block { .. } | RtcpItem::Bye { .. } => {}
-        })
+            RtcpItem::Metrics { metrics, .. } if metrics.ssrc == ssrc => self.remote_metrics = Some(metrics),
+            RtcpItem::Block { .. } | RtcpItem::Metrics { .. } => {}
+            RtcpItem::Bye { .. } => left = true,
+        })?;
+        self.timing.packet(datagram.len());
+        if left {
+            self.timing.peer_left(now);
+        } else {
+            self.timing.peer_is_there();
+        }
+        Ok(())
     }
 
     fn take(&mut self, now: Instant, block: &ReportBlock) {
@@ -169,14 +191,6 @@ impl RtcpSession {
         let fraction = units(Duration::from_micros(u64::from(since.subsec_micros())), 65_536);
         (since.as_secs() + 1) << 32 | u64::from(fraction) << 16
     }
-
-    /// Half to one and a half times the mean, divided by e - 3/2 (RFC 3550 sections 6.3.1 and A.7).
-    fn interval(&mut self, mean: Duration) -> Duration {
-        let share = u64::from(self.random.next_u32() >> 12); // 20 bits
-        let parts = (1 << 19) + share;
-        let micros = u64::try_from(mean.as_micros()).unwrap_or(0);
-        Duration::from_micros(((micros * parts) >> 20) * 100_000 / 121_828)
-    }
 }
 
 #[cfg(test)]
@@ -187,23 +201,8 @@ mod tests {
         RtcpSession::new(8_000, &mut ChaCha8Rng::from_seed([seed; 32]))
     }
 
-    fn due(session: &mut RtcpSession, start: Instant, ticks: u32) -> Vec<u32> {
-        (0..ticks)
-            .filter(|&n| session.is_due(start + Duration::from_millis(20) * n))
-            .map(|n| n * 20)
-            .collect()
-    }
-
-    #[test]
-    fn reports_come_at_random_but_repeatable_intervals() {
-        let start = Instant::now();
-        let times = due(&mut session(1), start, 50_000);
-        assert_eq!(times, due(&mut session(1), start, 50_000));
-        assert_ne!(times, due(&mut session(2), start, 50_000));
-        assert!((1_020..=3_100).contains(&times[0]), "{}", times[0]);
-        let gaps: Vec<u32> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert!(gaps.iter().all(|gap| (2_040..=6_180).contains(gap)), "{gaps:?}");
-        assert!(gaps.iter().any(|&gap| gap < 3_000) && gaps.iter().any(|&gap| gap > 5_000));
+    const fn stream(ssrc: u32) -> OurStream {
+        OurStream { ssrc, rtp_timestamp: 0, metrics: None, bye: false }
     }
 
     #[test]
@@ -218,9 +217,9 @@ mod tests {
             ours.sent(160);
             theirs.reception.packet(at(u64::from(n) * 20 + 30), 77, n, u32::from(n) * 160, false);
         }
-        let length = ours.write(at(3_000), 77, 0, false, &mut datagram).unwrap();
+        let length = ours.write(at(3_000), &stream(77), &mut datagram).unwrap();
         theirs.handle(at(3_030), 88, &datagram[..length]).unwrap();
-        let length = theirs.write(at(4_000), 88, 0, false, &mut datagram).unwrap();
+        let length = theirs.write(at(4_000), &stream(88), &mut datagram).unwrap();
         ours.handle(at(4_050), 77, &datagram[..length]).unwrap();
         let (remote, round_trip) = ours.remote();
         let remote = remote.unwrap();
@@ -234,7 +233,7 @@ mod tests {
         let now = Instant::now();
         theirs.reception.packet(now, 5, 1, 0, false);
         let mut datagram = [0; 172];
-        let length = theirs.write(now, 88, 0, true, &mut datagram).unwrap();
+        let length = theirs.write(now, &OurStream { bye: true, ..stream(88) }, &mut datagram).unwrap();
         ours.handle(now, 77, &datagram[..length]).unwrap();
         assert_eq!(ours.remote(), (None, None));
         assert!(ours.handle(now, 77, &[0x80; 30]).is_err());

@@ -1,5 +1,6 @@
 //! RTP packets (RFC 3550 section 5.1) of SIP legs: a bounded reader and a writer into borrowed memory.
 
+pub mod red;
 mod stream;
 
 pub use stream::RtpStream;

@@ -12,6 +12,8 @@ pub enum Format {
     TelephoneEvent,
     /// Comfort noise (RFC 3389).
     ComfortNoise,
+    /// Opus with earlier packets (RFC 2198).
+    Redundant,
 }
 
 /// The meaning of payload types in one direction of one session.
@@ -63,6 +65,15 @@ impl PayloadTypes {
 /// The static number of comfort noise.
 const COMFORT_NOISE: u8 = 13;
 
+/// The payload type under which redundant audio may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Redundancy {
+    /// Its number.
+    pub payload_type: u8,
+    /// The remote likes it better than Opus alone. Else it is sent while the remote reports loss.
+    pub preferred: bool,
+}
+
 /// What a remote asks of our Opus encoder (RFC 7587 section 6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OpusSettings {
@@ -108,6 +119,16 @@ impl OpusSettings {
     }
 }
 
+/// Whether a payload type is redundant Opus: `red` in its clock, of it alone (RFC 2198 section 5).
+pub(super) fn is_redundant_opus(audio: &MediaDescription<'_>, payload_type: u8, opus: u8) -> bool {
+    let is_red = audio.rtpmaps.iter().any(|map| {
+        map.payload_type == payload_type && map.name.eq_ignore_ascii_case("red") && map.clock_hz == 48_000
+    });
+    let mut parameters = audio.fmtps.iter().filter(|(of, _)| *of == payload_type);
+    let of_opus = |list: &str| list.trim().split('/').all(|number| number.trim().parse() == Ok(opus));
+    is_red && parameters.all(|(_, list)| of_opus(list))
+}
+
 /// The codec behind a payload type: by `a=rtpmap`, else by the static numbers of RFC 3551.
 pub(super) fn codec(audio: &MediaDescription<'_>, payload_type: u8) -> Option<Codec> {
     match audio.rtpmaps.iter().find(|map| map.payload_type == payload_type) {
@@ -128,7 +149,7 @@ pub(super) fn telephone_event_hz(audio: &MediaDescription<'_>, payload_type: u8)
     map.name.eq_ignore_ascii_case("telephone-event").then_some(map.clock_hz)
 }
 
-/// The numbers we offer: for each codec its own, then telephone events in the clocks of the codecs.
+/// The numbers we offer: for each codec its own, redundancy for Opus, then telephone events in the clocks of the codecs.
 pub(super) fn offered(local: &LocalDescription) -> Vec<(u8, &'static str, u32, u8)> {
     let codecs = local
         .codecs
@@ -137,7 +158,11 @@ pub(super) fn offered(local: &LocalDescription) -> Vec<(u8, &'static str, u32, u
     let has = |hz| local.codecs.iter().any(|codec| codec.clock_hz() == hz);
     let events = [(super::TELEPHONE_EVENT, 8_000), (super::TELEPHONE_EVENT_FULL, 48_000)];
     let events = events.into_iter().filter(|&(_, hz)| has(hz));
-    codecs.chain(events.map(|(payload_type, hz)| (payload_type, "telephone-event", hz, 1))).collect()
+    let red = has(48_000).then_some((super::REDUNDANT, "red", 48_000, 2));
+    codecs
+        .chain(red)
+        .chain(events.map(|(payload_type, hz)| (payload_type, "telephone-event", hz, 1)))
+        .collect()
 }
 
 #[cfg(test)]

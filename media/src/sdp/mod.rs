@@ -25,7 +25,7 @@ use crate::srtp::SrtpKeys;
 pub use crate::codec::Codec;
 pub use crypto::{KeySeed, SrtpPolicy};
 pub use error::{MediaWarning, SdpError};
-pub use formats::{Format, OpusSettings, PayloadTypes};
+pub use formats::{Format, OpusSettings, PayloadTypes, Redundancy};
 pub use negotiate::{accept_answer, answer, answer_with_version, offer, offer_with_version};
 
 /// The payload type we offer for telephone events (RFC 4733).
@@ -34,13 +34,16 @@ pub const TELEPHONE_EVENT: u8 = 101;
 /// The payload type we offer for telephone events in the clock of Opus (RFC 7587 section 4.1).
 pub const TELEPHONE_EVENT_FULL: u8 = 102;
 
+/// The payload type we offer for redundant Opus (RFC 2198).
+pub const REDUNDANT: u8 = 103;
+
 /// Our packet time in milliseconds: one mix tick.
 pub const PTIME_MS: u16 = 20;
 
 /// What we say about ourselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalDescription {
-    /// Where we receive RTP (and RTCP, should any come, on the same or the next port).
+    /// Where we receive RTP, and RTCP on the same or the next port.
     pub address: SocketAddr,
     /// The number in `o=` that stays the same for the whole session.
     pub session_id: u64,
@@ -89,12 +92,16 @@ pub struct Negotiated {
     pub received: PayloadTypes,
     /// What the remote asks of our Opus encoder.
     pub opus: OpusSettings,
+    /// How redundant Opus may be sent, if the remote takes it (RFC 2198).
+    pub redundancy: Option<Redundancy>,
     /// The packet time the remote asked for, in milliseconds.
     pub ptime_ms: u16,
     /// Our direction: [`Direction::RecvOnly`] means the remote holds us.
     pub direction: Direction,
     /// Where our RTCP goes.
     pub rtcp: RtcpPort,
+    /// Whether the remote wants to know how it is heard (RFC 3611 section 5).
+    pub voip_metrics: bool,
     /// The keys, if media is encrypted and they came by signalling.
     pub srtp: Option<SrtpKeys>,
     /// How the keys are agreed on, if media is encrypted and they come by DTLS.
@@ -122,9 +129,11 @@ impl Negotiated {
             telephone_event_hz: 8_000,
             received,
             opus: OpusSettings::default(),
+            redundancy: None,
             ptime_ms: PTIME_MS,
             direction: Direction::SendRecv,
             rtcp: RtcpPort::None,
+            voip_metrics: false,
             srtp: None,
             dtls: None,
             ice: None,
@@ -132,16 +141,16 @@ impl Negotiated {
     }
 }
 
-/// Where a remote wants RTCP. It is only sent where it says so: to the port next to RTP, which an old phone would
-/// expect, nothing is sent, because nothing it answers there would reach us.
+/// Where a remote wants RTCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum RtcpPort {
-    /// Nowhere.
+    /// Nowhere: it says so (`b=RS:0` and `b=RR:0`, RFC 3556), or checks and handshakes cover the RTP port alone.
     #[default]
     None,
     /// With RTP (`a=rtcp-mux`, RFC 5761).
     Muxed,
-    /// To this port of the RTP address (`a=rtcp`, RFC 3605).
+    /// To this port of the RTP address: the one after RTP's (RFC 3550 section 11), unless it names another (`a=rtcp`,
+    /// RFC 3605). Ours is the one after our RTP port.
     Apart(u16),
 }
 

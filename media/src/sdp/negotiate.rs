@@ -9,8 +9,8 @@ use crate::srtp::SrtpKeys;
 use super::crypto::Crypto;
 use super::parse::{self, Connection, MediaDescription, SessionDescription};
 use super::{
-    Codec, Direction, Format, LocalDescription, Negotiated, OpusSettings, PTIME_MS, PayloadTypes, RtcpPort,
-    SdpError, SrtpPolicy, formats, write,
+    Codec, Direction, Format, LocalDescription, Negotiated, OpusSettings, PTIME_MS, PayloadTypes, Redundancy,
+    RtcpPort, SdpError, SrtpPolicy, formats, write,
 };
 
 /// An offer: our codecs, telephone events, 20 ms, both directions.
@@ -33,6 +33,7 @@ pub fn offer_with_version(local: &LocalDescription, version: u64) -> Vec<u8> {
         }
     }
     write::rtcp_mux(&mut text);
+    write::rtcp_xr(&mut text);
     text.into_bytes()
 }
 
@@ -60,8 +61,10 @@ pub fn accept_answer(local: &LocalDescription, answer: &[u8]) -> Result<Negotiat
         received.insert(codec.payload_type(), Format::Audio(*codec));
     }
     for (payload_type, name, ..) in formats::offered(local) {
-        if name == "telephone-event" {
-            received.insert(payload_type, Format::TelephoneEvent);
+        match name {
+            "telephone-event" => received.insert(payload_type, Format::TelephoneEvent),
+            "red" => received.insert(payload_type, Format::Redundant),
+            _ => {}
         }
     }
     negotiated.received = negotiated.received.after(received);
@@ -96,6 +99,9 @@ pub fn answer_with_version(
             let codec = negotiated.codec;
             let mut formats =
                 vec![(negotiated.payload_type, codec.name(), codec.clock_hz(), codec.channels())];
+            let redundancy = negotiated.redundancy.map(|red| (red.payload_type, "red", 48_000, 2));
+            let first = if negotiated.redundancy.is_some_and(|red| red.preferred) { 0 } else { 1 };
+            redundancy.into_iter().for_each(|red| formats.insert(first, red));
             let event = negotiated.telephone_event;
             formats.extend(event.map(|event| (event, "telephone-event", negotiated.telephone_event_hz, 1)));
             let port = local.address.port();
@@ -109,8 +115,13 @@ pub fn answer_with_version(
             if let Some(ice) = &negotiated.ice {
                 write::ice(&mut text, ice, local.address);
             }
-            if media.rtcp_mux {
-                write::rtcp_mux(&mut text);
+            match negotiated.rtcp {
+                RtcpPort::Muxed => write::rtcp_mux(&mut text),
+                RtcpPort::Apart(_) => write::rtcp_port(&mut text, local.address),
+                RtcpPort::None => {}
+            }
+            if negotiated.voip_metrics {
+                write::rtcp_xr(&mut text);
             }
         } else {
             write::refused(&mut text, media);
@@ -239,6 +250,7 @@ fn negotiate(
     // Events in the clock of the codec, else in any.
     let events = payload_types.clone().filter_map(|p| Some((p, formats::telephone_event_hz(audio, p)?)));
     let event = events.min_by_key(|&(_, hz)| hz != codec.clock_hz());
+    let ice = ice(local, session, audio);
     let theirs = audio.direction.or(session.direction).unwrap_or(Direction::SendRecv).reversed();
     // The hold of RFC 2543: an unspecified address takes no media (RFC 3264 section 8.4).
     let direction = Direction::new(theirs.sends() && !address.is_unspecified(), theirs.receives());
@@ -248,19 +260,27 @@ fn negotiate(
         payload_type,
         telephone_event: event.map(|(payload_type, _)| payload_type),
         telephone_event_hz: event.map_or(8_000, |(_, hz)| hz),
-        received: received(local, audio, payload_types),
+        received: received(local, audio, payload_types.clone()),
         opus: opus(audio, payload_type),
+        redundancy: redundancy(audio, codec, payload_type, payload_types),
         ptime_ms: ptime(audio),
         direction,
-        rtcp: match audio.rtcp_port {
-            _ if audio.rtcp_mux => RtcpPort::Muxed,
-            Some(port) => RtcpPort::Apart(port),
-            None => RtcpPort::None,
-        },
+        rtcp: rtcp(audio, matches!(protection, Protection::Dtls(_)) || ice.is_some()),
+        voip_metrics: audio.voip_metrics || session.voip_metrics,
         srtp: if let Protection::Keys(keys) = protection { Some(keys) } else { None },
         dtls: if let Protection::Dtls(dtls) = protection { Some(dtls) } else { None },
-        ice: ice(local, session, audio),
+        ice,
     })
+}
+
+/// Where the remote wants RTCP. Checks and handshakes cover one port: with them there is no other one.
+fn rtcp(audio: &MediaDescription<'_>, one_port: bool) -> RtcpPort {
+    if audio.rtcp_mux {
+        return RtcpPort::Muxed;
+    }
+    let port = audio.rtcp_port.or_else(|| audio.port.checked_add(1));
+    let wanted = audio.rtcp_bandwidth != [Some(0); 2];
+    port.filter(|_| wanted && !one_port).map_or(RtcpPort::None, RtcpPort::Apart)
 }
 
 /// Our credentials, if the remote checks its path. Between two lite sides nobody does (RFC 8445 section 2.5).
@@ -288,9 +308,10 @@ fn address(session: &SessionDescription<'_>, audio: &MediaDescription<'_>) -> Re
 fn received(
     local: &LocalDescription,
     audio: &MediaDescription<'_>,
-    payload_types: impl Iterator<Item = u8>,
+    payload_types: impl Iterator<Item = u8> + Clone,
 ) -> PayloadTypes {
     let mut received = PayloadTypes::static_numbers();
+    let opus = payload_types.clone().find(|&number| formats::codec(audio, number) == Some(Codec::Opus));
     for payload_type in payload_types {
         if let Some(codec) = formats::codec(audio, payload_type) {
             if local.codecs.contains(&codec) {
@@ -298,6 +319,10 @@ fn received(
             }
         } else if formats::telephone_event_hz(audio, payload_type).is_some() {
             received.insert(payload_type, Format::TelephoneEvent);
+        } else if opus.is_some_and(|opus| formats::is_redundant_opus(audio, payload_type, opus))
+            && local.codecs.contains(&Codec::Opus)
+        {
+            received.insert(payload_type, Format::Redundant);
         }
     }
     // Phones switch between the forms of G.711 without a word.
@@ -305,6 +330,20 @@ fn received(
         received.insert(codec.payload_type(), Format::Audio(codec));
     }
     received
+}
+
+/// Under which number the remote takes Opus with earlier packets.
+fn redundancy(
+    audio: &MediaDescription<'_>,
+    codec: Codec,
+    opus: u8,
+    mut payload_types: impl Iterator<Item = u8> + Clone,
+) -> Option<Redundancy> {
+    let mut before = payload_types.clone();
+    let payload_type = payload_types
+        .find(|&number| codec == Codec::Opus && formats::is_redundant_opus(audio, number, opus))?;
+    let preferred = before.find(|&number| number == payload_type || number == opus) == Some(payload_type);
+    Some(Redundancy { payload_type, preferred })
 }
 
 fn opus(audio: &MediaDescription<'_>, payload_type: u8) -> OpusSettings {

@@ -18,6 +18,7 @@ pub(super) struct SessionDescription<'a> {
     pub(super) direction: Option<Direction>,
     pub(super) security: Security<'a>,
     pub(super) ice_lite: bool,
+    pub(super) voip_metrics: bool,
     pub(super) media: Vec<MediaDescription<'a>>,
 }
 
@@ -84,6 +85,10 @@ pub(super) struct MediaDescription<'a> {
     pub(super) rtcp_mux: bool,
     /// The port in `a=rtcp`; its address is passed over, RTCP only goes where RTP goes.
     pub(super) rtcp_port: Option<u16>,
+    /// `a=rtcp-xr` lists voip-metrics.
+    pub(super) voip_metrics: bool,
+    /// `b=RS` and `b=RR` in bits a second (RFC 3556).
+    pub(super) rtcp_bandwidth: [Option<u32>; 2],
 }
 
 /// `a=rtpmap:<payload type> <name>/<clock>[/<channels>]`.
@@ -148,6 +153,7 @@ fn read_line<'a>(
                 None => session.connection = session.connection.or(connection),
             }
         }
+        b'b' => bandwidth(session, value),
         b'a' => attribute(session, line, value)?,
         _ => {}
     }
@@ -188,6 +194,8 @@ fn media(line: usize, value: &str) -> Result<MediaDescription<'_>, SdpError> {
         maxptime_ms: None,
         rtcp_mux: false,
         rtcp_port: None,
+        voip_metrics: false,
+        rtcp_bandwidth: [None; 2],
     })
 }
 
@@ -206,6 +214,22 @@ fn connection(line: usize, value: &str) -> Result<Connection<'_>, SdpError> {
     Ok(unicast.map_or(Connection::Unsupported(address), Connection::Address))
 }
 
+/// Of the bandwidths only those of RTCP are of interest.
+fn bandwidth(session: &mut SessionDescription<'_>, value: &str) {
+    let Some(media) = session.media.last_mut() else { return };
+    let [senders, receivers] = &mut media.rtcp_bandwidth;
+    match value.split_once(':') {
+        Some(("RS", bits)) => *senders = bits.trim().parse().ok(),
+        Some(("RR", bits)) => *receivers = bits.trim().parse().ok(),
+        _ => {}
+    }
+}
+
+/// Whether `a=rtcp-xr` lists it.
+fn wants_metrics(name: &str, argument: &str) -> bool {
+    name == "rtcp-xr" && argument.split_ascii_whitespace().any(|block| block == "voip-metrics")
+}
+
 fn attribute<'a>(session: &mut SessionDescription<'a>, line: usize, value: &'a str) -> Result<(), SdpError> {
     let (name, argument) = value.split_once(':').unwrap_or((value, ""));
     let direction = match name {
@@ -218,11 +242,13 @@ fn attribute<'a>(session: &mut SessionDescription<'a>, line: usize, value: &'a s
     let Some(media) = session.media.last_mut() else {
         session.direction = direction.or(session.direction);
         session.ice_lite |= name == "ice-lite";
+        session.voip_metrics |= wants_metrics(name, argument);
         session.security.take(name, argument);
         return Ok(());
     };
     media.direction = direction.or(media.direction);
     media.security.take(name, argument);
+    media.voip_metrics |= wants_metrics(name, argument);
     match name {
         "rtpmap" if media.rtpmaps.len() < MAX_FORMATS => {
             let map = rtpmap(argument)

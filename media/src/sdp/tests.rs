@@ -22,7 +22,8 @@ fn d20_the_offer_lists_g711_and_telephone_events() {
         text,
         "v=0\r\no=- 77 77 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
          m=audio 20000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
-         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\na=rtcp-mux\r\n"
+         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\na=rtcp-mux\r\n\
+         a=rtcp-xr:voip-metrics\r\n"
     );
 }
 
@@ -61,7 +62,7 @@ fn d20_offers_and_what_they_agree_on() {
         let agreed =
             (found.codec, found.payload_type, found.telephone_event, found.ptime_ms, found.direction);
         assert_eq!(agreed, (codec, payload_type, telephone_event, ptime_ms, direction), "{media}");
-        assert_eq!(found.rtcp, RtcpPort::None, "{media}");
+        assert_eq!((found.rtcp, found.voip_metrics), (RtcpPort::Apart(4_001), false), "{media}");
     }
 }
 
@@ -92,17 +93,41 @@ fn d20_offers_that_are_refused_and_how() {
 #[test]
 fn d20_rtcp_goes_where_the_phone_says() {
     for (lines, rtcp, answered) in [
-        ("", RtcpPort::None, false),
+        ("", RtcpPort::Apart(4001), false),
         ("a=rtcp-mux\r\n", RtcpPort::Muxed, true),
-        ("a=rtcp:4001\r\n", RtcpPort::Apart(4001), false),
+        ("a=rtcp:4007\r\n", RtcpPort::Apart(4007), false),
         ("a=rtcp:4001 IN IP4 203.0.113.9\r\na=rtcp-mux\r\n", RtcpPort::Muxed, true),
-        ("a=rtcp:0\r\n", RtcpPort::None, false),
-        ("a=rtcp:x\r\n", RtcpPort::None, false),
+        ("a=rtcp:4009 IN IP4 203.0.113.9\r\n", RtcpPort::Apart(4009), false),
+        ("a=rtcp:0\r\n", RtcpPort::Apart(4001), false),
+        ("a=rtcp:x\r\n", RtcpPort::Apart(4001), false),
+        ("b=RS:0\r\nb=RR:0\r\n", RtcpPort::None, false),
+        ("b=RS:0\r\nb=RR:800\r\n", RtcpPort::Apart(4001), false),
+        ("a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n", RtcpPort::None, false),
     ] {
         let offer = described(&format!("m=audio 4000 RTP/AVP 0\r\n{lines}"));
         let (negotiated, answer) = answer(&local(), &offer).unwrap();
         assert_eq!(negotiated.rtcp, rtcp, "{lines}");
-        assert_eq!(String::from_utf8(answer).unwrap().contains("a=rtcp-mux"), answered, "{lines}");
+        let answer = String::from_utf8(answer).unwrap();
+        assert_eq!(answer.contains("a=rtcp-mux"), answered, "{lines}");
+        let is_apart = matches!(rtcp, RtcpPort::Apart(_));
+        assert_eq!(answer.contains("a=rtcp:20001\r\n"), is_apart, "{lines}");
+    }
+}
+
+#[test]
+fn d20_metrics_are_told_to_who_asks_for_them() {
+    for (before, lines, wanted) in [
+        ("", "a=rtcp-xr:rcvr-rtt=all:10000 voip-metrics\r\n", true),
+        ("a=rtcp-xr:voip-metrics\r\n", "", true),
+        ("", "a=rtcp-xr:stat-summary=loss\r\n", false),
+        ("", "a=rtcp-xr\r\n", false),
+        ("", "", false),
+    ] {
+        let offer = described(&format!("{before}m=audio 4000 RTP/AVP 0\r\n{lines}"));
+        let (negotiated, answer) = answer(&local(), &offer).unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert_eq!(negotiated.voip_metrics, wanted, "{before}{lines}");
+        assert_eq!(answer.contains("a=rtcp-xr:voip-metrics\r\n"), wanted, "{before}{lines}");
     }
 }
 
@@ -125,7 +150,7 @@ fn d20_the_answer_takes_one_codec_and_refuses_other_media() {
         String::from_utf8(bytes).unwrap(),
         "v=0\r\no=- 77 78 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
          m=video 0 RTP/AVP 96 97\r\nm=audio 20000 RTP/AVP 8 96\r\na=rtpmap:8 PCMA/8000\r\n\
-         a=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\na=ptime:20\r\na=recvonly\r\n\
+         a=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\na=ptime:20\r\na=recvonly\r\na=rtcp:20001\r\n\
          m=audio 0 RTP/AVP 0\r\n"
     );
 }
@@ -213,7 +238,9 @@ fn d20_codecs_of_wide_band_are_offered_in_the_order_of_the_leg() {
     let local = LocalDescription { codecs, ..local() };
     let text = String::from_utf8(offer(&local)).unwrap();
     for line in [
-        "m=audio 20000 RTP/AVP 96 9 8 101 102",
+        "m=audio 20000 RTP/AVP 96 9 8 103 101 102",
+        "a=rtpmap:103 red/48000/2",
+        "a=fmtp:103 96/96",
         "a=rtpmap:96 opus/48000/2",
         "a=rtpmap:9 G722/8000",
         "a=rtpmap:101 telephone-event/8000",
@@ -353,4 +380,44 @@ fn d20_an_order_of_codecs_that_was_set_rules_our_answers_and_theirs_rules_theirs
     );
     let negotiated = accept_answer(&local, text.as_bytes()).unwrap();
     assert_eq!(negotiated.codec, Codec::Pcma, "the first of theirs that we have");
+}
+
+#[test]
+fn d20_redundant_opus_is_agreed_on_where_it_is_offered() {
+    let mut local = local();
+    local.codecs = vec![Codec::Opus, Codec::Pcmu];
+    let red = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:63 red/48000/2\r\n";
+    for (formats, lines, agreed) in [
+        ("63 111", "a=fmtp:63 111/111\r\n", Some((63, true))),
+        ("111 63", "a=fmtp:63 111/111\r\n", Some((63, false))),
+        ("111 63", "", Some((63, false))),
+        ("111 63", "a=fmtp:63 111/0\r\n", None),
+        ("111 63", "a=fmtp:63 x\r\n", None),
+        ("111", "", None),
+        ("0 63", "a=fmtp:63 0/0\r\n", None),
+    ] {
+        let offer = described(&format!("m=audio 4000 RTP/AVP {formats}\r\n{red}{lines}"));
+        let (negotiated, answer) = answer(&local, &offer).unwrap();
+        let found = negotiated.redundancy.map(|red| (red.payload_type, red.preferred));
+        assert_eq!(found, agreed, "{formats} {lines}");
+        assert_eq!(negotiated.received.get(63), agreed.map(|_| Format::Redundant), "{formats} {lines}");
+        let answer = String::from_utf8(answer).unwrap();
+        let expected = agreed.map(|(_, preferred)| {
+            let order = if preferred { "63 111" } else { "111 63" };
+            format!("m=audio 20000 RTP/AVP {order}\r\n")
+        });
+        match expected {
+            Some(line) => {
+                assert!(answer.contains(&line) && answer.contains("a=fmtp:63 111/111\r\n"), "{answer}")
+            }
+            None => assert!(!answer.contains("red/"), "{answer}"),
+        }
+    }
+    // What we offer, we take, also under the number the answer gives it.
+    let ours = offer(&local);
+    let (theirs, answer) = answer(&local, &ours).unwrap();
+    assert_eq!(theirs.redundancy.unwrap().payload_type, REDUNDANT);
+    let negotiated = accept_answer(&local, &answer).unwrap();
+    assert_eq!(negotiated.redundancy, theirs.redundancy);
+    assert_eq!(negotiated.received.get(REDUNDANT), Some(Format::Redundant));
 }

@@ -45,6 +45,12 @@ pub(super) fn audio(
             // 0 to 15 are the keys 0 to 9, *, #, A to D (RFC 4733 section 3.2).
             "telephone-event" => drop(write!(text, "a=fmtp:{payload_type} 0-15\r\n")),
             // What we make of redundancy in what we get; our own stereo would be two times the same.
+            // One earlier packet, of the Opus in the same list (RFC 2198 section 5).
+            "red" => {
+                if let Some((opus, ..)) = formats.iter().find(|(_, name, ..)| *name == "opus") {
+                    let _ = write!(text, "a=fmtp:{payload_type} {opus}/{opus}\r\n");
+                }
+            }
             "opus" => drop(write!(text, "a=fmtp:{payload_type} useinbandfec=1;stereo=0;sprop-stereo=0\r\n")),
             _ => {}
         }
@@ -71,6 +77,18 @@ const HOST_PRIORITY: u32 = 2_130_706_431;
 /// RTCP comes and goes on the RTP port.
 pub(super) fn rtcp_mux(text: &mut String) {
     text.push_str("a=rtcp-mux\r\n");
+}
+
+/// RTCP comes to the port after RTP's, which needs no saying but may be said (RFC 3605).
+pub(super) fn rtcp_port(text: &mut String, address: SocketAddr) {
+    if let Some(port) = address.port().checked_add(1) {
+        let _ = write!(text, "a=rtcp:{port}\r\n");
+    }
+}
+
+/// We tell how we hear, and would like to be told (RFC 3611 section 5).
+pub(super) fn rtcp_xr(text: &mut String) {
+    text.push_str("a=rtcp-xr:voip-metrics\r\n");
 }
 
 /// A medium we do not take: the offer's line again with port 0 (RFC 3264 section 6).

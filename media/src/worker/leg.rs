@@ -167,6 +167,19 @@ impl Leg {
         }
     }
 
+    /// Takes a datagram from the phone's own RTCP port.
+    pub(super) fn handle_rtcp_datagram(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        payload: &[u8],
+    ) -> Received {
+        match &mut self.media {
+            Media::Sip(sip) => sip.handle_rtcp_port(now, source, payload),
+            Media::Webrtc(_) => Received::Dropped,
+        }
+    }
+
     /// Media arrived: the first time that is worth an event.
     pub(super) fn note_media(&mut self, out: &mut Outbox) {
         if !self.media_started {

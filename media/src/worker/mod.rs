@@ -193,6 +193,15 @@ impl Worker {
         }
     }
 
+    /// Takes one datagram that arrived on the port after a phone's own: reports, where they do not come with the sound.
+    pub fn handle_rtcp_datagram(&mut self, now: Instant, leg: LegId, source: SocketAddr, payload: &[u8]) {
+        let found = Self::find(&self.index, &mut self.rooms, leg);
+        let taken = found.map(|leg| leg.handle_rtcp_datagram(now, source, payload));
+        if matches!(taken, None | Some(Received::Dropped)) {
+            self.dropped_datagrams += 1;
+        }
+    }
+
     /// [`Self::handle_sip_datagram`] for a phone of [`Self::due_phones`], which needs no search.
     pub fn handle_due_datagram(
         &mut self,

@@ -7,6 +7,7 @@ use crate::codec::opus::{self, OpusError};
 use crate::jitter::{Arrival, Pushed};
 use crate::quality::CodecImpairment;
 use crate::rtp::RtpPacket;
+use crate::rtp::red::Red;
 use crate::sample::Rate;
 use crate::sdp::{Format, Negotiated};
 
@@ -119,6 +120,7 @@ impl PhoneReceiver {
                 (0, 0, [].as_slice())
             }
             Format::TelephoneEvent => (0, 0, [].as_slice()),
+            Format::Redundant => return None,
         };
         let arrival = Arrival {
             ssrc: packet.ssrc,
@@ -134,6 +136,32 @@ impl PhoneReceiver {
             return Some(Pushed::Unexpected);
         }
         Some(playing!(mut self, receiver => receiver.push(now, &arrival)))
+    }
+
+    /// Takes the earlier Opus packets in a redundant one, `packet`, as far as they are missing. Which numbers they had is
+    /// told by how long packets last (RFC 2198 has no numbers).
+    pub(super) fn push_redundant(&mut self, now: Instant, packet: &RtpPacket<'_>, red: &Red<'_>) {
+        let (Kind::Opus, Some(receiver)) = (self.playing, &mut self.opus) else { return };
+        let Some(duration) = opus::packet_samples(red.primary.payload).filter(|&samples| samples > 0) else {
+            return;
+        };
+        let primary = red.primary.payload_type;
+        for block in red.redundant().filter(|block| block.payload_type == primary) {
+            let steps = block.offset / duration;
+            let number = u16::try_from(steps).ok().filter(|_| block.offset.is_multiple_of(duration));
+            let (Some(steps @ 1..), Some(samples)) = (number, opus::packet_samples(block.payload)) else {
+                continue;
+            };
+            let arrival = Arrival {
+                ssrc: packet.ssrc,
+                sequence_number: packet.sequence_number.wrapping_sub(steps),
+                timestamp: packet.timestamp.wrapping_sub(block.offset),
+                tag: 0,
+                duration: samples,
+                payload: block.payload,
+            };
+            receiver.push_redundant(now, &arrival);
+        }
     }
 
     /// The phone changes its codec without a word: two packets in a row are believed.

@@ -59,7 +59,7 @@ pub(super) struct TransmitRing {
 
 #[derive(Debug, Clone, Copy)]
 struct Slot {
-    leg: LegId,
+    from: Port,
     destination: SocketAddr,
     length: usize,
     datagram: [u8; DATAGRAM],
@@ -67,7 +67,7 @@ struct Slot {
 
 impl Slot {
     const EMPTY: Self = Self {
-        leg: LegId(0),
+        from: Port::Sip(LegId(0)),
         destination: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
         length: 0,
         datagram: [0; DATAGRAM],
@@ -101,6 +101,16 @@ impl TransmitRing {
         destination: SocketAddr,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) {
+        self.push_from(Port::Sip(leg), destination, write);
+    }
+
+    /// [`Self::push_with`] from any port of a leg.
+    pub(super) fn push_from(
+        &mut self,
+        from: Port,
+        destination: SocketAddr,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) {
         if self.length == 0 {
             self.head = 0; // the same memory again and again stays in the cache
         }
@@ -109,7 +119,7 @@ impl TransmitRing {
         let slot = self.slots.get_mut(at).filter(|_| !full);
         let written = slot.and_then(|slot| {
             slot.length = write(&mut slot.datagram)?;
-            slot.leg = leg;
+            slot.from = from;
             slot.destination = destination;
             Some(())
         });
@@ -128,7 +138,7 @@ impl TransmitRing {
         self.length -= 1;
         let slot = self.slots.get(at)?;
         let payload = slot.datagram.get(..slot.length)?;
-        Some(Transmit { from: Port::Sip(slot.leg), destination: slot.destination, payload })
+        Some(Transmit { from: slot.from, destination: slot.destination, payload })
     }
 
     pub(super) const fn dropped(&self) -> u64 {

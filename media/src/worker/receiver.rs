@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::bursts::Bursts;
 use crate::codec::Codec;
 use crate::codec::g722;
 use crate::codec::opus::{self, OpusError};
@@ -49,6 +50,7 @@ pub(super) struct Receiver<D> {
     surplus: usize,
     /// Ticks since there is a surplus.
     surplus_ticks: u32,
+    bursts: Bursts,
 }
 
 impl<D: Decode> Receiver<D> {
@@ -67,6 +69,7 @@ impl<D: Decode> Receiver<D> {
             noise: ComfortNoise::default(),
             surplus: 0,
             surplus_ticks: 0,
+            bursts: Bursts::new(D::CLOCK_HZ),
         }
     }
 
@@ -76,6 +79,11 @@ impl<D: Decode> Receiver<D> {
             self.decoder.reset();
         }
         pushed
+    }
+
+    /// Takes an earlier packet that a later one has brought along.
+    pub(super) fn push_redundant(&mut self, now: Instant, packet: &Arrival<'_>) -> bool {
+        self.jitter.push_redundant(now, packet)
     }
 
     /// Fills `frame` with this tick's samples. With `decode` false time passes but nothing is decoded.
@@ -88,7 +96,13 @@ impl<D: Decode> Receiver<D> {
             if self.samples.len() >= frame.len() + self.surplus {
                 break;
             }
-            match self.jitter.pull(now) {
+            let next = self.jitter.pull(now);
+            match &next {
+                Playout::Packet { duration, .. } => self.bursts.heard(*duration),
+                Playout::Lost { units, .. } => self.bursts.missing(*units),
+                Playout::Silence(_) | Playout::Waiting => {}
+            }
+            match next {
                 Playout::Packet { tag, payload, .. } if decode && !D::is_silence(payload) => {
                     self.noise.clear();
                     self.decoder.decode(tag, payload, &mut self.samples);
@@ -104,6 +118,7 @@ impl<D: Decode> Receiver<D> {
                 Playout::Waiting => break,
             }
         }
+        self.bursts.tick();
         self.leave_out(frame.len());
         let count = self.samples.take(frame);
         self.noise.fill(frame.get_mut(count..).unwrap_or_default());
@@ -134,7 +149,13 @@ impl<D: Decode> Receiver<D> {
     /// What became of the packets, and the delay they have.
     pub(super) fn playout(&self) -> super::stats::Playout {
         let (_, delay) = self.jitter.delays();
-        super::stats::Playout { counts: self.jitter.counts(), clock_hz: D::CLOCK_HZ, delay }
+        super::stats::Playout {
+            counts: self.jitter.counts(),
+            clock_hz: D::CLOCK_HZ,
+            delay,
+            longest: JitterBuffer::LONGEST_DELAY,
+            bursts: self.bursts.summary(),
+        }
     }
 
     /// Samples in so many units of the clock.

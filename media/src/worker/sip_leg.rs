@@ -13,18 +13,21 @@ use crate::dtmf::{DigitReceiver, DigitSender, EventPacket, InbandDetector};
 use crate::ice::Check;
 use crate::jitter::Pushed;
 use crate::quality::LegStats;
-use crate::rtcp::{self, RtcpSession};
+use crate::rtcp::{self, OurStream, RtcpSession};
+use crate::rtp::red::Red;
 use crate::rtp::{RtpPacket, RtpStream};
 use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate, limit};
 use crate::sdp::{Direction, Format, Negotiated, OpusSettings, RtcpPort};
 
 use super::phone_receiver::PhoneReceiver;
-use super::phone_sender::PhoneSender;
+use super::phone_sender::{PhoneSender, Redundant};
 use super::queue::TransmitRing;
 use super::secure::{MAX_DATAGRAM, Srtp, push};
 use super::source::SourceLock;
-use super::types::LegId;
+use super::types::{LegId, Port};
 
+/// Loss a phone reports from which on it is sent Opus twice, in parts of 256: 2 %.
+const LOSS_WORTH_REPEATING: u8 = 5;
 /// Ticks in a second.
 const TICKS_HZ: u32 = 50;
 
@@ -53,6 +56,8 @@ pub(super) struct SipLeg {
     dtls: Option<Box<Handshake>>,
     stream: RtpStream,
     rtcp: RtcpSession,
+    /// Where the reports of a phone behind a NAT come from.
+    rtcp_source: Option<SocketAddr>,
     sender: DigitSender,
     detector: InbandDetector,
     /// Whether to listen for tones; `None`: if the phone knows no telephone events.
@@ -75,6 +80,7 @@ impl SipLeg {
             dtls: None,
             stream: RtpStream::new(random),
             rtcp: RtcpSession::new(Codec::Pcmu.clock_hz(), random),
+            rtcp_source: None,
             sender: DigitSender::default(),
             detector: InbandDetector::default(),
             detects_tones: None,
@@ -101,6 +107,13 @@ impl SipLeg {
         }
         self.protect(&negotiated, identity);
         self.rtcp.set_clock(negotiated.codec.clock_hz());
+        self.rtcp.set_bandwidth(match negotiated.codec {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 64_000,
+            Codec::Opus => negotiated.opus.bitrate,
+        });
+        if self.remote.is_none_or(|old| (old.remote, old.rtcp) != (negotiated.remote, negotiated.rtcp)) {
+            self.rtcp_source = None;
+        }
         self.remote = Some(negotiated);
         self.receiver.expect(&negotiated)?;
         self.encoder.prepare(&negotiated)
@@ -272,7 +285,24 @@ impl SipLeg {
         if !remote.direction.receives() {
             return Received::Ignored;
         }
+        if format == Format::Redundant {
+            return self.take_redundant(now, &remote, &packet);
+        }
         self.take(now, format, &packet)
+    }
+
+    /// The packet itself first, so that a new stream begins with it; then what it brings along.
+    fn take_redundant(&mut self, now: Instant, remote: &Negotiated, packet: &RtpPacket<'_>) -> Received {
+        let Some(red) = Red::parse(packet.payload) else { return Received::Dropped };
+        let primary = red.primary;
+        let format = remote.received.get(primary.payload_type);
+        let Some(format @ Format::Audio(Codec::Opus)) = format else { return Received::Ignored };
+        let plain = RtpPacket { payload_type: primary.payload_type, payload: primary.payload, ..*packet };
+        let received = self.take(now, format, &plain);
+        if received == Received::Media {
+            self.receiver.push_redundant(now, packet, &red);
+        }
+        received
     }
 
     /// Reports count only from whom the media comes from, and change nothing but statistics.
@@ -285,11 +315,40 @@ impl SipLeg {
         }
     }
 
+    /// Takes a datagram of the phone's RTCP port: reports from the host its media comes from. Where a NAT has chosen
+    /// the ports, they are answered where they come from.
+    pub(super) fn handle_rtcp_port(&mut self, now: Instant, source: SocketAddr, payload: &[u8]) -> Received {
+        let is_apart = self.remote.is_some_and(|remote| matches!(remote.rtcp, RtcpPort::Apart(_)));
+        let mut memory = [0; MAX_DATAGRAM];
+        let (Some(expected), Some(copy)) = (self.rtcp_destination(), memory.get_mut(..payload.len())) else {
+            return Received::Dropped;
+        };
+        let is_behind_nat = self.source.destination() != self.remote.map(|remote| remote.remote);
+        let may_be = source == expected || (is_behind_nat && source.ip() == expected.ip());
+        if !is_apart || !may_be || !rtcp::is_rtcp(payload) {
+            return Received::Dropped;
+        }
+        copy.copy_from_slice(payload);
+        let opened = match &mut self.srtp {
+            Some(srtp) => srtp.open(copy),
+            None => Some(payload.len()),
+        };
+        let Some(plain) = opened.and_then(|length| memory.get(..length)) else { return Received::Dropped };
+        if self.rtcp.handle(now, self.stream.ssrc(), plain).is_err() {
+            return Received::Dropped;
+        }
+        self.rtcp_source = Some(source);
+        Received::Ignored
+    }
+
     fn rtcp_destination(&self) -> Option<SocketAddr> {
         let destination = self.source.destination().filter(|_| self.is_protected())?;
         match self.remote?.rtcp {
             RtcpPort::Muxed => Some(destination),
-            RtcpPort::Apart(port) => Some(SocketAddr::new(destination.ip(), port)),
+            RtcpPort::Apart(port) => {
+                let learned = self.rtcp_source.filter(|source| source.ip() == destination.ip());
+                Some(learned.unwrap_or_else(|| SocketAddr::new(destination.ip(), port)))
+            }
             RtcpPort::None => None,
         }
     }
@@ -330,10 +389,18 @@ impl SipLeg {
         bye: bool,
         ring: &mut TransmitRing,
     ) {
-        let (ssrc, timestamp) = (self.stream.ssrc(), self.stream.timestamp());
+        let Some(remote) = self.remote else { return };
+        let wanted = remote.voip_metrics;
+        let metrics = wanted.then(|| self.receiver.playout().metrics(self.receiver.impairment(), &self.rtcp));
+        let (ssrc, rtp_timestamp) = (self.stream.ssrc(), self.stream.timestamp());
+        let ours = OurStream { ssrc, rtp_timestamp, metrics, bye };
+        let from = match remote.rtcp {
+            RtcpPort::Apart(_) => Port::SipRtcp(leg),
+            RtcpPort::Muxed | RtcpPort::None => Port::Sip(leg),
+        };
         let (rtcp, srtp) = (&mut self.rtcp, &mut self.srtp);
-        ring.push_with(leg, destination, |datagram| {
-            let length = rtcp.write(now, ssrc, timestamp, bye, datagram)?;
+        ring.push_from(from, destination, |datagram| {
+            let length = rtcp.write(now, &ours, datagram)?;
             match srtp {
                 Some(srtp) => srtp.sealer.seal_rtcp(datagram, length),
                 None => Some(length),
@@ -418,6 +485,9 @@ impl SipLeg {
         } else {
             self.stream.pause();
             self.encoder.packer.clear();
+            if let Some(redundant) = &mut self.encoder.redundant {
+                redundant.clear();
+            }
         }
         self.stream.advance(units);
     }
@@ -430,6 +500,9 @@ impl SipLeg {
         payload: &[u8],
         ring: &mut TransmitRing,
     ) {
+        if self.encoder.redundant.is_some() {
+            return self.send_redundant(leg, destination, remote, payload, ring);
+        }
         if self.encoder.packer.is_plain() {
             let packet = self.stream.packet(remote.payload_type, payload);
             push(&mut self.srtp, leg, destination, &packet, ring);
@@ -448,6 +521,32 @@ impl SipLeg {
             begins = begins.wrapping_add(u32::try_from(packer.whole()).unwrap_or(0));
         }
         packer.sent(packets);
+    }
+
+    /// Opus, with the packet before it where the phone wishes that or loses some.
+    fn send_redundant(
+        &mut self,
+        leg: LegId,
+        destination: SocketAddr,
+        remote: &Negotiated,
+        payload: &[u8],
+        ring: &mut TransmitRing,
+    ) {
+        let (Some(redundant), Some(way)) = (&mut self.encoder.redundant, remote.redundancy) else { return };
+        let timestamp = self.stream.timestamp();
+        let loses = self.rtcp.remote().0.is_some_and(|report| report.fraction_lost >= LOSS_WORTH_REPEATING);
+        let mut memory = [0; Redundant::PAYLOAD];
+        let twice = (way.preferred || loses)
+            .then(|| redundant.write(remote.payload_type, timestamp, payload, &mut memory))
+            .flatten()
+            .and_then(|length| memory.get(..length));
+        let packet = match twice {
+            Some(twice) => self.stream.packet(way.payload_type, twice),
+            None => self.stream.packet(remote.payload_type, payload),
+        };
+        push(&mut self.srtp, leg, destination, &packet, ring);
+        self.rtcp.sent(packet.payload.len());
+        redundant.remember(timestamp, payload);
     }
 
     /// The tick of a key: an event, or its tone in the audio for those who take no events.

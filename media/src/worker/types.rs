@@ -314,6 +314,8 @@ impl Event {
 pub enum Port {
     /// The leg's own RTP port.
     Sip(LegId),
+    /// The leg's own RTCP port, the one after it.
+    SipRtcp(LegId),
     /// The port all browsers share.
     Webrtc,
 }

@@ -136,13 +136,27 @@ fn d11_several_contacts_live_side_by_side_and_the_newest_is_called() {
     register(&mut network, PHONE, "103a", 1, CONTACT);
     network.run_for(Duration::from_secs(1));
     let second = "198.51.100.8:5060";
-    let ok = register(&mut network, second, "103a", 3, "Contact: <sip:103a@10.0.0.10>;q=0.1\r\n");
+    let ok = register(&mut network, second, "103a", 3, "Contact: <sip:103a@10.0.0.10>\r\n");
     assert_eq!(ok.matches("\r\nContact: ").count(), 2);
     assert_eq!(contacts(&network), ["sip:103a@10.0.0.9:5060", "sip:103a@10.0.0.10"]);
     network.command(GATEWAY, call(to_phone()));
     network.run_for(Duration::from_millis(50));
     assert!(network.take_one(second).starts_with("INVITE sip:103a@10.0.0.10 SIP/2.0\r\n"));
     assert_eq!(network.take(PHONE), Vec::<String>::new());
+}
+
+#[test]
+fn d11_of_several_contacts_the_one_the_phone_likes_best_is_called() {
+    let mut network = gateway();
+    register(&mut network, PHONE, "103a", 1, CONTACT);
+    network.run_for(Duration::from_secs(1));
+    let spare = "198.51.100.8:5060";
+    let ok = register(&mut network, spare, "103a", 3, "Contact: <sip:103a@10.0.0.10>;q=0.1\r\n");
+    assert!(ok.contains("<sip:103a@10.0.0.10>;q=0.1;expires=3600"), "{ok}");
+    network.command(GATEWAY, call(to_phone()));
+    network.run_for(Duration::from_millis(50));
+    assert!(network.take_one(PHONE).starts_with("INVITE sip:103a@10.0.0.9:5060 SIP/2.0\r\n"));
+    assert_eq!(network.take(spare), Vec::<String>::new());
 }
 
 #[test]
@@ -237,6 +251,7 @@ fn i94_a_stored_binding_is_called_after_a_restart() {
         contact: "sip:103a@10.0.0.9:5060".into(),
         source: addr(PHONE),
         transport: Transport::Udp,
+        q: 1_000,
         instance: None,
         reg_id: None,
         path: Vec::new(),

@@ -46,8 +46,7 @@ async fn the_main_flows(stage: &mut Stage) -> LabResult<()> {
     let number = call_and_join(&room, CallTarget::number(carrier::PRESSES_ONE, "attendee")).await?;
     let busy = call_one(&room, CallTarget::number(carrier::BUSY, "attendee")).await?;
     room.host.events.wait_call(&busy.id, &["failed"], LONG).await?;
-    // Long enough for a statistic or two.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    every_leg_tells_how_it_sounds(&room.api, &room.meeting.id).await;
     uma.wait_incoming(0, LONG).await?.hang_up();
     room.api.end_call(&number).await?;
     let path = format!("/v1/cdrs?meeting={}", room.meeting.id);
@@ -73,6 +72,7 @@ async fn the_main_flows(stage: &mut Stage) -> LabResult<()> {
     assert!(times.iter().all(Option::is_some) && times.is_sorted(), "{record:#}");
     assert!(record["quality"]["received_packets"].as_u64() > Some(20), "{record:#}");
     assert!(record["quality"]["mos_in"].as_u64() > Some(300) && record["instance"].is_string(), "{record:#}");
+    assert!(record["quality"]["concealed_seconds"].as_u64().is_some(), "{record:#}");
     assert_eq!((&of(&busy.id)["cause"], &of(&busy.id)["sip_code"]), (&json!("busy"), &json!(486)));
     let path = format!("/v1/meetings/{}/attendance?instance=latest", room.meeting.id);
     let attendance = room.api.send("GET", &path, &[], None).await?.body;
@@ -94,6 +94,18 @@ async fn the_main_flows(stage: &mut Stage) -> LabResult<()> {
     the_log_tells_the_story_of(stage, &room.api, &number)?;
     the_metrics_show_it(&room.api).await?;
     a_crash_closes_every_leg(stage, room, &uma).await
+}
+
+/// Live figures of both phones and the browser, told every five seconds.
+async fn every_leg_tells_how_it_sounds(api: &Api, meeting: &str) {
+    let path = format!("/v1/meetings/{meeting}/media");
+    eventually("figures of three legs", LONG, async || {
+        let Ok(answer) = api.send("GET", &path, &[], None).await else { return false };
+        let legs = answer.body["legs"].as_array().cloned().unwrap_or_default();
+        let tells = |leg: &&Value| leg["quality"]["mos_in"].as_u64() > Some(300);
+        legs.len() == 3 && legs.iter().filter(tells).count() == 3
+    })
+    .await;
 }
 
 /// One id finds the request, the Call-ID, the states and the leg; and no line of the whole run holds a number, an address or

@@ -5,7 +5,7 @@ use super::{At, Effect, Focus, Timer};
 use crate::ids::{CallId, MeetingId};
 use crate::live::call::DialTarget;
 use crate::live::event::Record;
-use crate::live::leg_record::{CallDirection, LegRecord, Quality};
+use crate::live::leg_record::{CallDirection, LegMedia, LegRecord, Quality};
 use crate::vocabulary::{CallState, Cause, UnixMillis};
 use media::quality::LegStats;
 use media::worker::LegId;
@@ -159,6 +159,13 @@ impl Focus {
         } else {
             self.effect(Effect::Record(Record::LegOver(record)));
         }
+    }
+
+    /// How the media of a meeting's legs is now; `None` if the meeting is not known.
+    pub fn figures(&self, meeting: &MeetingId) -> Option<Vec<LegMedia>> {
+        self.meetings.get(meeting)?;
+        let legs = self.legs.values().filter(|leg| leg.meeting == *meeting);
+        Some(legs.filter_map(|leg| leg.record.as_deref()).map(LegMedia::from).collect())
     }
 
     /// How a leg sounds, or sounded.

@@ -22,9 +22,13 @@ impl Focus {
             Event::WebrtcConnected { leg } => self.timers.disarm(&Timer::Connect(leg)),
             Event::WebrtcClosed { leg } => self.browser_gone(at, leg),
             Event::VideoSlots { leg, slots } => self.video_slots(at, leg, slots),
-            Event::Statistics { leg, stats, is_final: false } => self.pulse(at, leg, &stats),
+            Event::Statistics { leg, stats, is_final } => {
+                if !is_final {
+                    self.pulse(at, leg, &stats);
+                }
+                self.leg_statistics(leg, &stats, is_final);
+            }
             Event::MediaStarted { .. } => {}
-            Event::Statistics { leg, stats, is_final } => self.leg_statistics(leg, &stats, is_final),
         }
     }
 

@@ -26,7 +26,7 @@ fn instances(stage: &Stage) -> Vec<&InstanceRecord> {
     instances.collect()
 }
 
-fn statistics(leg: LegId) -> MediaEvent {
+fn statistics(leg: LegId, is_final: bool) -> MediaEvent {
     let stats = LegStats {
         received_packets: 500,
         lost_packets: Some(5),
@@ -36,13 +36,16 @@ fn statistics(leg: LegId) -> MediaEvent {
         playout_delay: Duration::from_millis(40),
         played: Duration::from_millis(9_900),
         concealed: Duration::from_millis(100),
+        concealed_seconds: 4,
+        severely_concealed_seconds: 1,
         sent_packets: 510,
         remote: None,
+        remote_metrics: None,
         round_trip: Some(Duration::from_millis(30)),
         mos_in: Mos(431),
         mos_out: None,
     };
-    MediaEvent::Statistics { leg, stats, is_final: true }
+    MediaEvent::Statistics { leg, stats, is_final }
 }
 
 #[test]
@@ -58,9 +61,15 @@ fn d64_the_record_of_a_dial_out_holds_its_whole_story() {
     stage.pass(Duration::from_secs(3));
     stage.press(leg, '1');
     stage.pass(Duration::from_secs(10));
+    stage.media(statistics(leg, false));
+    let live = stage.focus.figures(&meeting_id()).unwrap();
+    let toms = live.iter().find(|leg| leg.person.as_str() == "p-tom").unwrap();
+    assert_eq!((toms.leg_kind, toms.quality.unwrap().mos_in), (LegKind::Sip, 431), "live");
+    assert!(live.iter().any(|leg| leg.leg_kind == LegKind::Webrtc && leg.quality.is_none()), "{live:?}");
     stage.over(session, EndCause::RemoteBye);
+    assert!(stage.focus.figures(&meeting_id()).unwrap().iter().all(|leg| leg.person.as_str() != "p-tom"));
     assert!(over(&stage).is_empty(), "the mixer has not had its say");
-    stage.media(statistics(leg));
+    stage.media(statistics(leg, true));
     let at = |seconds: u64| Some(UnixMillis(WALL + seconds * 1000));
     let record = over(&stage)[0];
     assert_eq!(record.instance.as_deref(), Some(instance.as_str()));
@@ -82,6 +91,10 @@ fn d64_the_record_of_a_dial_out_holds_its_whole_story() {
     assert_eq!(
         (quality.lost_packets, quality.loss_ppm, quality.jitter_us, quality.mos_in),
         (Some(5), 10_000, 7_000, 431)
+    );
+    assert_eq!(
+        (quality.concealed_ms, quality.concealed_seconds, quality.severely_concealed_seconds),
+        (Some(100), Some(4), Some(1))
     );
     stage.pass(Duration::from_secs(5));
     assert_eq!(over(&stage).len(), 1, "written once");

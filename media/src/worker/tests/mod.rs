@@ -11,6 +11,7 @@ mod moving;
 mod paths;
 mod phones;
 mod properties;
+mod redundancy;
 mod reports;
 mod rights;
 mod strangers;

@@ -37,7 +37,7 @@ fn exchange(
         match transmit.from {
             Port::Sip(to) if to == leg => sent.push((transmit.destination, transmit.payload.to_vec())),
             Port::Sip(to) => bench.phones.get_mut(&to).unwrap().hear(transmit.payload),
-            Port::Webrtc => {}
+            Port::SipRtcp(_) | Port::Webrtc => {}
         }
     }
     sent

@@ -50,7 +50,14 @@ fn m1_m2_the_victims_own_ssrc_and_next_number_from_elsewhere_are_not_heard() {
                 other[8..12].copy_from_slice(&[9, 9, 9, 9]);
                 bench.worker.handle_sip_datagram(bench.now, leg, source, &other);
                 bench.key(leg, source, n);
-                let bye = Report { ssrc: 5, cname: b"stranger", sender: None, block: None, bye: true };
+                let bye = Report {
+                    ssrc: 5,
+                    cname: b"stranger",
+                    sender: None,
+                    block: None,
+                    metrics: None,
+                    bye: true,
+                };
                 let mut datagram = [0; 100];
                 let length = bye.write(&mut datagram).unwrap();
                 bench.worker.handle_sip_datagram(bench.now, leg, source, &datagram[..length]);

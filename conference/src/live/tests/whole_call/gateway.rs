@@ -156,6 +156,9 @@ impl Gateway {
         while let Some(transmit) = self.worker.poll_transmit() {
             let from = match transmit.from {
                 Port::Sip(leg) => self.ports.get(&leg).copied(),
+                Port::SipRtcp(leg) => {
+                    self.ports.get(&leg).map(|port| SocketAddr::new(port.ip(), port.port() + 1))
+                }
                 Port::Webrtc => Some(WEBRTC.parse().unwrap()),
             };
             if let Some(from) = from {
