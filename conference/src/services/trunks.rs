@@ -74,6 +74,10 @@ pub struct TrunkView {
     pub srtp: TrunkSrtp,
     /// Codecs offered, the best liked first; empty is all there are.
     pub codecs: Vec<String>,
+    /// Whether its callers are brought to one loudness; none: as the configuration says.
+    pub even_loudness: Option<bool>,
+    /// Whether noise is taken out of its callers' voices.
+    pub suppress_noise: bool,
     /// Whether it is asked by OPTIONS if it is there.
     pub probe: bool,
     /// Whether calls go to it and come from it.
@@ -125,6 +129,10 @@ pub struct TrunkChange {
     pub srtp: Option<TrunkSrtp>,
     /// Codecs offered: `opus`, `g722`, `pcmu`, `pcma`.
     pub codecs: Option<Vec<String>>,
+    /// Whether its callers are brought to one loudness, whatever the configuration says.
+    pub even_loudness: Option<bool>,
+    /// Whether noise is taken out of its callers' voices.
+    pub suppress_noise: Option<bool>,
     /// Whether it is asked by OPTIONS if it is there.
     pub probe: Option<bool>,
     /// Whether calls go to it and come from it.
@@ -373,6 +381,8 @@ impl Services {
             from_format: row.settings.from_format,
             srtp: row.settings.srtp,
             codecs: row.settings.codecs.clone(),
+            even_loudness: row.settings.even_loudness,
+            suppress_noise: row.settings.suppress_noise,
             probe: row.settings.probe,
             enabled: row.settings.enabled,
         }
@@ -472,6 +482,8 @@ fn apply_settings(settings: &mut TrunkSettings, change: &TrunkChange) -> Result<
     settings.pai_format = change.pai_format.unwrap_or(settings.pai_format);
     settings.from_format = change.from_format.unwrap_or(settings.from_format);
     settings.srtp = change.srtp.unwrap_or(settings.srtp);
+    settings.even_loudness = change.even_loudness.or(settings.even_loudness);
+    settings.suppress_noise = change.suppress_noise.unwrap_or(settings.suppress_noise);
     settings.probe = change.probe.unwrap_or(settings.probe);
     settings.enabled = change.enabled.unwrap_or(settings.enabled);
     Ok(())
