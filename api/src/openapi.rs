@@ -5,7 +5,9 @@ use crate::routes::{
     metrics, moderation, multi_invites, numbers, oidc, people, planning, policy, profile, records, resolve,
     sessions, trunks, user_requests, users, users_admin, webhooks, webrtc,
 };
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, PathItem, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 /// The whole description.
@@ -48,7 +50,7 @@ use utoipa::{Modify, OpenApi};
         webhooks::list, webhooks::create, webhooks::show, webhooks::change, webhooks::delete, webhooks::test,
         webhooks::deliveries, webhooks::outbox, webhooks::retry, inbound::take,
     ),
-    modifiers(&Tokens, &Names),
+    modifiers(&Tokens, &Names, &Problems),
     security(("bearer" = []), ("cookie" = []))
 )]
 struct Description;
@@ -72,9 +74,7 @@ struct Names;
 impl Modify for Names {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         for item in openapi.paths.paths.values_mut() {
-            let operations =
-                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-            for operation in operations.into_iter().flatten() {
+            for operation in operations(item) {
                 let tag = operation.tags.as_ref().and_then(|tags| tags.first());
                 if let (Some(tag), Some(name)) = (tag, &operation.operation_id) {
                     operation.operation_id = Some(format!("{tag}_{name}"));
@@ -82,6 +82,57 @@ impl Modify for Names {
             }
         }
     }
+}
+
+/// Every operation of a path.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
+}
+
+/// What every refusal is (RFC 9457), and those that the readers of queries and bodies give before a handler is asked.
+struct Problems;
+
+/// The media type of a refusal.
+const PROBLEM: &str = "application/problem+json";
+
+impl Modify for Problems {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        for operation in openapi.paths.paths.values_mut().flat_map(operations) {
+            let queried = operation.parameters.iter().flatten().any(
+                |one| matches!(one, RefOr::T(one) if one.parameter_in == utoipa::openapi::path::ParameterIn::Query),
+            );
+            let body: &[(&str, &str)] = match operation.request_body {
+                Some(_) => &[
+                    ("400", "The body cannot be read"),
+                    ("413", "The body is too large"),
+                    ("415", "The body is of another media type"),
+                    ("422", "A wrong field, named"),
+                ],
+                None => &[],
+            };
+            let query = if queried { &[("422", "A wrong parameter, named")][..] } else { &[] };
+            let responses = &mut operation.responses.responses;
+            for (status, words) in body.iter().chain(query) {
+                responses.entry((*status).to_owned()).or_insert_with(|| RefOr::T(problem(words)));
+            }
+            let refusals = responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5']));
+            for (_, response) in refusals {
+                let RefOr::T(response) = response else { continue };
+                let contents = std::mem::take(&mut response.content).into_iter();
+                response.content = contents
+                    .map(|(kind, content)| {
+                        (if kind == "application/json" { PROBLEM.to_owned() } else { kind }, content)
+                    })
+                    .collect();
+            }
+        }
+    }
+}
+
+/// A response that is a problem.
+fn problem(words: &str) -> Response {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    ResponseBuilder::new().description(words).content(PROBLEM, content).build()
 }
 
 /// The OpenAPI description as it is served.

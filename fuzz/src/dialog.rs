@@ -84,6 +84,7 @@ impl Play {
             replaces: None,
             patience: None,
             attestation: None,
+            diverted_by: None,
             identity: None,
         };
         self.agent.handle_command(self.now, Command::Invite(Box::new(invite)));
@@ -139,6 +140,7 @@ fn agent() -> UserAgent {
         limits: Limits::default(),
         registrar: RegistrarConfig::default(),
         trusted_peers: Vec::new(),
+        edges: Vec::new(),
     };
     let mut agent = UserAgent::new(config, [7; 32]);
     let now = Instant::now();

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 fn local() -> LocalDescription {
     let address: SocketAddr = ([192, 0, 2, 1], 20_000).into();
-    LocalDescription { address, session_id: 1, codecs: vec![Codec::Pcmu, Codec::Pcma] }
+    LocalDescription::new(address, 1, vec![Codec::Pcmu, Codec::Pcma, Codec::G722])
 }
 
 /// An offer and an answer of a phone: our own answer to an offer we took is one that we would take, too.

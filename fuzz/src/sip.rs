@@ -15,7 +15,16 @@ use std::time::{Duration, Instant};
 pub fn sip_message(data: &[u8]) {
     let Ok(received) = read(&Bytes::copy_from_slice(data), &Limits::default()) else { return };
     let written = write(&received.message);
-    let again = read(&written, &Limits::default());
+    // A byte that is no UTF-8 comes back as three, and the writer adds Content-Length.
+    let limits = Limits::default();
+    let wider = Limits {
+        message_bytes: 3 * limits.message_bytes,
+        start_line_bytes: 3 * limits.start_line_bytes,
+        header_bytes: 3 * limits.header_bytes,
+        header_count: 1 + limits.header_count,
+        ..limits
+    };
+    let again = read(&written, &wider);
     let again = again.unwrap_or_else(|error| panic!("the writer's own text is refused: {error}\n{written:?}"));
     assert_eq!(again.message, received.message);
     assert_eq!(again.essential, received.essential);
@@ -103,7 +112,7 @@ pub fn sip_digest(data: &[u8]) {
     let Ok(uri) = Uri::parse(&credentials.uri) else { return };
     let account = Account { user: "103a", realm: "acme.test", ha1_md5: &[1; 16], ha1_sha256: Some(&[2; 32]) };
     let verdict = server.check(now, address, (&Method::Register, &uri), &credentials, Some(account));
-    assert!(!matches!(verdict, sip_core::auth::Verdict::Accepted), "{text}");
+    assert!(!matches!(verdict, sip_core::auth::Verdict::Accepted { .. }), "{text}");
 }
 
 /// The first line is the Content-Type, the rest a body, of several parts or one.

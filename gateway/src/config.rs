@@ -80,6 +80,9 @@ pub struct Sip {
     /// Networks whose INVITEs need no digest, as `address/prefix`; not at listeners that are public.
     #[serde(default)]
     pub trusted_peers: Vec<String>,
+    /// Networks of proxies in front of phones, as `address/prefix`: bans and budgets are for the phones behind them.
+    #[serde(default)]
+    pub edges: Vec<String>,
     /// Whether strangers reach `listen`.
     #[serde(default)]
     pub public: bool,
@@ -414,8 +417,11 @@ impl Config {
             let mend = "Write host:port, for example \"sip.example.com:5060\"";
             problems.push(Problem::new("sip.advertised", format!("is {advertised:?}"), mend));
         }
-        let networks =
-            [("sip.trusted_peers", &self.sip.trusted_peers), ("api.metrics_from", &self.api.metrics_from)];
+        let networks = [
+            ("sip.trusted_peers", &self.sip.trusted_peers),
+            ("sip.edges", &self.sip.edges),
+            ("api.metrics_from", &self.api.metrics_from),
+        ];
         for (key, list) in networks {
             for network in list.iter().filter(|network| network.parse::<IpNetwork>().is_err()) {
                 let mend = "Write address/prefix, for example \"192.0.2.0/24\"";

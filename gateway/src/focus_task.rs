@@ -49,7 +49,7 @@ pub(crate) enum Request {
     /// The media thread a meeting lives on.
     Shard(MeetingId, oneshot::Sender<usize>),
     /// The registered contacts of a device.
-    Bindings(AddressOfRecord, oneshot::Sender<Vec<BindingInfo>>),
+    Bindings(Vec<AddressOfRecord>, oneshot::Sender<Vec<Vec<BindingInfo>>>),
     /// The SIP messages of a call.
     Ladder(CallId, oneshot::Sender<Vec<Rung>>),
     /// How a trunk is.
@@ -248,8 +248,8 @@ impl FocusTask {
             Request::Shard(meeting, answer) => {
                 let _ = answer.send(self.focus.room(&meeting).map_or(0, |room| self.shard(room)));
             }
-            Request::Bindings(device, answer) => {
-                let _ = answer.send(self.user_agent.bindings(&device));
+            Request::Bindings(devices, answer) => {
+                let _ = answer.send(devices.iter().map(|device| self.user_agent.bindings(device)).collect());
             }
             Request::Ladder(call, answer) => {
                 let _ = answer.send(self.wire.of(&call));

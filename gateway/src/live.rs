@@ -133,8 +133,8 @@ impl Live for LiveHandle {
         self.ask(|answer| Request::Media(meeting, answer)).await.flatten()
     }
 
-    async fn bindings(&self, device: AddressOfRecord) -> Vec<BindingInfo> {
-        self.ask(|answer| Request::Bindings(device, answer)).await.unwrap_or_default()
+    async fn bindings(&self, devices: Vec<AddressOfRecord>) -> Vec<Vec<BindingInfo>> {
+        self.ask(|answer| Request::Bindings(devices, answer)).await.unwrap_or_default()
     }
 
     async fn metrics(&self) -> String {

@@ -386,7 +386,8 @@ fn focus_config(config: &Config, identity: &Identity) -> FocusConfig {
 fn user_agent_config(config: &Config) -> UserAgentConfig {
     let advertised = config.sip.advertised.clone().unwrap_or_else(|| config.sip.listen.to_string());
     let domains = config.seed.tenants.iter().map(|tenant| tenant.domain.clone()).collect();
-    let trusted = config.sip.trusted_peers.iter().filter_map(|peer| peer.parse::<IpNetwork>().ok()).collect();
+    let networks =
+        |list: &[String]| list.iter().filter_map(|network| network.parse::<IpNetwork>().ok()).collect();
     let (local, public) = (config.sip.listen, config.sip.public);
     let first = Listener { transport: Transport::Udp, local, advertised, public };
     let others = config.sip.listeners.iter().map(|listener| Listener {
@@ -402,7 +403,8 @@ fn user_agent_config(config: &Config) -> UserAgentConfig {
         timers: TimerValues::default(),
         limits: Limits::default(),
         registrar: RegistrarConfig::default(),
-        trusted_peers: trusted,
+        trusted_peers: networks(&config.sip.trusted_peers),
+        edges: networks(&config.sip.edges),
     }
 }
 

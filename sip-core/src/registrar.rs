@@ -101,6 +101,9 @@ pub struct BindingInfo {
     pub call_id: String,
     /// CSeq number of its last REGISTER.
     pub cseq: u32,
+    /// How long the phone took to answer the last challenge that was put to it when it registered: the way there and
+    /// back with what it reckons. `None` until then.
+    pub latency: Option<Duration>,
     /// When it last registered.
     pub last_seen: Instant,
     /// When the binding ends unless refreshed.
@@ -130,6 +133,8 @@ pub struct StoredBinding {
     pub call_id: String,
     /// CSeq number of its last REGISTER.
     pub cseq: u32,
+    /// See [`BindingInfo::latency`].
+    pub latency: Option<Duration>,
     /// How much longer the binding lasts.
     pub expires_in: Duration,
 }
@@ -245,7 +250,7 @@ impl Registrar {
         now: Instant,
         device: &AddressOfRecord,
         request: &Received<Request>,
-        source: &Hop,
+        (source, latency): (&Hop, Option<Duration>),
     ) -> Result<Vec<BindingChange>, RegisterRefusal> {
         let headers = &request.message.headers;
         let contacts = headers.typed_list::<Contact>().map_err(|_| RegisterRefusal::Contact)?;
@@ -263,7 +268,7 @@ impl Registrar {
         }
         let wishes = self.wishes(&contacts, default, outbound(request, &path)?)?;
         self.check_order(device, request, |binding| wishes.iter().any(|wish| binding.is_replaced_by(wish)))?;
-        Ok(self.apply(now, device, request, (source, &path), wishes))
+        Ok(self.apply(now, device, request, (source, &path, latency), wishes))
     }
 
     fn wishes(
@@ -312,7 +317,7 @@ impl Registrar {
         now: Instant,
         device: &AddressOfRecord,
         request: &Received<Request>,
-        (source, path): (&Hop, &[Path]),
+        (source, path, latency): (&Hop, &[Path], Option<Duration>),
         wishes: Vec<Wish>,
     ) -> Vec<BindingChange> {
         let had_any = self.devices.contains_key(device);
@@ -324,6 +329,10 @@ impl Registrar {
         let mut changes = Vec::new();
         for wish in wishes {
             let bindings = self.devices.entry(device.clone()).or_default();
+            let latency = latency.or_else(|| {
+                let before = bindings.iter().find(|binding| binding.is_replaced_by(&wish))?;
+                before.info.latency
+            });
             bindings.retain(|binding| !binding.is_replaced_by(&wish));
             let Wish { uri, seconds, instance, reg_id } = wish;
             if seconds == 0 {
@@ -341,6 +350,7 @@ impl Registrar {
                 user_agent: user_agent.clone(),
                 call_id: request.essential.call_id.clone(),
                 cseq: request.essential.cseq.number,
+                latency,
                 last_seen: now,
                 expires_at: now + Duration::from_secs(seconds.into()),
             };
@@ -375,6 +385,7 @@ impl Registrar {
             user_agent: stored.user_agent,
             call_id: stored.call_id,
             cseq: stored.cseq,
+            latency: stored.latency,
             last_seen: now,
             expires_at: now + stored.expires_in.min(longest),
         };

@@ -7,12 +7,13 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::ear::Ear;
 use crate::error::{LabError, LabResult};
-use crate::gateway::TempFolder;
+use crate::gateway::{TempFolder, free_address};
 use crate::rtp_leg::RATE;
 use crate::shared::lock;
 use crate::tone::{Generator, SPEAKING_DBFS};
@@ -21,6 +22,8 @@ use crate::tone::{Generator, SPEAKING_DBFS};
 const TONE_FILE: &str = "tone.wav";
 /// Longer than any test.
 const TONE_SECONDS: u32 = 120;
+/// How long it may take to answer an order.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Who baresip is.
 #[derive(Debug, Clone)]
@@ -107,6 +110,8 @@ pub struct Baresip {
     child: Child,
     folder: TempFolder,
     words: Arc<Mutex<Vec<String>>>,
+    /// Where it takes orders.
+    orders: SocketAddr,
 }
 
 impl Baresip {
@@ -120,7 +125,8 @@ impl Baresip {
             fs::write(folder.path().join(name), text)
                 .map_err(LabError::io(format!("writing baresip's {name}")))
         };
-        write("config", configuration(folder.path(), config))?;
+        let orders = free_address()?;
+        write("config", configuration(folder.path(), config, orders))?;
         write("accounts", account(config))?;
         write("contacts", String::new())?;
         let tone = tone_file(config.tone, config.codec.format());
@@ -139,12 +145,41 @@ impl Baresip {
         if let Some(output) = child.stderr.take() {
             tokio::spawn(collect(output, Arc::clone(&words)));
         }
-        Ok(Self { child, folder, words })
+        Ok(Self { child, folder, words, orders })
     }
 
     /// Everything it said so far.
     pub fn words(&self) -> Vec<String> {
         lock(&self.words).clone()
+    }
+
+    /// Gives it an order as its menu knows them: `hold`, `resume`, `sndcode` with a key, `transfer` with an address.
+    ///
+    /// # Errors
+    /// When it does not take orders, or cannot do this one; its answer is in the message.
+    pub async fn order(&self, command: &str, params: &str) -> LabResult<()> {
+        let what = format!("ordering baresip to {command} {params}");
+        let order = format!("{{\"command\":\"{command}\",\"params\":\"{params}\",\"token\":\"lab\"}}");
+        let exchange = async {
+            let mut stream = TcpStream::connect(self.orders).await?;
+            stream.write_all(format!("{}:{order},", order.len()).as_bytes()).await?;
+            let mut heard = String::new();
+            let mut buffer = [0; 4_096];
+            // Events come by the same way; the answer bears the token.
+            while !heard.split("},").any(|message| message.contains("\"token\":\"lab\"")) {
+                let length = stream.read(&mut buffer).await?;
+                if length == 0 {
+                    break;
+                }
+                heard += &String::from_utf8_lossy(&buffer[..length]);
+            }
+            Ok(heard)
+        };
+        let heard = tokio::time::timeout(PATIENCE, exchange)
+            .await
+            .map_err(|_| LabError::Timeout(format!("the end of {what}")))?
+            .map_err(LabError::io(what.clone()))?;
+        if heard.contains("\"ok\":true") { Ok(()) } else { Err(LabError::Other(format!("{what}: {heard}"))) }
     }
 
     /// Waits until it said something that contains `text`.
@@ -194,7 +229,7 @@ impl Baresip {
     }
 }
 
-fn configuration(folder: &Path, config: &BaresipConfig) -> String {
+fn configuration(folder: &Path, config: &BaresipConfig, orders: SocketAddr) -> String {
     let modules = module_folder();
     let names = [
         "g711.so",
@@ -208,6 +243,7 @@ fn configuration(folder: &Path, config: &BaresipConfig) -> String {
         "sndfile.so",
         "account.so",
         "menu.so",
+        "ctrl_tcp.so",
     ];
     let (rate, channels) = config.codec.format();
     let mut lines = vec![
@@ -225,13 +261,15 @@ fn configuration(folder: &Path, config: &BaresipConfig) -> String {
         "net_interface 127.0.0.1".to_owned(),
         format!("snd_path {}", folder.display()),
         format!("module_path {}", modules.display()),
+        format!("ctrl_tcp_listen {orders}"),
     ];
     if let Some(authority) = &config.authority {
         lines.push(format!("sip_cafile {}", authority.display()));
         lines.push("sip_verify_server yes".to_owned());
     }
     lines.extend(names.iter().map(|name| {
-        let kind = if ["account.so", "menu.so"].contains(name) { "module_app" } else { "module" };
+        let kind =
+            if ["account.so", "menu.so", "ctrl_tcp.so"].contains(name) { "module_app" } else { "module" };
         format!("{kind} {name}")
     }));
     lines.join("\n") + "\n"

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use crate::error::LabResult;
 use crate::rtp_leg::KeyPress;
+use crate::script::{self, CalleeScript};
 use crate::shared::lock;
 use crate::sip::agent::{Agent, AgentConfig, Counts, Outgoing};
 use crate::sip::call::{Call, CallFacts, Script};
 use crate::sip::digest::Credentials;
-use crate::tone;
-use crate::voice::{Segment, Voice};
+use crate::voice::Voice;
 
 /// Presses 1 two seconds after answering.
 pub const PRESSES_ONE: &str = "+12025550177";
@@ -95,6 +95,11 @@ impl Carrier {
         lock(&self.callees).insert(number.to_owned(), Arc::new(callee));
     }
 
+    /// Puts everybody of a script at their numbers.
+    pub fn set_script(&self, callees: Vec<CalleeScript>) {
+        lock(&self.callees).extend(callees.into_iter().map(played));
+    }
+
     /// Every call so far, oldest first.
     pub fn calls(&self) -> Vec<Arc<Call>> {
         self.agent.calls()
@@ -153,36 +158,14 @@ pub fn person_who_presses(key: KeyPress, after: Duration, hz: u32) -> Script {
     Script::answer(Duration::from_millis(500), Voice::steady(hz)).pressing(after, key)
 }
 
-/// Greets for three seconds, beeps for half a second, then records in silence and never presses a key.
-pub fn voicemail() -> Script {
-    let greeting = Segment { hz: Some(tone::GREETING), duration: Some(Duration::from_secs(3)) };
-    let beep = Segment { hz: Some(tone::BEEP), duration: Some(Duration::from_millis(500)) };
-    Script::answer(Duration::from_millis(500), Voice::sequence([greeting, beep]))
+/// A callee of a script.
+fn played(callee: CalleeScript) -> (String, Callee) {
+    let steps = callee.steps;
+    (callee.number, Arc::new(move |_: &CallFacts| Script::of_steps(steps.clone())))
 }
 
 fn usual_callees() -> BTreeMap<String, Callee> {
-    let refusals = [
-        (BUSY, 486, true),
-        (DECLINED, 603, true),
-        (NOT_FOUND, 404, false),
-        (UNAVAILABLE, 480, true),
-        (TROUBLE, 503, false),
-        (INCOMPLETE, 484, false),
-    ];
-    let mut callees: BTreeMap<String, Callee> = refusals
-        .into_iter()
-        .map(|(number, status, rings)| {
-            let callee: Callee = Arc::new(move |_: &CallFacts| Script::refuse(status, rings));
-            (number.to_owned(), callee)
-        })
-        .collect();
-    let mut put = |number: &str, callee: Callee| callees.insert(number.to_owned(), callee);
-    let two_seconds = Duration::from_secs(2);
-    put(PRESSES_ONE, Arc::new(move |_| person_who_presses(KeyPress::new('1'), two_seconds, tone::OUTSIDE)));
-    put(ANSWERS, Arc::new(|_| Script::answer(Duration::from_millis(500), Voice::steady(tone::BYSTANDER))));
-    put(NO_ANSWER, Arc::new(|_| Script::ring()));
-    put(VOICEMAIL, Arc::new(|_| voicemail()));
-    callees
+    script::usual().into_iter().map(played).collect()
 }
 
 #[cfg(test)]
@@ -192,6 +175,7 @@ mod tests {
     use super::*;
     use crate::phone::{Phone, PhoneConfig};
     use crate::sip::call::{CallState, EndedBy};
+    use crate::tone;
 
     const LONG: Duration = Duration::from_secs(5);
 

@@ -312,3 +312,11 @@ pub fn resident(pid: u32) -> usize {
     line.and_then(|line| line.trim().split(' ').next()?.parse::<usize>().ok())
         .map_or(0, |kilobytes| kilobytes * 1024)
 }
+
+/// The CPU time that a process has taken, in seconds.
+pub fn cpu_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name before may contain spaces; utime and stime are the 14th and 15th fields, in hundredths of a second.
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
+}

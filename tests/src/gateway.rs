@@ -97,6 +97,15 @@ impl Ports {
     }
 }
 
+/// An address of this machine where nobody listens by TCP at this moment.
+///
+/// # Errors
+/// When the system has none.
+pub fn free_address() -> LabResult<SocketAddr> {
+    let bound = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+    bound.map_err(LabError::io("looking for a free port"))
+}
+
 /// A block of a thousand ports below the ephemeral range, another one every time. A clash with another process is the
 /// gateway's to survive.
 fn next_rtp_block() -> u16 {

@@ -12,11 +12,13 @@
 //! | [`rtp_leg`] | an RTP endpoint with a voice and an ear, and RFC 4733 keys |
 //! | [`sip`] | a small SIP user agent for loopback |
 //! | [`phone`], [`carrier`] | the two users of it |
+//! | [`script`] | who can be called, and what each callee does, as a text |
 //! | [`participant`] | a web participant without a browser |
 //! | [`api`] | the REST and event client |
 //! | [`mail_sink`], [`webhook_sink`] | a mail server and a webhook receiver that keep what they get and fail on demand |
 //! | [`gateway`] | starts and stops the program under test |
-//! | [`sipp`], [`baresip`], [`browser`] | foreign peers |
+//! | [`sipp`], [`baresip`], [`linphone`], [`kamailio`], [`browser`] | foreign peers |
+//! | [`sipp_script`] | SIPp scenarios out of callee scripts |
 //! | [`flood`] | hostile floods with honest clients beside them, and avalanches of registrations |
 //! | [`postgres`], [`slow_link`] | a private PostgreSQL, and a slow way to it |
 //! | [`report`] | tables |
@@ -48,6 +50,7 @@ pub mod error;
 pub mod flood;
 pub mod g711;
 pub mod gateway;
+pub mod kamailio;
 pub mod linphone;
 pub mod mail_sink;
 pub mod participant;
@@ -55,9 +58,11 @@ pub mod phone;
 pub mod postgres;
 pub mod report;
 pub mod rtp_leg;
+pub mod script;
 pub mod shared;
 pub mod sip;
 pub mod sipp;
+pub mod sipp_script;
 pub mod slow_link;
 pub mod stage;
 pub mod tone;

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,6 +32,12 @@ pub struct LinphoneConfig {
     pub tone: u32,
     /// `none`, `srtp` (keys in SDP) or `dtls`.
     pub encryption: &'static str,
+    /// How it speaks SIP: `udp`, `tcp` or `tls`.
+    pub transport: &'static str,
+    /// With `tls`: PEM file of the authority it believes.
+    pub authority: Option<PathBuf>,
+    /// Whether it sends keys by INFO instead of RFC 4733.
+    pub keys_by_info: bool,
 }
 
 impl LinphoneConfig {
@@ -43,6 +50,9 @@ impl LinphoneConfig {
             registrar,
             tone,
             encryption,
+            transport: "udp",
+            authority: None,
+            keys_by_info: false,
         }
     }
 }
@@ -89,8 +99,10 @@ impl Linphone {
         phone.tell("soundcard use files").await?;
         phone.tell(&format!("play {}", phone.path("tone.wav"))).await?;
         phone.tell(&format!("record {}", phone.path("heard.wav"))).await?;
-        let LinphoneConfig { user, domain, registrar, password, .. } = config;
-        phone.tell(&format!("register sip:{user}@{domain} sip:{registrar};transport=udp {password}")).await?;
+        let LinphoneConfig { user, domain, registrar, password, transport, .. } = config;
+        let register =
+            format!("register sip:{user}@{domain} sip:{registrar};transport={transport} {password}");
+        phone.tell(&register).await?;
         Ok(phone)
     }
 
@@ -122,6 +134,21 @@ impl Linphone {
         lock(&self.words).clone()
     }
 
+    /// Waits until it said something that contains `text`.
+    ///
+    /// # Errors
+    /// When `timeout` passes first.
+    pub async fn wait_word(&self, text: &str, timeout: Duration) -> LabResult<()> {
+        let said = async {
+            while !self.words().iter().any(|line| line.contains(text)) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(timeout, said).await.map_err(|_| {
+            LabError::Timeout(format!("linphone to say {text:?}; it said:\n{}", self.words().join("\n")))
+        })
+    }
+
     /// Lets it hang up and end, and gives what it recorded, heard by an ear of the lab in the past.
     ///
     /// # Errors
@@ -139,11 +166,22 @@ impl Linphone {
 
 fn configuration(config: &LinphoneConfig) -> String {
     let mandatory = u8::from(config.encryption != "none");
+    let info = u8::from(config.keys_by_info);
+    // The certificate is checked for its authority; its name is an address, which not every build can compare.
+    let believed = config.authority.as_ref();
+    let authority = believed.map_or_else(String::new, |path| format!("root_ca={}\n", path.display()));
+    // -1 is any port, 0 none.
+    let port = |transport| if config.transport == transport { -1 } else { 0 };
     format!(
-        "[sip]\nsip_port=-1\nsip_tcp_port=0\nsip_tls_port=0\nguess_hostname=0\nuse_ipv6=0\n\
+        "[sip]\n{authority}verify_server_cn=0\nuse_info={info}\nuse_rfc2833={}\n\
+         sip_port={}\nsip_tcp_port={}\nsip_tls_port={}\nguess_hostname=0\nuse_ipv6=0\n\
          register_only_when_network_is_up=0\nmedia_encryption={}\nmedia_encryption_mandatory={mandatory}\n\
          [rtp]\naudio_rtp_port=34000-35999\n[sound]\nechocancellation=0\necholimiter=0\nagc=0\n\
          [video]\nenabled=0\ncapture=0\ndisplay=0\n",
+        1 - info,
+        port("udp"),
+        port("tcp"),
+        port("tls"),
         config.encryption
     )
 }

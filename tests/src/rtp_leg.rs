@@ -18,6 +18,7 @@ use webrtc_util::marshal::{Marshal, Unmarshal};
 use crate::ear::Ear;
 use crate::g711::Codec;
 use crate::shared::{lock, unique_number};
+use crate::tone::{Generator, SPEAKING_DBFS};
 use crate::voice::Voice;
 
 /// Samples per second of every codec here.
@@ -46,12 +47,21 @@ pub struct KeyPress {
     pub marker: bool,
     /// How long the key is held.
     pub held: Duration,
+    /// Heard as a pair of tones (ITU-T Q.23) instead of sent as an event.
+    pub in_band: bool,
 }
 
 impl KeyPress {
     /// A key held for 100 ms, with the marker.
     pub const fn new(digit: char) -> Self {
-        Self { digit, marker: true, held: Duration::from_millis(100) }
+        Self { digit, marker: true, held: Duration::from_millis(100), in_band: false }
+    }
+
+    /// Its two tones.
+    fn tones(self) -> Option<[u32; 2]> {
+        const KEYS: [&str; 4] = ["123A", "456B", "789C", "*0#D"];
+        let found = KEYS.iter().enumerate().find_map(|(row, keys)| Some((row, keys.find(self.digit)?)));
+        found.map(|(row, column)| [[697, 770, 852, 941][row], [1_209, 1_336, 1_477, 1_633][column]])
     }
 
     /// The event code of RFC 4733 section 3.2.
@@ -199,10 +209,31 @@ struct KeyInFlight {
     ends_sent: u8,
 }
 
+/// A key that is heard, and for how many frames more.
+struct TonesInFlight {
+    generators: [Generator; 2],
+    frames: u32,
+}
+
+impl TonesInFlight {
+    fn new(tones: [u32; 2], held: Duration) -> Self {
+        let frames = held.as_millis().div_ceil(PTIME.as_millis()) as u32;
+        Self { generators: tones.map(|hz| Generator::new(hz, SPEAKING_DBFS)), frames }
+    }
+
+    fn fill(&mut self, frame: &mut [i16]) {
+        self.frames -= 1;
+        for sample in frame {
+            *sample = self.generators.iter_mut().map(|tone| tone.next_sample(RATE)).sum();
+        }
+    }
+}
+
 impl Sender {
     async fn run(mut self) {
         let mut next = tokio::time::Instant::now();
         let mut key: Option<KeyInFlight> = None;
+        let mut tones: Option<TonesInFlight> = None;
         let mut first = true;
         loop {
             tokio::time::sleep_until(next).await;
@@ -210,7 +241,11 @@ impl Sender {
             if let Some(remote) = remote {
                 let mut frame = [0i16; FRAME];
                 self.voice.fill(next.into_std(), RATE, &mut frame);
-                self.take_key(remote, &mut key);
+                self.take_key(remote, &mut key, &mut tones);
+                tones = tones.take().filter(|tones| tones.frames > 0);
+                if let Some(tones) = &mut tones {
+                    tones.fill(&mut frame);
+                }
                 match (&mut key, remote.telephone_event) {
                     (Some(flight), Some(payload_type)) => {
                         self.send_key(remote, payload_type, flight).await;
@@ -232,11 +267,17 @@ impl Sender {
         }
     }
 
-    fn take_key(&mut self, remote: Remote, key: &mut Option<KeyInFlight>) {
-        if key.is_some() || remote.telephone_event.is_none() {
+    fn take_key(&mut self, remote: Remote, key: &mut Option<KeyInFlight>, tones: &mut Option<TonesInFlight>) {
+        if key.is_some() || tones.is_some() {
             return;
         }
         let Ok(press) = self.pressed.try_recv() else { return };
+        if press.in_band {
+            *tones = press.tones().map(|tones| TonesInFlight::new(tones, press.held));
+        }
+        if press.in_band || remote.telephone_event.is_none() {
+            return;
+        }
         *key = press.event().map(|event| KeyInFlight {
             event,
             marker: press.marker,

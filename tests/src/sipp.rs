@@ -14,7 +14,7 @@ use crate::gateway::TempFolder;
 use crate::rtp_leg::RATE;
 use crate::tone::{self, Generator, SPEAKING_DBFS};
 
-/// A running SIPp that serves one call; killed when dropped.
+/// A running SIPp that serves so many calls; killed when dropped.
 pub struct Sipp {
     child: Child,
     folder: TempFolder,
@@ -26,18 +26,26 @@ impl Sipp {
     /// # Errors
     /// When the scenario cannot be read or `sipp` is not installed.
     pub async fn serve(name: &str, listen: SocketAddr, caller: &str, status: u16) -> LabResult<Self> {
-        let folder = TempFolder::new()?;
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sipp").join(format!("{name}.xml"));
         let scenario =
             fs::read_to_string(&path).map_err(LabError::io(format!("reading {}", path.display())))?;
-        let scenario = scenario.replace("@CALLER@", caller).replace("@STATUS@", &status.to_string());
+        Self::play(&scenario.replace("@STATUS@", &status.to_string()), listen, caller, 1).await
+    }
+
+    /// Serves so many calls with a scenario that is given as text.
+    ///
+    /// # Errors
+    /// When `sipp` is not installed, or does not like the scenario.
+    pub async fn play(scenario: &str, listen: SocketAddr, caller: &str, calls: usize) -> LabResult<Self> {
+        let folder = TempFolder::new()?;
         let file = folder.path().join("scenario.xml");
-        fs::write(&file, scenario).map_err(LabError::io("writing the scenario"))?;
+        fs::write(&file, scenario.replace("@CALLER@", caller))
+            .map_err(LabError::io("writing the scenario"))?;
         fs::write(folder.path().join("voice.raw"), voice()).map_err(LabError::io("writing sipp's voice"))?;
         let mut command = Command::new("sipp");
         command.current_dir(folder.path()).arg("-sf").arg(&file);
-        command.args(["-i", &listen.ip().to_string(), "-p", &listen.port().to_string(), "-m", "1"]);
-        command.args(["-mi", &listen.ip().to_string()]);
+        command.args(["-i", &listen.ip().to_string(), "-p", &listen.port().to_string()]);
+        command.args(["-m", &calls.to_string(), "-mi", &listen.ip().to_string()]);
         command.args([
             "-nostdin",
             "-timeout",

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::api::{Api, Me, Meeting};
@@ -43,6 +43,20 @@ impl StageConfig {
         let config = Self { binary: gateway::find_binary()?, configuration, ports, foreign_trunk: false };
         // Further media threads would take further ports.
         config.set("threads", "1")
+    }
+
+    /// The demonstration as it is described: its own ports, and `configuration` in place of `configs/demo.toml`.
+    ///
+    /// # Errors
+    /// When the configuration cannot be read.
+    pub fn demo(binary: PathBuf, configuration: Option<&Path>) -> LabResult<Self> {
+        let configuration = match configuration {
+            Some(path) => {
+                fs::read_to_string(path).map_err(LabError::io(format!("reading {}", path.display())))?
+            }
+            None => gateway::demo_configuration()?,
+        };
+        Ok(Self { binary, configuration, ports: Ports::demo(), foreign_trunk: false })
     }
 
     /// Sets a key that the demonstration shows as a comment with its default.

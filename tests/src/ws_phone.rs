@@ -1,9 +1,10 @@
-//! A web phone: SIP by WebSocket (RFC 7118), enough to register, to be called and to refuse.
+//! A web phone: SIP by WebSocket (RFC 7118), enough to register, to be called, to answer and to refuse.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -19,8 +20,8 @@ const HOST: &str = "df7jal23ls0d.invalid";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connected web phone.
-pub struct WsPhone {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+pub struct WsPhone<S = MaybeTlsStream<TcpStream>> {
+    socket: WebSocketStream<S>,
     user: String,
     domain: String,
     call_id: String,
@@ -33,11 +34,29 @@ impl WsPhone {
     /// # Errors
     /// When nobody listens, or the protocol is refused.
     pub async fn connect(server: SocketAddr, protocol: &str, user: &str, domain: &str) -> LabResult<Self> {
+        let stream = TcpStream::connect(server).await.map_err(LabError::io("connecting a WebSocket"))?;
+        Self::over(MaybeTlsStream::Plain(stream), server, protocol, user, domain).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WsPhone<S> {
+    /// The same over a connection that stands, for example one that is encrypted.
+    ///
+    /// # Errors
+    /// When the protocol is refused.
+    pub async fn over(
+        stream: S,
+        server: SocketAddr,
+        protocol: &str,
+        user: &str,
+        domain: &str,
+    ) -> LabResult<Self> {
         let what = || "connecting a WebSocket";
         let mut request = format!("ws://{server}/").into_client_request().map_err(LabError::other(what()))?;
         let protocol = HeaderValue::from_str(protocol).map_err(LabError::other(what()))?;
         request.headers_mut().insert("Sec-WebSocket-Protocol", protocol);
-        let (socket, _) = tokio_tungstenite::connect_async(request).await.map_err(LabError::other(what()))?;
+        let connected = tokio_tungstenite::client_async(request, stream).await;
+        let (socket, _) = connected.map_err(LabError::other(what()))?;
         let (user, domain, call_id) = (user.to_owned(), domain.to_owned(), token());
         Ok(Self { socket, user, domain, call_id, cseq: 0 })
     }
@@ -91,15 +110,39 @@ impl WsPhone {
     /// # Errors
     /// When something else comes.
     pub async fn refuse(&mut self, request: &str, status: &str) -> LabResult<()> {
+        self.respond(request, status, "", "").await?;
+        self.take_ack().await
+    }
+
+    /// Answers the INVITE `request` with this session description and takes its ACK.
+    ///
+    /// # Errors
+    /// When something else comes.
+    pub async fn answer(&mut self, request: &str, description: &str) -> LabResult<()> {
+        let contact = format!("Contact: <sip:{}@{HOST};transport=ws>\r\n", self.user);
+        let more = format!("{contact}Content-Type: application/sdp\r\n");
+        self.respond(request, "200 OK", &more, description).await?;
+        self.take_ack().await
+    }
+
+    /// Answers the request `request`, with further header fields and a body.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn respond(&mut self, request: &str, status: &str, more: &str, body: &str) -> LabResult<()> {
         let mut answer = format!("SIP/2.0 {status}\r\n");
         for line in request.lines().take_while(|line| !line.is_empty()) {
             if ["Via: ", "From: ", "Call-ID: ", "CSeq: "].iter().any(|name| line.starts_with(name)) {
                 answer += &format!("{line}\r\n");
             } else if line.starts_with("To: ") {
-                answer += &format!("{line};tag=ws\r\n");
+                let tag = if line.contains(";tag=") { "" } else { ";tag=ws" };
+                answer += &format!("{line}{tag}\r\n");
             }
         }
-        self.send(&format!("{answer}Content-Length: 0\r\n\r\n")).await?;
+        self.send(&format!("{answer}{more}Content-Length: {}\r\n\r\n{body}", body.len())).await
+    }
+
+    async fn take_ack(&mut self) -> LabResult<()> {
         let ack = self.receive().await?;
         if ack.starts_with("ACK ") { Ok(()) } else { Err(LabError::Other(format!("no ACK but {ack}"))) }
     }

@@ -198,6 +198,7 @@ pub(crate) async fn unregister(
 
 /// In which form.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SheetQuery {
     /// `json` (the default), `text` or `svg`.

@@ -45,6 +45,7 @@ const MESSAGE_MAX: usize = 4 * 1024;
 
 /// What to watch.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventsQuery {
     /// The meeting to watch.

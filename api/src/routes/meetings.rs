@@ -14,6 +14,7 @@ use utoipa::IntoParams;
 
 /// How a meeting ends.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EndQuery {
     /// Closes it for good: nobody comes in until a Host starts it again.
@@ -42,6 +43,7 @@ pub(crate) async fn show(
     (status = 200, body = JoinInfo),
     (status = 401, body = Problem),
     (status = 404, body = Problem),
+    (status = 409, description = "A draft has none yet", body = Problem),
 ))]
 pub(crate) async fn join_info(
     State(state): State<AppState>,

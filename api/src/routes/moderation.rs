@@ -50,6 +50,7 @@ pub(crate) async fn unlock(
     (status = 401, body = Problem),
     (status = 403, description = "Not a Host", body = Problem),
     (status = 404, body = Problem),
+    (status = 409, description = "A draft has nobody in it", body = Problem),
 ))]
 pub(crate) async fn mute_all(
     State(state): State<AppState>,
@@ -67,6 +68,7 @@ pub(crate) async fn mute_all(
     (status = 401, body = Problem),
     (status = 403, description = "Not a Host", body = Problem),
     (status = 404, body = Problem),
+    (status = 409, description = "A draft has nobody in it", body = Problem),
 ))]
 pub(crate) async fn unmute_all(
     State(state): State<AppState>,
@@ -84,6 +86,7 @@ pub(crate) async fn unmute_all(
     (status = 401, body = Problem),
     (status = 403, description = "Not a Host", body = Problem),
     (status = 404, body = Problem),
+    (status = 409, description = "A draft has nobody in it", body = Problem),
 ))]
 pub(crate) async fn admit_all(
     State(state): State<AppState>,

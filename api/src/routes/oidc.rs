@@ -26,6 +26,7 @@ pub(crate) struct OidcInfo {
 
 /// Where to come back to.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StartQuery {
     /// A place within the page, beginning with `/`.
@@ -34,6 +35,7 @@ pub(crate) struct StartQuery {
 
 /// What the provider sends back. It may add fields of its own.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct CallbackQuery {
     /// What the login began with.
     #[serde(default)]

@@ -7,6 +7,7 @@ use utoipa::IntoParams;
 
 /// Which page.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PageQuery {
     /// Which page, counted from 1.

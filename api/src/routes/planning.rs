@@ -102,6 +102,7 @@ pub(crate) struct MeetingChangeRequest {
 
 /// Which meetings.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MeetingsQuery {
     /// Only those that came to be this way.
@@ -116,6 +117,7 @@ pub(crate) struct MeetingsQuery {
 
 /// Which runs.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OccurrencesQuery {
     /// Those not over at this time, in milliseconds since the Unix epoch; now when missing.

@@ -70,6 +70,7 @@ pub(crate) async fn check(
 
 /// Which part of the list.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BlockedQuery {
     /// The last number of the page before.

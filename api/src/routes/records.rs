@@ -209,6 +209,7 @@ pub(crate) async fn attendees(
     (status = 200, body = Cdrs),
     (status = 401, body = Problem),
     (status = 403, description = "Neither an admin nor a Host of the meeting", body = Problem),
+    (status = 404, description = "No such meeting", body = Problem),
     (status = 422, description = "A wrong field, named", body = Problem),
 ))]
 pub(crate) async fn cdrs(
@@ -229,6 +230,7 @@ pub(crate) async fn cdrs(
     (status = 200, description = "RFC 4180, UTF-8", content_type = "text/csv", body = String),
     (status = 401, body = Problem),
     (status = 403, description = "Neither an admin nor a Host of the meeting", body = Problem),
+    (status = 404, description = "No such meeting", body = Problem),
     (status = 422, description = "A wrong field, named", body = Problem),
 ))]
 pub(crate) async fn cdr_table(

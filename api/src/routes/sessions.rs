@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 /// Which sessions.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SessionsQuery {
     /// Part of the title, the site or the owner's name.

@@ -67,6 +67,7 @@ pub(crate) struct Decided {
 
 /// Which requests.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequestsQuery {
     /// Only those that stand there.

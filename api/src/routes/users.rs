@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 /// Which users.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UsersQuery {
     /// Part of a name, extension or address.
@@ -85,6 +86,7 @@ pub(crate) async fn list(
 
 /// Which devices.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DevicesQuery {
     /// Only those registered at this moment.

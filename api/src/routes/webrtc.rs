@@ -42,6 +42,7 @@ pub(crate) struct OfferResponse {
     (status = 401, body = Problem),
     (status = 403, description = "Removed from the meeting", body = Problem),
     (status = 404, body = Problem),
+    (status = 409, description = "It is a draft, locked, full or over", body = Problem),
     (status = 422, description = "The offer cannot be used", body = Problem),
 ))]
 pub(crate) async fn offer(

@@ -46,3 +46,33 @@ async fn d60_every_route_is_described() {
     let roles = &schemas["Role"];
     assert!(roles.to_string().contains("presenter"), "{roles}");
 }
+
+/// A client made from the description sends what it says: in the path what stands in the path, the rest behind `?`.
+#[tokio::test]
+async fn d60_every_parameter_is_described_where_it_is_sent() {
+    let served = App::new().await.anonymous().get("/v1/openapi.json").await.body;
+    let (mut wrong, mut asked) = (Vec::new(), 0);
+    for (path, item) in served["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let place = |name: &str| {
+                parameters.iter().find(|one| one["name"] == name).and_then(|one| one["in"].as_str())
+            };
+            for name in path.split('{').skip(1).filter_map(|part| part.split('}').next()) {
+                if place(name) != Some("path") {
+                    wrong.push(format!("{method} {path}: {name} is missing"));
+                }
+            }
+            for parameter in &parameters {
+                let name = parameter["name"].as_str().unwrap();
+                let in_path = path.contains(&format!("{{{name}}}"));
+                asked += 1;
+                if in_path != (parameter["in"] == "path") {
+                    wrong.push(format!("{method} {path}: {name} in {}", parameter["in"]));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(asked > 100, "{asked}");
+}

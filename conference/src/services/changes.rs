@@ -32,9 +32,13 @@ impl Services {
         meeting: &MeetingRow,
         people: &[PersonRow],
     ) -> Result<Told, ServiceError> {
-        let post = self.post(connection, meeting, Some(&by.user)).await?;
         let mut told = Told::default();
-        for person in people.iter().filter(|person| person.user() != Some(&by.user)) {
+        let invited: Vec<_> = people.iter().filter(|person| person.user() != Some(&by.user)).collect();
+        if invited.is_empty() {
+            return Ok(told);
+        }
+        let post = self.post(connection, meeting, Some(&by.user)).await?;
+        for person in invited {
             self.queue_invitation(connection, &post, person, Press::Invite, &mut told).await?;
         }
         Ok(told)

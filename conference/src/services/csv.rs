@@ -11,10 +11,14 @@ pub fn row<'a>(out: &mut String, cells: impl IntoIterator<Item = &'a str>) {
     out.push_str("\r\n");
 }
 
+/// What begins a formula.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{FF1D}', '\u{FF0B}', '\u{FF0D}', '\u{FF20}'];
+
 /// A cell that a spreadsheet would take for a formula gets an apostrophe, which says "text" there. Numbers in E.164 begin
 /// with a plus and are no exception: as `'+12025550177` they stay readable and whole.
 fn push(out: &mut String, cell: &str) {
-    let risky = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\'']);
+    // Some programs skip spaces before a formula, some take the wide signs of East Asian keyboards for the usual ones.
+    let risky = cell.starts_with(['\t', '\r', '\n', '\'']) || cell.trim_start().starts_with(FORMULA);
     let quoted =
         risky || cell.contains([',', '"', '\r', '\n']) || cell.starts_with(' ') || cell.ends_with(' ');
     if !quoted {
@@ -46,7 +50,17 @@ mod tests {
             ("+12025550177", "\"'+12025550177\""),
             ("-2", "\"'-2\""),
             ("@SUM(A1)", "\"'@SUM(A1)\""),
+            ("=HYPERLINK(\"http://x.test\",\"x\")", "\"'=HYPERLINK(\"\"http://x.test\"\",\"\"x\"\")\""),
+            ("=cmd|' /C calc'!A0", "\"'=cmd|' /C calc'!A0\""),
+            ("+1;=2", "\"'+1;=2\""),
+            ("  =1+1", "\"'  =1+1\""),
+            ("\u{A0}@x", "\"'\u{A0}@x\""),
+            ("\u{FF1D}1+1", "\"'\u{FF1D}1+1\""),
+            ("\u{FF0B}1", "\"'\u{FF0B}1\""),
+            ("\u{FF0D}1", "\"'\u{FF0D}1\""),
+            ("\u{FF20}x", "\"'\u{FF20}x\""),
             ("\t=1", "\"'\t=1\""),
+            ("\n=1", "\"'\n=1\""),
             ("\r=1", "\"'\r=1\""),
             ("'=1", "\"''=1\""),
             ("Paz, Pia", "\"Paz, Pia\""),

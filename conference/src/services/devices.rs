@@ -36,6 +36,9 @@ pub struct Registration {
     pub user_agent: String,
     /// Where its REGISTER came from, and where calls go.
     pub source: String,
+    /// How long the phone took to answer when it last had to prove itself, in milliseconds: the way there and back with
+    /// its own reckoning. None until it had to.
+    pub latency_ms: Option<u64>,
     /// When it last registered, if that has been written down.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
     pub last_seen: Option<UnixMillis>,
@@ -326,7 +329,7 @@ impl Services {
 
     async fn device_record(&self, row: &DeviceRow) -> Result<DeviceRecord, ServiceError> {
         let written = self.store.registrations_of(&row.aor().to_string()).await?;
-        let bindings = self.live.bindings(row.aor()).await;
+        let bindings = self.live.bindings(vec![row.aor()]).await.pop().unwrap_or_default();
         let registered = bindings.iter().any(|binding| binding.reachable);
         let registrations = bindings.into_iter().rev().map(|binding| {
             let known = written.iter().find(|known| known.0.contact == binding.contact);
@@ -334,6 +337,7 @@ impl Services {
                 contact: binding.contact,
                 user_agent: binding.user_agent,
                 source: binding.source.to_string(),
+                latency_ms: binding.latency.and_then(|latency| u64::try_from(latency.as_millis()).ok()),
                 last_seen: known.map(|known| known.1),
                 expires_at: known.map(|known| known.0.expires_at),
             }

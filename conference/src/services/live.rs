@@ -32,8 +32,8 @@ pub trait Live: Send + Sync + 'static {
         None
     }
 
-    /// The bindings of a device; empty when it is not registered.
-    async fn bindings(&self, aor: AddressOfRecord) -> Vec<BindingInfo>;
+    /// The bindings of each of these devices, in their order; empty for one that is not registered.
+    async fn bindings(&self, devices: Vec<AddressOfRecord>) -> Vec<Vec<BindingInfo>>;
 
     /// What it counts, in the Prometheus text format.
     async fn metrics(&self) -> String {

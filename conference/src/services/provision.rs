@@ -13,13 +13,14 @@ use crate::store::{
     UserRow, Vault,
 };
 use crate::vocabulary::trunk::{
-    TrunkFromFormat, TrunkNumberFormat, TrunkPaiFormat, TrunkSettings, TrunkSrtp, TrunkTransport,
+    TrunkDiversion, TrunkFromFormat, TrunkNumberFormat, TrunkPaiFormat, TrunkSettings, TrunkSrtp,
+    TrunkTransport,
 };
 use crate::vocabulary::{MeetingState, UnixMillis};
 use media::worker::VoiceTreatment;
 use sip_core::ua::{
-    AddressOfRecord, Credentials, DeviceAccount, FromFormat, IdentityFormat, NumberFormat, Peer,
-    StoredBinding, Transport, Trunk, TrunkId, TrunkLimits, TrunkRegistration,
+    AddressOfRecord, Credentials, DeviceAccount, DiversionFormat, FromFormat, IdentityFormat, NumberFormat,
+    Peer, StoredBinding, Transport, Trunk, TrunkId, TrunkLimits, TrunkRegistration,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -347,6 +348,11 @@ impl Services {
                 TrunkFromFormat::Number => FromFormat::Number,
                 TrunkFromFormat::Account => FromFormat::Account,
             },
+            diversion: match row.settings.diversion {
+                TrunkDiversion::None => DiversionFormat::None,
+                TrunkDiversion::Diversion => DiversionFormat::Diversion,
+                TrunkDiversion::HistoryInfo => DiversionFormat::HistoryInfo,
+            },
             registration: aor_user
                 .map(|aor_user| TrunkRegistration { aor_user, expires: TRUNK_EXPIRES_SECONDS }),
             ..Trunk::new(TrunkId(row.id), peer, row.host.clone())
@@ -441,6 +447,7 @@ fn stored_binding(row: &RegistrationRow, now: UnixMillis) -> Option<StoredBindin
         user_agent: row.user_agent.clone(),
         call_id: row.call_id.clone(),
         cseq: row.cseq,
+        latency: row.latency_ms.map(|ms| Duration::from_millis(ms.into())),
         expires_in: Duration::from_millis(row.expires_at.0.saturating_sub(now.0)),
     })
 }

@@ -233,10 +233,10 @@ pub struct AuditLine {
     /// To what: an identifier.
     pub object: String,
     /// What it was before.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<serde_json::Value>))]
     pub before: Option<serde_json::Value>,
     /// What it was then.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<serde_json::Value>))]
     pub after: Option<serde_json::Value>,
     /// By which path: `api`, `multi`.
     pub source: String,

@@ -276,25 +276,10 @@ impl Live for FakeLive {
         Some(legs.collect())
     }
 
-    async fn bindings(&self, aor: AddressOfRecord) -> Vec<BindingInfo> {
-        let registered = self.state().registered.contains(&aor);
-        let now = Instant::now();
-        let binding = BindingInfo {
-            contact: format!("sip:{}@127.0.0.1:5090", aor.user),
-            device: aor,
-            source: ([127, 0, 0, 1], 5090).into(),
-            transport: sip_core::ua::Transport::Udp,
-            reachable: true,
-            instance: None,
-            reg_id: None,
-            path: Vec::new(),
-            user_agent: "test phone".to_owned(),
-            call_id: "1".to_owned(),
-            cseq: 1,
-            last_seen: now,
-            expires_at: now + Duration::from_secs(60),
-        };
-        registered.then_some(binding).into_iter().collect()
+    async fn bindings(&self, devices: Vec<AddressOfRecord>) -> Vec<Vec<BindingInfo>> {
+        let registered = self.state().registered.clone();
+        let bindings = |device| registered.contains(&device).then(|| binding(device)).into_iter().collect();
+        devices.into_iter().map(bindings).collect()
     }
 
     async fn provision(&self, change: Provision) {
@@ -460,5 +445,26 @@ impl Bench {
         }
         let _ = stop.send(true);
         worker.await.expect("the worker ends");
+    }
+}
+
+/// How a device of the tests is registered.
+fn binding(device: AddressOfRecord) -> BindingInfo {
+    let now = Instant::now();
+    BindingInfo {
+        contact: format!("sip:{}@127.0.0.1:5090", device.user),
+        device,
+        source: ([127, 0, 0, 1], 5090).into(),
+        transport: sip_core::ua::Transport::Udp,
+        reachable: true,
+        instance: None,
+        reg_id: None,
+        path: Vec::new(),
+        user_agent: "test phone".to_owned(),
+        call_id: "1".to_owned(),
+        cseq: 1,
+        latency: None,
+        last_seen: now,
+        expires_at: now + Duration::from_secs(60),
     }
 }

@@ -8,7 +8,8 @@ use crate::ids::TenantId;
 use crate::store::{Store, StoreError, TrunkRow};
 use crate::vocabulary::TenantRole;
 use crate::vocabulary::trunk::{
-    TrunkFromFormat, TrunkNumberFormat, TrunkPaiFormat, TrunkSettings, TrunkSrtp, TrunkTransport,
+    TrunkDiversion, TrunkFromFormat, TrunkNumberFormat, TrunkPaiFormat, TrunkSettings, TrunkSrtp,
+    TrunkTransport,
 };
 use serde::{Deserialize, Serialize};
 use sip_core::message::Host;
@@ -70,6 +71,8 @@ pub struct TrunkView {
     pub pai_format: TrunkPaiFormat,
     /// What stands in From.
     pub from_format: TrunkFromFormat,
+    /// How it is told who has sent a call on.
+    pub diversion: TrunkDiversion,
     /// Whether its sound is encrypted.
     pub srtp: TrunkSrtp,
     /// Codecs offered, the best liked first; empty is all there are.
@@ -125,6 +128,8 @@ pub struct TrunkChange {
     pub pai_format: Option<TrunkPaiFormat>,
     /// What stands in From.
     pub from_format: Option<TrunkFromFormat>,
+    /// How it is told who has sent a call on.
+    pub diversion: Option<TrunkDiversion>,
     /// Whether its sound is encrypted.
     pub srtp: Option<TrunkSrtp>,
     /// Codecs offered: `opus`, `g722`, `pcmu`, `pcma`.
@@ -379,6 +384,7 @@ impl Services {
             number_format: row.settings.number_format,
             pai_format: row.settings.pai_format,
             from_format: row.settings.from_format,
+            diversion: row.settings.diversion,
             srtp: row.settings.srtp,
             codecs: row.settings.codecs.clone(),
             even_loudness: row.settings.even_loudness,
@@ -481,6 +487,7 @@ fn apply_settings(settings: &mut TrunkSettings, change: &TrunkChange) -> Result<
     settings.number_format = change.number_format.unwrap_or(settings.number_format);
     settings.pai_format = change.pai_format.unwrap_or(settings.pai_format);
     settings.from_format = change.from_format.unwrap_or(settings.from_format);
+    settings.diversion = change.diversion.unwrap_or(settings.diversion);
     settings.srtp = change.srtp.unwrap_or(settings.srtp);
     settings.even_loudness = change.even_loudness.or(settings.even_loudness);
     settings.suppress_noise = change.suppress_noise.unwrap_or(settings.suppress_noise);

@@ -5,10 +5,11 @@ use super::actor::Actor;
 use super::error::ServiceError;
 use super::page::{Page, PageRequest};
 use super::views::{Device, User};
-use crate::ids::UserId;
+use crate::ids::{TenantId, UserId};
 use crate::live::resolver;
 use crate::store::{DeviceRow, UserRow, UserSlice};
 use sip_core::ua::AddressOfRecord;
+use std::collections::BTreeMap;
 
 impl Services {
     /// The tenant's users but the asker, whose names, extension or address contain `query` (A09, A10), by extension and
@@ -34,13 +35,7 @@ impl Services {
             offset,
         };
         let (rows, total) = self.store.users_slice(&slice).await?;
-        let mut users = Vec::with_capacity(rows.len());
-        let ids: Vec<UserId> = rows.iter().map(|row| row.id.clone()).collect();
-        let devices = self.store.devices_of_users(&member.tenant, &ids).await?;
-        for row in &rows {
-            let own: Vec<&DeviceRow> = devices.iter().filter(|device| device.user == row.id).collect();
-            users.push(self.user_view(row, &own).await);
-        }
+        let users = self.user_views(&member.tenant, &rows).await?;
         Ok(page.of(users, total))
     }
 
@@ -64,31 +59,61 @@ impl Services {
     }
 
     pub(super) async fn user_view(&self, row: &UserRow, devices: &[&DeviceRow]) -> User {
-        User {
-            id: row.id.clone(),
-            display_name: row.display_name.clone(),
-            extension: row.extension.clone(),
-            mail: row.mail.clone(),
-            devices: self.device_views(devices).await,
+        row.view(self.device_views(devices).await)
+    }
+
+    /// Users of one tenant with their devices: whether those are registered is asked once for all of them.
+    pub(super) async fn user_views(
+        &self,
+        tenant: &TenantId,
+        rows: &[UserRow],
+    ) -> Result<Vec<User>, ServiceError> {
+        let ids: Vec<UserId> = rows.iter().map(|row| row.id.clone()).collect();
+        let devices = self.store.devices_of_users(tenant, &ids).await?;
+        let views = self.device_views(&devices.iter().collect::<Vec<_>>()).await;
+        let mut owned: BTreeMap<&UserId, Vec<Device>> = BTreeMap::new();
+        for (row, view) in devices.iter().zip(views) {
+            owned.entry(&row.user).or_default().push(view);
         }
+        Ok(rows.iter().map(|row| row.view(owned.remove(&row.id).unwrap_or_default())).collect())
     }
 
     async fn device_views(&self, rows: &[&DeviceRow]) -> Vec<Device> {
-        let mut devices = Vec::with_capacity(rows.len());
-        for row in rows {
-            devices.push(Device {
-                name: row.name.clone(),
-                kind: row.kind.clone(),
-                label: row.label(),
-                registered: self.is_registered(row).await,
-            });
-        }
-        devices
+        let registered = self.registered(rows).await;
+        let view = |(row, registered): (&&DeviceRow, bool)| Device {
+            name: row.name.clone(),
+            kind: row.kind.clone(),
+            label: row.label(),
+            registered,
+        };
+        rows.iter().zip(registered).map(view).collect()
     }
 
     /// Asks the registrar itself: the database only follows it.
     pub(super) async fn is_registered(&self, device: &DeviceRow) -> bool {
-        self.live.bindings(device.aor()).await.iter().any(|binding| binding.reachable)
+        self.registered(&[device]).await.contains(&true)
+    }
+
+    /// Which of these devices are registered, in their order.
+    async fn registered(&self, devices: &[&DeviceRow]) -> Vec<bool> {
+        if devices.is_empty() {
+            return Vec::new();
+        }
+        let bindings = self.live.bindings(devices.iter().map(|device| device.aor()).collect()).await;
+        let mut reachable = bindings.iter().map(|bindings| bindings.iter().any(|binding| binding.reachable));
+        devices.iter().map(|_| reachable.next().unwrap_or(false)).collect()
+    }
+}
+
+impl UserRow {
+    fn view(&self, devices: Vec<Device>) -> User {
+        User {
+            id: self.id.clone(),
+            display_name: self.display_name.clone(),
+            extension: self.extension.clone(),
+            mail: self.mail.clone(),
+            devices,
+        }
     }
 }
 

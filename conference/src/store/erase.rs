@@ -137,6 +137,8 @@ impl Store {
         for row in rows.iter().map(Columns) {
             let (id, meeting) = (row.text("id")?, row.text("meeting_id")?);
             erase_rows(connection, tenant, &id, now, &mut erased).await?;
+            // Lists of several people name each one beside their identifier.
+            erase_mentions(connection, tenant, &id, &mut erased).await?;
             people.push((MeetingId::new(meeting), PersonId::new(id)));
         }
         if let Some(number) = whom.number {

@@ -23,6 +23,7 @@ const ALL: &[(i64, &str, &str)] = &[
     (81, "leg quality", include_str!("../../migrations/0081_leg_quality.sql")),
     (82, "device voice", include_str!("../../migrations/0082_device_voice.sql")),
     (95, "search", include_str!("../../migrations/0095_search.sql")),
+    (96, "latency", include_str!("../../migrations/0096_latency.sql")),
 ];
 
 /// The migrations in the words of one database.

@@ -7,7 +7,7 @@ use super::{Dialect, Store, StoreError};
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AnyConnection, Connection as _, Executor as _, Row as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A write-ahead log lets readers go on while a call event is written; with it, NORMAL loses at most the last commits on
 /// power failure and never corrupts. Writers of this process take turns before they ask SQLite; what they wait for here is
@@ -90,9 +90,10 @@ impl Store {
             .after_connect(move |connection, _| {
                 let heard = heard.clone();
                 Box::pin(async move {
-                    heard.note(false);
+                    let connected = Instant::now();
+                    heard.note(false, Duration::ZERO);
                     connection.execute(sqlx::raw_sql(settings)).await?;
-                    heard.note(false);
+                    heard.note(false, connected.elapsed());
                     Ok(())
                 })
             });

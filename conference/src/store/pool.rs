@@ -143,11 +143,12 @@ impl Connection {
         let deadline = if self.writes { &self.answers.writes } else { &self.answers.any }.deadline(began);
         let sent = Instant::now();
         let result = tokio::time::timeout_at(deadline, run(inner)).await;
-        self.times.observe(sent.elapsed());
+        let took = sent.elapsed();
+        self.times.observe(took);
         match result {
             Ok(answer) => {
                 if answer.is_ok() {
-                    self.answers.note(self.writes);
+                    self.answers.note(self.writes, took);
                 }
                 answer
             }

@@ -22,6 +22,7 @@ pub(crate) struct RegistrationRow {
     pub(crate) user_agent: String,
     pub(crate) call_id: String,
     pub(crate) cseq: u32,
+    pub(crate) latency_ms: Option<u32>,
     pub(crate) expires_at: UnixMillis,
 }
 
@@ -39,6 +40,7 @@ impl RegistrationRow {
             user_agent: row.text("user_agent")?,
             call_id: row.text("call_id")?,
             cseq: u32::try_from(row.integer("cseq")?).unwrap_or(0),
+            latency_ms: row.optional_integer("last_latency_ms")?.and_then(|ms| u32::try_from(ms).ok()),
             expires_at: row.time("expires_at")?,
         })
     }
@@ -64,12 +66,13 @@ impl Store {
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO registrations (aor, contact, source, user_agent, call_id, cseq, expires_at, updated_at, \
-             transport, instance, reg_id, path) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+             transport, instance, reg_id, path, last_latency_ms) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
              ON CONFLICT (aor, contact) DO UPDATE SET source = excluded.source, \
              transport = excluded.transport, instance = excluded.instance, reg_id = excluded.reg_id, path = excluded.path, \
              user_agent = excluded.user_agent, call_id = excluded.call_id, cseq = excluded.cseq, \
-             expires_at = excluded.expires_at, updated_at = excluded.updated_at",
+             expires_at = excluded.expires_at, updated_at = excluded.updated_at, \
+             last_latency_ms = excluded.last_latency_ms",
         )
         .bind(&binding.aor)
         .bind(&binding.contact)
@@ -83,6 +86,7 @@ impl Store {
         .bind(binding.instance.as_deref())
         .bind(binding.reg_id.map(i64::from))
         .bind(&binding.path)
+        .bind(binding.latency_ms.map(i64::from))
         .execute(connection)
         .await?;
         Ok(())

@@ -224,6 +224,7 @@ async fn i94_registrations_survive_a_restart_until_they_expire() {
         user_agent: "phone".to_owned(),
         call_id: "r1".to_owned(),
         cseq: 7,
+        latency: Some(Duration::from_millis(12)),
         last_seen: now,
         expires_at: now + Duration::from_secs(seconds),
     };

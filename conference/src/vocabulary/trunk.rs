@@ -46,6 +46,20 @@ pub enum TrunkPaiFormat {
     None,
 }
 
+/// In which header field a trunk is told which number has sent a call on to another one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TrunkDiversion {
+    /// In none.
+    #[default]
+    None,
+    /// Diversion (RFC 5806).
+    Diversion,
+    /// History-Info (RFC 7044).
+    HistoryInfo,
+}
+
 /// What stands in the user part of From.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -96,6 +110,8 @@ pub struct TrunkSettings {
     pub pai_format: TrunkPaiFormat,
     /// See [`TrunkFromFormat`].
     pub from_format: TrunkFromFormat,
+    /// See [`TrunkDiversion`].
+    pub diversion: TrunkDiversion,
     /// See [`TrunkSrtp`].
     pub srtp: TrunkSrtp,
     /// Names of the codecs offered, the best liked first; empty is all there are.
@@ -123,6 +139,7 @@ impl Default for TrunkSettings {
             number_format: TrunkNumberFormat::default(),
             pai_format: TrunkPaiFormat::default(),
             from_format: TrunkFromFormat::default(),
+            diversion: TrunkDiversion::default(),
             srtp: TrunkSrtp::default(),
             codecs: Vec::new(),
             even_loudness: None,

@@ -61,6 +61,7 @@ fn order(to: &str, attestation: Option<Attestation>) -> Command {
         replaces: None,
         patience: None,
         attestation,
+        diverted_by: None,
         identity: None,
     }))
 }

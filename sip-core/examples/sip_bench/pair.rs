@@ -39,6 +39,7 @@ pub(crate) fn agent(local: SocketAddr, peer: SocketAddr, seed: u8) -> UserAgent 
                 ..Limits::default()
             },
             registrar: RegistrarConfig::default(),
+            edges: Vec::new(),
             trusted_peers: vec![format!("{}/32", peer.ip()).parse().unwrap()],
         },
         [seed; 32],
@@ -60,6 +61,7 @@ pub(crate) fn invite(number: u64) -> Command {
         replaces: None,
         patience: None,
         attestation: None,
+        diverted_by: None,
         identity: None,
     }))
 }

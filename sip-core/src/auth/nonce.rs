@@ -68,6 +68,11 @@ impl Nonces {
         }
     }
 
+    /// How long ago a nonce was issued.
+    pub(super) fn age(&mut self, now: Instant, (time, _): NonceId) -> Duration {
+        Duration::from_millis(self.millis(now).saturating_sub(time))
+    }
+
     /// Uses a count of a fresh nonce once; `false` if it was used before or lies too far back.
     pub(super) fn take_count(&mut self, now: Instant, id: NonceId, count: u32) -> bool {
         if !self.used.contains_key(&id) {

@@ -1,7 +1,7 @@
 //! Challenging phones and checking their answers.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use subtle::ConstantTimeEq;
 
@@ -28,7 +28,11 @@ pub struct Account<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The password was right and the nonce count new.
-    Accepted,
+    Accepted {
+        /// How long the client took to answer the challenge, if this is the first use of its nonce: the way there and
+        /// back and the reckoning of a digest, to a millisecond.
+        answered_in: Option<Duration>,
+    },
     /// Ask (again).
     Challenge {
         /// The nonce was none of ours, too old or used up: the client is to try again without asking its user.
@@ -104,7 +108,7 @@ impl DigestServer {
             return Verdict::Forbidden;
         }
         if self.nonces.take_count(now, id, count) {
-            Verdict::Accepted
+            Verdict::Accepted { answered_in: (count == 1).then(|| self.nonces.age(now, id)) }
         } else {
             Verdict::Challenge { stale: true }
         }

@@ -60,6 +60,8 @@ header_names! {
     Route "Route";
     Path "Path";
     RemotePartyId "Remote-Party-ID";
+    Diversion "Diversion";
+    HistoryInfo "History-Info";
     Timestamp "Timestamp" single true;
     RecordRoute "Record-Route";
     Authorization "Authorization";

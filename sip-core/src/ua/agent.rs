@@ -68,6 +68,8 @@ pub struct UserAgent {
     pub(super) asked_bytes: usize,
     /// Where answers to the request being dealt with go, if not where it came from.
     pub(super) answer_to: Option<SocketAddr>,
+    /// Who has sent the request being dealt with, if it came through an edge.
+    pub(super) asker: Option<SocketAddr>,
     pub(super) flows: Flows,
     pub(super) shutting_down: bool,
     out: VecDeque<Output>,
@@ -109,6 +111,7 @@ impl UserAgent {
             response_source: None,
             asked_bytes: 0,
             answer_to: None,
+            asker: None,
             flows: Flows::default(),
             shutting_down: false,
             out: VecDeque::new(),
@@ -131,6 +134,7 @@ impl UserAgent {
         self.drain_transactions(now);
         self.response_source = None;
         self.answer_to = None;
+        self.asker = None;
     }
 
     /// Carries out an order.

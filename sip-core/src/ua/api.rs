@@ -34,6 +34,9 @@ pub struct UserAgentConfig {
     pub registrar: RegistrarConfig,
     /// Addresses whose INVITEs are taken without digest, but for those that come to a public listener.
     pub trusted_peers: Vec<IpNetwork>,
+    /// Proxies in front of phones: bans and budgets count the address that such a proxy has noted in the second Via, not
+    /// its own. They are trusted with nothing else.
+    pub edges: Vec<IpNetwork>,
 }
 
 /// A datagram that has come.
@@ -294,6 +297,9 @@ pub struct OutgoingInvite {
     /// The session description offered; if it is empty, the peer is asked for an offer, which comes with
     /// [`Event::Answered`] and is to be answered with [`Command::AnswerOffer`].
     pub offer: Bytes,
+    /// The number, in E.164 with its plus, that was called first and has sent the call on to this one by a 302; only
+    /// towards trunks, as [`super::Trunk::diversion`] says.
+    pub diverted_by: Option<String>,
     /// The dialog of the callee that this call takes the place of (RFC 3891).
     pub replaces: Option<Replaces>,
     /// How long a trunk may say nothing at all; then the call ends with [`EndCause::NoResponse`], and whatever still comes

@@ -2,7 +2,7 @@
 
 use super::UserAgent;
 use super::api::CallerIdentity;
-use super::trunk::{FromFormat, IdentityFormat, Trunk};
+use super::trunk::{DiversionFormat, FromFormat, IdentityFormat, Trunk};
 use crate::auth::hmac_sha256;
 use crate::flow::{Hop, Transport};
 use crate::message::header::{From, NameAddr, PAssertedIdentity, To, Via};
@@ -102,6 +102,26 @@ impl UserAgent {
         }
         if caller.hidden {
             request.headers.push(HeaderName::Privacy, "id");
+        }
+    }
+
+    /// Which number has sent the call on to the one it is for now, in the trunk's way.
+    pub(super) fn divert(request: &mut Request, first: &str, trunk: &Trunk) {
+        let first = SipUri::new(Some(&trunk.numbers.write(first)), Host::from_config(&trunk.host), None);
+        match trunk.diversion {
+            DiversionFormat::None => {}
+            // RFC 5806 section 7.
+            DiversionFormat::Diversion => {
+                let value = format!("<{}>;reason=unconditional;counter=1", Uri::Sip(first));
+                request.headers.push(HeaderName::Diversion, value);
+            }
+            // RFC 7044 sections 9.2 and 10.1; the cause is that of RFC 4458 section 2.
+            DiversionFormat::HistoryInfo => {
+                let (first, now) = (Uri::Sip(first), &request.uri);
+                let value =
+                    format!("<{first}?Reason=SIP%3Bcause%3D302>;index=1, <{now};cause=302>;index=1.1;mp=1");
+                request.headers.push(HeaderName::HistoryInfo, value);
+            }
         }
     }
 

@@ -149,7 +149,7 @@ impl UserAgent {
             return Ok(origin);
         }
         match (self.authenticate(now, request, &claimed, source), fallback) {
-            (Authentication::Device(device), _) => Ok(Origin::Device(device)),
+            (Authentication::Device(device, _), _) => Ok(Origin::Device(device)),
             (Authentication::Refused(_), Some(origin)) => Ok(origin),
             (Authentication::Refused(answer), None) => Err(answer),
         }

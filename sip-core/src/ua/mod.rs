@@ -29,6 +29,7 @@ mod agent;
 mod api;
 mod check;
 mod compose;
+mod edge;
 mod failover;
 mod flows;
 mod identity;
@@ -64,7 +65,9 @@ pub use identity::{Attestation, Verstat};
 pub(crate) use instant::allows_messages;
 pub use probe::ProbeAnswer;
 pub use subscription::SubscriptionId;
-pub use trunk::{FromFormat, IdentityFormat, NumberFormat, Peer, PeerError, Trunk, TrunkLimits};
+pub use trunk::{
+    DiversionFormat, FromFormat, IdentityFormat, NumberFormat, Peer, PeerError, Trunk, TrunkLimits,
+};
 pub use trunks::TrunkStatus;
 
 pub use crate::IpNetwork;

@@ -164,6 +164,9 @@ impl UserAgent {
             request.headers.push(HeaderName::Route, path.to_string());
         }
         self.identify(&mut request, &order.caller, located.from_host.clone(), located.trunk.as_deref());
+        if let (Some(first), Some(trunk)) = (&order.diverted_by, &located.trunk) {
+            Self::divert(&mut request, first, trunk);
+        }
         request.headers.push_typed(&To(NameAddr::new(located.to.clone())));
         // A Call-ID is one word (RFC 3261 section 25.1); ours must be one the peer can read.
         let call_id: String = order.call_id.chars().filter(char::is_ascii_graphic).collect();

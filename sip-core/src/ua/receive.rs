@@ -16,7 +16,7 @@ use crate::message::{Answer, HeaderName, Message, Method, Received, Request, Uri
 
 impl UserAgent {
     pub(super) fn receive(&mut self, now: Instant, source: Hop, payload: &[u8]) {
-        if !self.guard.admit(now, source.remote) && !self.is_exempt(&source) {
+        if !self.is_edge(&source) && !self.guard.admit(now, source.remote) && !self.is_exempt(&source) {
             return;
         }
         self.asked_bytes = payload.len();
@@ -64,7 +64,8 @@ impl UserAgent {
     }
 
     fn receive_request(&mut self, now: Instant, mut request: Received<Request>, source: Hop) {
-        if self.is_scan(&request, &source) {
+        self.asker = self.behind_edge(&request, &source);
+        if self.is_scan(&request, &source) || self.asker.is_some_and(|asker| !self.guard.admit(now, asker)) {
             return;
         }
         request.essential.via.stamp(source.remote);

@@ -1,6 +1,6 @@
 //! Devices: who they are (digest), and where they are (REGISTER).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::UserAgent;
 use super::api::{DeviceAccount, Event};
@@ -12,8 +12,8 @@ use crate::registrar::{AddressOfRecord, RegisterRefusal};
 
 /// Whether a request comes from a device of ours.
 pub(super) enum Authentication {
-    /// From this one.
-    Device(AddressOfRecord),
+    /// From this one, which answered a fresh challenge within the time given.
+    Device(AddressOfRecord, Option<Duration>),
     /// Not proven: the answer to send.
     Refused(Response),
 }
@@ -22,8 +22,8 @@ impl UserAgent {
     /// RFC 3261 section 10.3.
     pub(super) fn receive_register(&mut self, now: Instant, request: &Received<Request>, source: Hop) {
         let claimed = request.essential.to.0.uri.clone();
-        let device = match self.authenticate(now, request, &claimed, source) {
-            Authentication::Device(device) => device,
+        let (device, latency) = match self.authenticate(now, request, &claimed, source) {
+            Authentication::Device(device, answered_in) => (device, answered_in),
             Authentication::Refused(answer) => {
                 self.send_statelessly(answer, source);
                 return;
@@ -39,7 +39,7 @@ impl UserAgent {
             self.answer_statelessly(request, source, 503);
             return;
         };
-        let response = match self.registrar.register(now, &device, request, &source) {
+        let response = match self.registrar.register(now, &device, request, (&source, latency)) {
             Ok(changes) => {
                 self.report_bindings(changes);
                 self.registered(now, request, &device)
@@ -124,11 +124,11 @@ impl UserAgent {
             self.wrong_digest(now, source);
         }
         match verdict {
-            Verdict::Accepted if self.may_claim(&device, claimed) => {
-                self.guard.proved(now, source.remote);
-                Authentication::Device(device)
+            Verdict::Accepted { answered_in } if self.may_claim(&device, claimed) => {
+                self.guard.proved(now, self.asker.unwrap_or(source.remote));
+                Authentication::Device(device, answered_in)
             }
-            Verdict::Accepted | Verdict::Forbidden => self.refusing(request, 403),
+            Verdict::Accepted { .. } | Verdict::Forbidden => self.refusing(request, 403),
             Verdict::Challenge { stale } => {
                 self.challenge(now, request, source, (&device.domain, &realm), stale)
             }
@@ -172,7 +172,7 @@ impl UserAgent {
         if self.is_exempt(&source) {
             return;
         }
-        if let Some((address, until)) = self.guard.wrong_digest(now, source.remote) {
+        if let Some((address, until)) = self.guard.wrong_digest(now, self.asker.unwrap_or(source.remote)) {
             self.emit(Event::Banned { address, until });
         }
     }

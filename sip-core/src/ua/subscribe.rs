@@ -26,7 +26,7 @@ impl UserAgent {
     pub(super) fn receive_subscribe(&mut self, now: Instant, request: Received<Request>, source: Hop) {
         let claimed = request.essential.from.0.uri.clone();
         let device = match self.authenticate(now, &request, &claimed, source) {
-            Authentication::Device(device) => device,
+            Authentication::Device(device, _) => device,
             Authentication::Refused(answer) => return self.send_statelessly(answer, source),
         };
         let (package, event) = match self.check_subscribe(&request, &device) {
@@ -178,7 +178,7 @@ impl UserAgent {
         }
         let claimed = request.essential.from.0.uri.clone();
         match self.authenticate(now, request, &claimed, source) {
-            Authentication::Device(device) => self.refresh(now, id, &device, request, source),
+            Authentication::Device(device, _) => self.refresh(now, id, &device, request, source),
             Authentication::Refused(answer) => self.send_statelessly(answer, source),
         }
         true

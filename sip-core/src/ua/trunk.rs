@@ -125,6 +125,18 @@ pub enum IdentityFormat {
     None,
 }
 
+/// How a trunk is told which number has sent a call on to another one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DiversionFormat {
+    /// Not at all.
+    #[default]
+    None,
+    /// Diversion (RFC 5806).
+    Diversion,
+    /// History-Info (RFC 7044).
+    HistoryInfo,
+}
+
 /// What stands in the user part of From towards a trunk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum FromFormat {
@@ -161,6 +173,8 @@ pub struct Trunk {
     pub identity: IdentityFormat,
     /// What stands in From.
     pub from: FromFormat,
+    /// How it is told who has sent a call on.
+    pub diversion: DiversionFormat,
 }
 
 impl Trunk {
@@ -178,6 +192,7 @@ impl Trunk {
             numbers: NumberFormat::default(),
             identity: IdentityFormat::default(),
             from: FromFormat::default(),
+            diversion: DiversionFormat::default(),
         }
     }
 

@@ -81,6 +81,42 @@ fn s4_trusted_addresses_are_exempt_and_bans_can_be_put_back_and_lifted() {
     network.run_until_idle();
 }
 
+const EDGE: &str = "198.51.100.30:5060";
+
+/// A REGISTER that has passed the edge.
+fn through_edge(network: &mut Network, phone: &str, cseq: u32, more: &str) -> Option<String> {
+    let text = request("REGISTER", "sip:acme.test", AOR, AOR, cseq, more);
+    let via = text.lines().find(|line| line.starts_with("Via: ")).unwrap();
+    let edge = format!("Via: SIP/2.0/UDP {EDGE};branch=z9hG4bKedge{cseq}{}", phone.replace(['.', ':'], ""));
+    let text = text.replacen(via, &format!("{edge}\r\n{via};received={phone}"), 1);
+    network.send(EDGE, &text);
+    network.take(EDGE).pop()
+}
+
+#[test]
+fn s4_behind_an_edge_the_guesser_is_banned_and_nobody_else() {
+    let mut network = Network::new(1, Loss::Nothing);
+    let mut config = config(GATEWAY);
+    config.edges = vec!["198.51.100.30/32".parse().unwrap()];
+    network.add(GATEWAY, config, Behaviour::Nothing);
+    network.command(GATEWAY, Command::PutDevice(account("103a", "acme.test", "103a-secret")));
+    let challenge = through_edge(&mut network, "10.1.1.1", 1, "").unwrap();
+    for guess in 1..=10 {
+        let proof = authorize(&challenge, "REGISTER", "sip:acme.test", "103a", "guess", guess);
+        let answer = through_edge(&mut network, "10.1.1.1", guess + 1, &proof).unwrap();
+        assert!(answer.starts_with("SIP/2.0 403 "));
+    }
+    let [Event::Banned { address, .. }] = network.take_events(GATEWAY)[..] else { panic!() };
+    assert_eq!(address.to_string(), "10.1.1.1");
+    assert_eq!(through_edge(&mut network, "10.1.1.1", 20, ""), None);
+    assert!(through_edge(&mut network, "10.1.1.2", 21, "").unwrap().starts_with("SIP/2.0 401 "));
+    // Only an edge may say who is behind it, and it is trusted with nothing else.
+    let invite = request("INVITE", "sip:1@acme.test", "sip:x@acme.test", "sip:1@acme.test", 1, "");
+    network.send(EDGE, &invite);
+    assert!(network.take(EDGE).pop().unwrap().starts_with("SIP/2.0 401 "));
+    network.run_until_idle();
+}
+
 #[test]
 fn s11_scanners_get_silence() {
     let mut network = guarded();

@@ -17,6 +17,7 @@ fn invite_as(network: &mut Network, target: Target, caller: CallerIdentity, peer
         replaces: None,
         patience: None,
         attestation: None,
+        diverted_by: None,
         identity: None,
     };
     network.command(GATEWAY, Command::Invite(Box::new(order)));
@@ -82,6 +83,7 @@ fn i93_names_and_numbers_cannot_inject_header_fields() {
         replaces: None,
         patience: None,
         attestation: None,
+        diverted_by: None,
         identity: None,
     };
     network.command(GATEWAY, Command::Invite(Box::new(order)));

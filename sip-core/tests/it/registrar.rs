@@ -20,6 +20,10 @@ fn contacts(network: &Network) -> Vec<String> {
     bindings.into_iter().map(|binding| binding.contact).collect()
 }
 
+fn latency(network: &Network) -> Option<Duration> {
+    network.nodes[&addr(GATEWAY)].ua.bindings(&device("103a", "acme.test")).remove(0).latency
+}
+
 #[test]
 fn d11_a_phone_registers_and_the_api_sees_it() {
     let mut network = gateway();
@@ -29,6 +33,29 @@ fn d11_a_phone_registers_and_the_api_sees_it() {
     let binding = network.nodes[&addr(GATEWAY)].ua.bindings(&device("103a", "acme.test")).remove(0);
     assert_eq!((binding.user_agent.as_str(), binding.source), ("Desk 1.0", addr(PHONE)));
     assert_eq!(network.take_events(GATEWAY), [Event::Registered(binding)]);
+}
+
+#[test]
+fn d15_the_time_a_phone_takes_to_answer_a_challenge_is_its_latency() {
+    let mut network = gateway();
+    network.send(PHONE, &request("REGISTER", "sip:acme.test", AOR, AOR, 1, CONTACT));
+    let challenge = network.take_one(PHONE);
+    let mut answered = |count: u32, after: Duration| {
+        network.run_for(after);
+        let proof = authorize(&challenge, "REGISTER", "sip:acme.test", "103a", "103a-secret", count);
+        let again = request("REGISTER", "sip:acme.test", AOR, AOR, count + 1, &format!("{proof}{CONTACT}"));
+        network.send(PHONE, &again);
+        assert!(network.take_one(PHONE).starts_with("SIP/2.0 200 "));
+        latency(&network)
+    };
+    let took = answered(1, Duration::from_millis(80)).unwrap();
+    let exact = Duration::from_millis(80);
+    assert!(took >= exact && took < exact * 2, "{took:?}, the way in this network included");
+    assert_eq!(
+        answered(2, Duration::from_secs(60)),
+        Some(took),
+        "a refresh by the same nonce says nothing new"
+    );
 }
 
 #[test]
@@ -216,12 +243,14 @@ fn i94_a_stored_binding_is_called_after_a_restart() {
         user_agent: "Desk".into(),
         call_id: "c1@phone".into(),
         cseq: 5,
+        latency: Some(Duration::from_millis(30)),
         expires_in: Duration::from_secs(100),
     };
     let useless = StoredBinding { contact: "not a uri".into(), ..stored.clone() };
     network.command(GATEWAY, Command::RestoreBinding(Box::new(useless)));
     assert!(contacts(&network).is_empty());
     network.command(GATEWAY, Command::RestoreBinding(Box::new(stored)));
+    assert_eq!(latency(&network), Some(Duration::from_millis(30)));
     network.command(GATEWAY, call(to_phone()));
     network.run_for(Duration::from_millis(50));
     assert!(network.take_one(PHONE).starts_with("INVITE sip:103a@10.0.0.9:5060 "));

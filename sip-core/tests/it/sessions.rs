@@ -78,6 +78,7 @@ fn our_invite_without_offer_is_acknowledged_with_the_answer() {
             replaces: None,
             patience: None,
             attestation: None,
+            diverted_by: None,
             identity: None,
         };
         network.command(GATEWAY, Command::Invite(Box::new(order)));

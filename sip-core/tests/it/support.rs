@@ -83,6 +83,7 @@ pub(crate) fn config(local: &str) -> UserAgentConfig {
         limits: Limits::default(),
         registrar: RegistrarConfig::default(),
         trusted_peers: Vec::new(),
+        edges: Vec::new(),
     }
 }
 
@@ -124,6 +125,7 @@ pub(crate) fn call(target: Target) -> Command {
         replaces: None,
         patience: None,
         attestation: None,
+        diverted_by: None,
         identity: None,
     }))
 }

@@ -254,6 +254,7 @@ fn rfc_3891_our_call_takes_the_place_of_one_of_the_callee() {
         replaces: Some(Replaces { dialog, early_only: false }),
         patience: None,
         attestation: None,
+        diverted_by: None,
         identity: None,
     };
     network.command(GATEWAY, Command::Invite(Box::new(order)));

@@ -182,6 +182,7 @@ fn f1_a_stored_binding_of_a_connection_waits_for_it() {
         user_agent: String::new(),
         call_id: "x".into(),
         cseq: 1,
+        latency: None,
         expires_in: SECOND * 100,
     })));
     assert!(!bench.ua.bindings(&device)[0].reachable);
@@ -584,6 +585,33 @@ fn d33_from_and_identity_as_the_trunk_wants_them() {
     let invite = bench.take_one().3;
     assert_eq!(header_if_any(&invite, "Remote-Party-ID"), None);
     assert_eq!(bench.ua.counts().sessions, 2);
+}
+
+#[test]
+fn d33_the_number_that_sent_a_call_on_is_told_as_the_trunk_wants_it() {
+    use sip_core::ua::{DiversionFormat, NumberFormat};
+    let sent_on = |diversion| {
+        let numbers = NumberFormat::E164WithoutPlus;
+        let trunk = Trunk { numbers, diversion, ..carrier_trunk() };
+        let mut bench = bench();
+        bench.command(Command::PutTrunk(Box::new(trunk)));
+        let Command::Invite(mut order) = call(to_number()) else { panic!("no call") };
+        order.diverted_by = Some("+12025550110".into());
+        bench.command(Command::Invite(order));
+        bench.take_one().3
+    };
+    let invite = sent_on(DiversionFormat::Diversion);
+    assert_eq!(header(&invite, "Diversion"), "<sip:12025550110@carrier.test>;reason=unconditional;counter=1");
+    let invite = sent_on(DiversionFormat::HistoryInfo);
+    assert_eq!(
+        header(&invite, "History-Info"),
+        "<sip:12025550110@carrier.test?Reason=SIP%3Bcause%3D302>;index=1, \
+         <sip:12025550177@carrier.test;cause=302>;index=1.1;mp=1"
+    );
+    let invite = sent_on(DiversionFormat::None);
+    assert!(
+        header_if_any(&invite, "Diversion").is_none() && header_if_any(&invite, "History-Info").is_none()
+    );
 }
 
 #[test]

@@ -96,6 +96,23 @@ impl Api {
         headers: &[(&str, &str)],
         body: Option<Value>,
     ) -> LabResult<Answer> {
+        let bytes = body.as_ref().map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        let kind = body.map(|_| ("Content-Type", "application/json"));
+        let headers: Vec<_> = headers.iter().copied().chain(kind).collect();
+        self.send_bytes(method, path, &headers, bytes).await
+    }
+
+    /// Sends any bytes and returns any answer; the headers say what the bytes are.
+    ///
+    /// # Errors
+    /// When there is no answer at all.
+    pub async fn send_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        bytes: Vec<u8>,
+    ) -> LabResult<Answer> {
         let what = format!("{method} {path}");
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
         if let Some(token) = &self.token {
@@ -104,10 +121,6 @@ impl Api {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if body.is_some() {
-            request = request.header("Content-Type", "application/json");
-        }
-        let bytes = body.map(|body| body.to_string()).unwrap_or_default();
         let request = request.body(bytes).map_err(LabError::other(&what))?;
         let agent = self.agent.clone();
         let answered = tokio::task::spawn_blocking(move || {

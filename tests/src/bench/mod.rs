@@ -8,6 +8,7 @@ mod figures;
 mod http;
 mod lists;
 mod multi;
+pub mod setups;
 mod tenant;
 mod writes;
 

@@ -2,18 +2,21 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use partyline_tests::bench::setups::{self, SetupsConfig};
 use partyline_tests::carrier::{self, Carrier, CarrierConfig};
 use partyline_tests::demo::{self, DemoConfig};
 use partyline_tests::error::{LabError, LabResult};
 use partyline_tests::flood::{self, AvalancheConfig, FloodConfig};
 use partyline_tests::phone::{Phone, PhoneConfig};
+use partyline_tests::script::{self, CalleeScript};
 use partyline_tests::sip::call::{Call, Script};
 use partyline_tests::sip::digest::Credentials;
+use partyline_tests::stage::StageConfig;
 use partyline_tests::tone;
 
 /// A carrier in a box, phones and a demonstration for Partyline.
@@ -29,12 +32,14 @@ enum Command {
     /// Starts the gateway, a carrier and two phones, plays a meeting with four calls, and reports who heard whom.
     Demo(DemoArgs),
     /// Runs the carrier in a box alone: numbers that answer, refuse, never answer, take messages or press 1.
-    #[command(after_help = CALLEES)]
+    #[command(after_help = callees(&[]))]
     Carrier(CarrierArgs),
     /// Floods a server with a hostile mix from one address, asks and registers honestly from another, and reports.
     Flood(FloodArgs),
     /// Registers many phones at once and reports how long it took.
     Avalanche(AvalancheArgs),
+    /// Calls meetings of a gateway with configs/bench.toml, so many times a second, with sound, and reports what held.
+    Setups(SetupsArgs),
     /// Runs one phone alone: registers and answers by itself, speaking with a tone.
     Phone(PhoneArgs),
 }
@@ -66,6 +71,12 @@ struct CarrierArgs {
     /// Calls this meeting number or alias at the gateway once, as an outside person.
     #[arg(long, value_name = "USER", requires = "gateway")]
     call: Option<String>,
+    /// A script with further callees, or other ones at the usual numbers.
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// Lists who can be called, and ends: shows whether a script can be read.
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(Args)]
@@ -125,6 +136,25 @@ struct AvalancheArgs {
 }
 
 #[derive(Args)]
+struct SetupsArgs {
+    /// The gateway's SIP port (UDP).
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5060")]
+    target: SocketAddr,
+    /// Calls a second, one run for each of these numbers; it ends when one does not hold.
+    #[arg(long, value_delimiter = ',', default_value = "100,200,400,600,800,1000,1200")]
+    rates: Vec<u32>,
+    /// How long calls begin in each run, in seconds.
+    #[arg(long, default_value_t = 8)]
+    seconds: u64,
+    /// How long each call lasts, in milliseconds.
+    #[arg(long, default_value_t = 1_000)]
+    hold: u64,
+    /// The gateway's process, to read its CPU time.
+    #[arg(long)]
+    pid: Option<u32>,
+}
+
+#[derive(Args)]
 struct PhoneArgs {
     /// Device name and digest user, such as 103a.
     #[arg(long)]
@@ -163,15 +193,11 @@ enum Manner {
     Ring,
 }
 
-const CALLEES: &str = "Callees:
-  +12025550177  answers and presses 1 after two seconds
-  +12025550110  answers and presses nothing
-  +12025550120  busy (486)
-  +12025550121  declines (603)
-  +12025550122  rings for ever
-  +12025550123  404    +12025550124  480    +12025550125  503    +12025550126  484
-  +12025550130  voicemail: greeting, beep, never a key
-  any other     404";
+/// Everybody who can be called at the carrier, for `--help` and when it starts.
+fn callees(of_script: &[CalleeScript]) -> String {
+    let (own, usual) = (script::list(of_script), script::list(&script::usual()));
+    format!("Callees:\n{own}{usual}  any other      404\n\nThe script format is described in docs/LAB.md.")
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -182,6 +208,7 @@ async fn main() -> ExitCode {
         Command::Carrier(arguments) => run_carrier(arguments, &mut out).await.map(|()| true),
         Command::Flood(arguments) => run_flood(arguments, &mut out),
         Command::Avalanche(arguments) => run_avalanche(&arguments, &mut out),
+        Command::Setups(arguments) => run_setups(&arguments, &mut out),
         Command::Phone(arguments) => run_phone(arguments, &mut out).await.map(|()| true),
     };
     match result {
@@ -197,16 +224,28 @@ async fn main() -> ExitCode {
 
 async fn run_demo(arguments: DemoArgs, out: &mut std::io::Stdout) -> LabResult<bool> {
     let DemoArgs { gateway, config, exit, url } = arguments;
-    demo::run(&DemoConfig { gateway, configuration: config, exit, url_only: url }, out).await
+    let stage = StageConfig::demo(gateway, config.as_deref())?;
+    demo::run(&DemoConfig { stage, exit, url_only: url }, out).await
 }
 
 async fn run_carrier(arguments: CarrierArgs, out: &mut std::io::Stdout) -> LabResult<()> {
+    let scripted = arguments.script.as_deref().map_or_else(|| Ok(Vec::new()), read_script)?;
+    let known = callees(&scripted);
+    if arguments.check {
+        return say(out, &known);
+    }
     let carrier = Carrier::start(CarrierConfig::new(arguments.listen)).await?;
-    say(out, &format!("carrier on {}\n{CALLEES}", carrier.local()))?;
+    carrier.set_script(scripted);
+    say(out, &format!("carrier on {}\n{known}", carrier.local()))?;
     if let (Some(gateway), Some(user)) = (arguments.gateway, arguments.call) {
         carrier.call_in(gateway, &user, carrier::PRESSES_ONE, tone::OUTSIDE).await?;
     }
     watch(|| carrier.calls(), out).await
+}
+
+fn read_script(path: &Path) -> LabResult<Vec<CalleeScript>> {
+    let text = std::fs::read_to_string(path).map_err(LabError::io(format!("reading {}", path.display())))?;
+    script::parse(&text).map_err(LabError::other(path.display()))
 }
 
 async fn run_phone(arguments: PhoneArgs, out: &mut std::io::Stdout) -> LabResult<()> {
@@ -291,6 +330,32 @@ fn run_avalanche(arguments: &AvalancheArgs, out: &mut std::io::Stdout) -> LabRes
         ),
     )?;
     Ok(report.registered == arguments.phones)
+}
+
+fn run_setups(arguments: &SetupsArgs, out: &mut std::io::Stdout) -> LabResult<bool> {
+    let mut held = None;
+    for rate in &arguments.rates {
+        let config = SetupsConfig {
+            target: arguments.target,
+            per_second: *rate,
+            duration: Duration::from_secs(arguments.seconds),
+            hold: Duration::from_millis(arguments.hold),
+            meetings: (900_000_001, 500),
+        };
+        let cpu = || arguments.pid.map_or(0.0, flood::cpu_seconds);
+        let (before, begun) = (cpu(), std::time::Instant::now());
+        let report = setups::run(&config)?;
+        let busy = 100.0 * (cpu() - before) / begun.elapsed().as_secs_f64();
+        say(out, &format!("{rate} a second: {report}; gateway {busy:.0} % of a core"))?;
+        if !report.holds() {
+            break;
+        }
+        held = Some(*rate);
+        // Ports rest for five seconds before they are used again.
+        std::thread::sleep(Duration::from_secs(6));
+    }
+    say(out, &format!("highest rate with fewer than 0.1 % failures: {held:?}"))?;
+    Ok(held.is_some())
 }
 
 /// Prints every change of every call until Ctrl-C.

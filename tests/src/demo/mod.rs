@@ -5,12 +5,10 @@ mod calls;
 mod sound;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::carrier;
 use crate::error::{LabError, LabResult};
-use crate::gateway::{Ports, demo_configuration};
 use crate::phone::Phone;
 use crate::report::Table;
 use crate::sip::call::Call;
@@ -21,10 +19,8 @@ use crate::voice::Voice;
 /// What to demonstrate.
 #[derive(Debug, Clone)]
 pub struct DemoConfig {
-    /// The `partyline` binary.
-    pub gateway: PathBuf,
-    /// A configuration file; the repository's `configs/demo.toml` when absent.
-    pub configuration: Option<PathBuf>,
+    /// The gateway, its configuration and ports.
+    pub stage: StageConfig,
     /// Ends after the report.
     pub exit: bool,
     /// Only starts everything and shows the address, without the scripted part.
@@ -79,20 +75,10 @@ pub async fn run(config: &DemoConfig, out: &mut (impl Write + Send)) -> LabResul
 }
 
 async fn build(config: &DemoConfig) -> LabResult<House> {
-    let configuration = match &config.configuration {
-        Some(path) => read(path)?,
-        None => demo_configuration()?,
-    };
-    let ports = Ports::demo();
-    let binary = config.gateway.clone();
-    let stage = Stage::start(StageConfig { binary, configuration, ports, foreign_trunk: false }).await?;
+    let stage = Stage::start(config.stage.clone()).await?;
     let uma = stage.registered_phone("103a", tone::UMA).await?;
     let pia = stage.registered_phone("101a", tone::PIA).await?;
     Ok(House { stage, uma, pia })
-}
-
-fn read(path: &Path) -> LabResult<String> {
-    std::fs::read_to_string(path).map_err(LabError::io(format!("reading {}", path.display())))
 }
 
 async fn scripted(house: &House, out: &mut (impl Write + Send)) -> LabResult<bool> {

@@ -15,6 +15,7 @@ use crate::g711::Codec;
 use crate::rtp_leg::{KeyPress, RtpLeg};
 use crate::shared::lock;
 use crate::sip::sdp::Direction;
+use crate::sip::steps::Step;
 use crate::voice::Voice;
 
 /// How a callee behaves.
@@ -22,6 +23,8 @@ use crate::voice::Voice;
 pub struct Script {
     /// Provisional answer sent at once, 180 as a rule; `None` sends 100 only.
     pub provisional: Option<u16>,
+    /// Sends 183 with its description instead, and speaks at once.
+    pub early: bool,
     /// What happens then.
     pub outcome: Outcome,
     /// What it says once answered.
@@ -38,6 +41,9 @@ pub struct Script {
     pub forks: bool,
     /// The user in Contact: with a 3xx, where it points to.
     pub contact: Option<String>,
+    /// What it does step by step. When there are any, `provisional`, `outcome`, `keys`, `hang_up_after`,
+    /// `crosses_cancel` and `forks` say nothing.
+    pub steps: Vec<Step>,
 }
 
 /// How ringing ends.
@@ -58,6 +64,7 @@ impl Script {
     pub fn answer(after: Duration, voice: Voice) -> Self {
         Self {
             provisional: Some(180),
+            early: false,
             outcome: Outcome::Answer(after),
             voice,
             keys: Vec::new(),
@@ -66,6 +73,7 @@ impl Script {
             crosses_cancel: false,
             forks: false,
             contact: None,
+            steps: Vec::new(),
         }
     }
 
@@ -126,6 +134,8 @@ pub enum EndedBy {
     Refused(u16),
     /// No answer to the INVITE.
     NoResponse,
+    /// Its cable was cut.
+    Died,
 }
 
 /// What is known of a call from its INVITE.

@@ -70,6 +70,9 @@ impl Challenge {
         if self.qop_auth {
             text.push_str(", qop=\"auth\"");
         }
+        if self.stale {
+            text.push_str(", stale=true");
+        }
         text
     }
 

@@ -1,5 +1,6 @@
-//! The called side: plays a [`Script`] to one INVITE, then stays in the dialog.
+//! The called side: does its steps to one INVITE, then stays in the dialog. Callers come here, too, once they are answered.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +9,17 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::agent::Agent;
-use super::call::{Call, CallCommand, CallState, Dialog, EndedBy, Outcome, Script};
+use super::call::{Call, CallCommand, CallState, Dialog, EndedBy, Script};
+use super::digest::Challenge;
 use super::endpoint::Incoming;
 use super::message::{self, NameAddr};
 use super::sdp::{Description, Direction};
+use super::steps::{Answer, KeyWay, Step};
 use crate::rtp_leg::KeyPress;
 use crate::shared::token;
+
+/// After this nobody comes back to a transaction (RFC 3261, 64*T1).
+const FORGOTTEN: Duration = Duration::from_secs(64);
 
 /// A call in the hands of its task.
 pub(super) struct Task {
@@ -25,51 +31,50 @@ pub(super) struct Task {
     pub(super) tag: String,
 }
 
-enum Rung {
-    Out,
-    /// A CANCEL came, and the answer crossed it.
-    Crossed,
-    Over,
+/// Where it is: before the answer with the INVITE at hand, or in the dialog.
+enum Stage {
+    Ringing(Box<Incoming>),
+    Talking(Box<Talk>),
+}
+
+struct Talk {
+    dialog: Dialog,
+    description: Description,
+    /// The session timer, and when it runs out unless it is refreshed.
+    timer: Option<(Duration, Instant)>,
+    /// The next re-INVITE is refused with 491.
+    glare: bool,
+}
+
+struct Player {
+    task: Task,
+    stage: Stage,
+    crosses_cancel: bool,
+    contact: Option<String>,
 }
 
 /// Runs an incoming call to its end.
-pub(super) async fn run(mut task: Task, invite: Incoming) {
-    if task.script.outcome == Outcome::Dead {
+pub(super) async fn run(task: Task, invite: Incoming) {
+    let steps = task.script.as_steps();
+    let contact = task.script.contact.clone();
+    let mut player = Player { task, stage: Stage::Ringing(Box::new(invite)), crosses_cancel: false, contact };
+    match steps.first() {
         // Not a word; the caller's transaction has to notice.
-        return task.wait_for_cancel(&invite).await;
+        Some(Step::Silence) if steps.len() == 1 => return player.say_nothing().await,
+        Some(Step::Silence | Step::Provisional(_) | Step::Early | Step::Progress(_)) => {}
+        _ => player.respond(100, None, &[]).await,
     }
-    task.respond(&invite, task.script.provisional.unwrap_or(100), None).await;
-    if task.script.provisional.is_some() {
-        task.call.enter(CallState::Ringing);
-    }
-    let after = match task.script.outcome {
-        Outcome::Answer(after) | Outcome::Refuse(after, _) => Some(after),
-        Outcome::Ring | Outcome::Dead => None,
-    };
-    match task.ring(&invite, after).await {
-        Rung::Out => {}
-        Rung::Crossed => return task.answer(&invite).await,
-        Rung::Over => return,
-    }
-    match task.script.outcome {
-        Outcome::Refuse(_, status) => {
-            task.respond(&invite, status, None).await;
-            task.call.enter(CallState::Ended(EndedBy::Refused(status)));
-        }
-        Outcome::Answer(_) | Outcome::Ring | Outcome::Dead => task.answer(&invite).await,
-    }
+    player.play(steps).await;
 }
 
 impl Task {
-    async fn respond(&self, incoming: &Incoming, status: u16, body: Option<&str>) {
-        self.respond_as(&self.tag, incoming, status, body).await;
-    }
-
-    async fn respond_as(&self, tag: &str, incoming: &Incoming, status: u16, body: Option<&str>) {
-        let user = self.script.contact.as_deref().unwrap_or(&self.call.facts.request_user);
-        let contact = ("Contact", self.agent.contact(user));
-        let response = message::response(&incoming.request, incoming.source, status, tag, &[contact], body);
-        self.agent.endpoint.respond(incoming, &response).await;
+    /// Stays in a dialog that is answered until either side hangs up; the script's keys count from here.
+    pub(super) async fn stay(self, dialog: Dialog, description: Description) {
+        let steps = self.script.after_the_answer();
+        let talk = Talk { dialog, description, timer: None, glare: false };
+        let stage = Stage::Talking(Box::new(talk));
+        let contact = self.script.contact.clone();
+        Player { task: self, stage, crosses_cancel: false, contact }.play(steps).await;
     }
 
     /// The To tag of a forking callee's second phone.
@@ -82,70 +87,220 @@ impl Task {
         NameAddr::parse(&to).tag == Some(self.fork_tag())
     }
 
-    async fn wait_for_cancel(&mut self, invite: &Incoming) {
-        let _ = tokio::time::timeout(Duration::from_secs(64), self.ring(invite, None)).await;
-        if !self.call.is_over() {
-            self.call.enter(CallState::Ended(EndedBy::NoResponse));
+    fn over(&self, by: EndedBy) -> ControlFlow<()> {
+        self.call.enter(CallState::Ended(by));
+        ControlFlow::Break(())
+    }
+}
+
+const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
+
+impl Player {
+    async fn play(&mut self, steps: Vec<Step>) {
+        for step in steps {
+            if self.step(step).await.is_break() {
+                return;
+            }
+        }
+        while self.wait(None).await.is_continue() {}
+    }
+
+    async fn step(&mut self, step: Step) -> ControlFlow<()> {
+        match step {
+            Step::Silence => GO_ON,
+            Step::Provisional(status) => {
+                self.respond(status, None, &[]).await;
+                self.task.call.enter(CallState::Ringing);
+                GO_ON
+            }
+            Step::Early => self.progress().await,
+            Step::Progress(hz) => {
+                self.task.call.leg.voice.set(hz);
+                self.progress().await
+            }
+            Step::Wait(time) => self.wait(Some(Instant::now() + time)).await,
+            Step::Challenge { stale } => self.challenge(stale).await,
+            Step::Refuse(status, retry_after) => self.refuse(status, retry_after).await,
+            Step::Redirect(number) => {
+                self.contact = Some(number);
+                self.refuse(302, None).await
+            }
+            Step::CrossCancel => {
+                self.crosses_cancel = true;
+                GO_ON
+            }
+            Step::Answer(answer) => self.answer(&answer).await,
+            Step::Say(hz) => {
+                self.task.call.leg.voice.set(hz);
+                GO_ON
+            }
+            Step::Press(key, way) => self.press(key, way).await,
+            Step::Direction(direction) => self.offer(direction).await,
+            Step::Glare => {
+                if let Stage::Talking(talk) = &mut self.stage {
+                    talk.glare = true;
+                }
+                GO_ON
+            }
+            Step::HangUp => self.hang_up().await,
+            Step::Die => self.die().await,
         }
     }
 
-    /// Rings for `after`, or until cancelled or decided by hand.
-    async fn ring(&mut self, invite: &Incoming, after: Option<Duration>) -> Rung {
-        let until = Instant::now() + after.unwrap_or(Duration::from_secs(3600));
+    /// Answers the INVITE at hand; nothing once it has its final answer.
+    async fn respond(&self, status: u16, body: Option<&str>, extra: &[(&str, String)]) {
+        if let Stage::Ringing(invite) = &self.stage {
+            self.respond_to(&self.task.tag, invite, status, body, extra).await;
+        }
+    }
+
+    async fn respond_to(
+        &self,
+        tag: &str,
+        incoming: &Incoming,
+        status: u16,
+        body: Option<&str>,
+        extra: &[(&str, String)],
+    ) {
+        let user = self.contact.as_deref().unwrap_or(&self.task.call.facts.request_user);
+        let mut headers = vec![("Contact", self.task.agent.contact(user))];
+        headers.extend(extra.iter().cloned());
+        let response = message::response(&incoming.request, incoming.source, status, tag, &headers, body);
+        self.task.agent.endpoint.respond(incoming, &response).await;
+    }
+
+    async fn say_nothing(&mut self) {
+        let _ = tokio::time::timeout(FORGOTTEN, self.wait(None)).await;
+        if !self.task.call.is_over() {
+            self.task.call.enter(CallState::Ended(EndedBy::NoResponse));
+        }
+    }
+
+    /// Waits until then, or for ever; meanwhile serves what comes. Answered by hand, it waits no longer.
+    async fn wait(&mut self, until: Option<Instant>) -> ControlFlow<()> {
+        let until = until.unwrap_or_else(|| Instant::now() + Duration::from_secs(24 * 3_600));
         loop {
+            let timer = match &self.stage {
+                Stage::Talking(talk) => talk.timer.map(|(_, at)| at),
+                Stage::Ringing(_) => None,
+            };
             tokio::select! {
-                () = tokio::time::sleep_until(until) => return Rung::Out,
-                command = self.commands.recv() => match command {
-                    Some(CallCommand::Answer) => return Rung::Out,
-                    Some(CallCommand::HangUp) | None => {
-                        self.respond(invite, 603, None).await;
-                        self.call.enter(CallState::Ended(EndedBy::Refused(603)));
-                        return Rung::Over;
+                () = tokio::time::sleep_until(timer.map_or(until, |at| at.min(until))) => {
+                    match timer.filter(|at| *at < until) {
+                        Some(_) => return self.hang_up().await,
+                        None => return GO_ON,
                     }
-                    Some(CallCommand::Direction(_)) => {}
+                }
+                command = self.task.commands.recv() => match command {
+                    Some(CallCommand::Answer) => return self.answer(&Answer::default()).await,
+                    Some(CallCommand::Direction(direction)) => self.offer(direction).await?,
+                    Some(CallCommand::HangUp) | None => return self.hang_up().await,
                 },
-                request = self.inbox.recv() => {
-                    let Some(request) = request else { return Rung::Over };
-                    if request.request.method == Method::Cancel {
-                        self.respond(&request, 200, None).await;
-                        if self.script.crosses_cancel {
-                            return Rung::Crossed;
-                        }
-                        self.respond(invite, 487, None).await;
-                        self.call.enter(CallState::Ended(EndedBy::Cancelled));
-                        return Rung::Over;
-                    }
+                request = self.task.inbox.recv() => {
+                    let Some(request) = request else { return ControlFlow::Break(()) };
+                    self.serve(&request).await?;
                 }
             }
         }
     }
 
-    async fn answer(self, invite: &Incoming) {
-        let offer = Description::parse(&String::from_utf8_lossy(&invite.request.body));
-        let remote = offer.and_then(|offer| offer.remote(&self.script.codecs));
-        let Some(remote) = remote else {
-            self.respond(invite, 488, None).await;
-            self.call.enter(CallState::Ended(EndedBy::Refused(488)));
-            return;
-        };
-        let mut answer = Description::new(self.call.leg.local(), &[remote.codec]);
-        answer.telephone_event = remote.telephone_event;
-        self.call.leg.connect(remote);
-        self.respond(invite, 200, Some(&answer.write())).await;
-        if self.script.forks {
-            self.respond_as(&self.fork_tag(), invite, 200, Some(&answer.write())).await;
+    async fn serve(&mut self, request: &Incoming) -> ControlFlow<()> {
+        if matches!(self.stage, Stage::Talking(_)) {
+            return self.serve_in_dialog(request).await;
         }
-        self.call.enter(CallState::Answered);
-        let Some(dialog) = self.dialog(&invite.request, invite.source) else { return };
-        self.stay(dialog, answer).await;
+        match request.request.method {
+            Method::Cancel => {
+                self.respond_to(&self.task.tag, request, 200, None, &[]).await;
+                if self.crosses_cancel {
+                    return self.answer(&Answer::default()).await;
+                }
+                self.respond(487, None, &[]).await;
+                self.task.over(EndedBy::Cancelled)
+            }
+            Method::PRack | Method::Update | Method::Info => {
+                self.respond_to(&self.task.tag, request, 200, None, &[]).await;
+                GO_ON
+            }
+            _ => GO_ON,
+        }
+    }
+
+    async fn progress(&self) -> ControlFlow<()> {
+        let description = self.describe(&Answer::default());
+        self.respond(183, description.map(|description| description.write()).as_deref(), &[]).await;
+        self.task.call.enter(CallState::Ringing);
+        GO_ON
+    }
+
+    /// The answer to the offer at hand; connects the sound as well.
+    fn describe(&self, answer: &Answer) -> Option<Description> {
+        let Stage::Ringing(invite) = &self.stage else { return None };
+        let offer = Description::parse(&String::from_utf8_lossy(&invite.request.body))?;
+        let mut remote = offer.remote(&self.task.script.codecs)?;
+        remote.codec = answer.codec.unwrap_or(remote.codec);
+        let mut description = Description::new(self.task.call.leg.local(), &[remote.codec]);
+        remote.telephone_event = remote.telephone_event.filter(|_| !answer.eventless);
+        description.telephone_event = remote.telephone_event;
+        description.direction = answer.direction;
+        if let Some(address) = answer.address {
+            description.address.set_ip(address);
+        }
+        if !answer.mute {
+            self.task.call.leg.connect(remote);
+        }
+        Some(description)
+    }
+
+    async fn challenge(&mut self, stale: bool) -> ControlFlow<()> {
+        let challenge = Challenge { stale, ..Challenge::fresh("carrier.test") };
+        let nonce = format!("nonce=\"{}\"", challenge.nonce);
+        self.respond(407, None, &[("Proxy-Authenticate", challenge.header())]).await;
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            let request = tokio::time::timeout_at(deadline, self.task.inbox.recv()).await;
+            let Ok(Some(request)) = request else { return self.task.over(EndedBy::Refused(407)) };
+            let proof = message::value(&request.request.headers, "Proxy-Authorization").unwrap_or_default();
+            if request.request.method == Method::Invite && proof.contains(&nonce) {
+                self.stage = Stage::Ringing(Box::new(request));
+                return GO_ON;
+            }
+        }
+    }
+
+    async fn refuse(&self, status: u16, retry_after: Option<u32>) -> ControlFlow<()> {
+        if matches!(self.stage, Stage::Talking(_)) {
+            return GO_ON;
+        }
+        let extra: Vec<_> = retry_after.map(|after| ("Retry-After", after.to_string())).into_iter().collect();
+        self.respond(status, None, &extra).await;
+        self.task.over(EndedBy::Refused(status))
+    }
+
+    async fn answer(&mut self, answer: &Answer) -> ControlFlow<()> {
+        let Stage::Ringing(invite) = &self.stage else { return GO_ON };
+        let Some(description) = self.describe(answer) else { return self.refuse(488, None).await };
+        let body = (!answer.bare).then(|| description.write());
+        let timer = answer.timer.map(|seconds| Duration::from_secs(seconds.into()));
+        let extra = timer_headers(timer);
+        self.respond(200, body.as_deref(), &extra).await;
+        if answer.twice {
+            self.respond_to(&self.task.fork_tag(), invite, 200, body.as_deref(), &extra).await;
+        }
+        self.task.call.enter(CallState::Answered);
+        let Some(dialog) = self.dialog(&invite.request, invite.source) else {
+            return ControlFlow::Break(());
+        };
+        let timer = timer.map(|time| (time, Instant::now() + time));
+        self.stage = Stage::Talking(Box::new(Talk { dialog, description, timer, glare: false }));
+        GO_ON
     }
 
     fn dialog(&self, invite: &Request, source: std::net::SocketAddr) -> Option<Dialog> {
         let to = message::value(&invite.headers, "To")?;
         let contact = NameAddr::parse(&message::value(&invite.headers, "Contact")?);
         Some(Dialog {
-            call_id: self.call.facts.call_id.clone(),
-            local: format!("{to};tag={}", self.tag),
+            call_id: self.task.call.facts.call_id.clone(),
+            local: format!("{to};tag={}", self.task.tag),
             remote: message::value(&invite.headers, "From")?,
             target: contact.uri,
             destination: source,
@@ -153,111 +308,126 @@ impl Task {
         })
     }
 
-    /// Stays in the dialog until either side hangs up. Keys and the script's own hang-up count from here.
-    pub(super) async fn stay(mut self, mut dialog: Dialog, mut description: Description) {
-        let start = Instant::now();
-        let mut keys = self.script.keys.clone();
-        keys.sort_by_key(|(after, _)| *after);
-        let mut keys = keys.into_iter().peekable();
-        let far = Duration::from_secs(24 * 3600);
-        loop {
-            let key_at = start + keys.peek().map_or(far, |(after, _)| *after);
-            let hang_up_at = start + self.script.hang_up_after.unwrap_or(far);
-            tokio::select! {
-                () = tokio::time::sleep_until(key_at) => self.press(keys.next()),
-                () = tokio::time::sleep_until(hang_up_at) => return self.hang_up(dialog).await,
-                command = self.commands.recv() => match command {
-                    Some(CallCommand::HangUp) => return self.hang_up(dialog).await,
-                    Some(CallCommand::Direction(direction)) => {
-                        description.direction = direction;
-                        self.reinvite(&mut dialog, &description).await;
-                    }
-                    Some(CallCommand::Answer) => {}
-                    None => return,
-                },
-                request = self.inbox.recv() => {
-                    let Some(request) = request else { return };
-                    if self.in_dialog(&request, &mut description).await {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    fn press(&self, key: Option<(Duration, KeyPress)>) {
-        if let Some((_, key)) = key {
-            self.call.leg.press(key);
-        }
-    }
-
-    /// Serves a request inside the dialog; true when it was the last.
-    async fn in_dialog(&self, incoming: &Incoming, description: &mut Description) -> bool {
+    /// Serves a request inside the dialog; breaks when it was the last.
+    async fn serve_in_dialog(&mut self, incoming: &Incoming) -> ControlFlow<()> {
+        let tag = self.task.tag.clone();
         match incoming.request.method {
             Method::Ack => {
-                if self.call.state() == CallState::Answered {
-                    self.call.enter(CallState::Confirmed);
+                if self.task.call.state() == CallState::Answered {
+                    self.task.call.enter(CallState::Confirmed);
                 }
-                false
+                GO_ON
             }
-            Method::Bye if self.is_for_fork(incoming) => {
-                self.respond(incoming, 200, None).await;
-                self.call.end_fork();
-                false
+            Method::Bye if self.task.is_for_fork(incoming) => {
+                self.respond_to(&tag, incoming, 200, None, &[]).await;
+                self.task.call.end_fork();
+                GO_ON
             }
             Method::Bye => {
-                self.respond(incoming, 200, None).await;
-                self.call.enter(CallState::Ended(EndedBy::RemoteBye));
-                true
+                self.respond_to(&tag, incoming, 200, None, &[]).await;
+                self.task.over(EndedBy::RemoteBye)
             }
-            Method::Invite => {
-                let offer = Description::parse(&String::from_utf8_lossy(&incoming.request.body));
-                if let Some(remote) = offer.as_ref().and_then(|offer| offer.remote(&self.script.codecs)) {
-                    self.call.leg.connect(remote);
-                }
-                description.direction = mirrored(offer.map_or(Direction::SendRecv, |offer| offer.direction));
-                self.respond(incoming, 200, Some(&description.write())).await;
-                false
+            Method::Invite | Method::Update => {
+                self.reoffered(incoming).await;
+                GO_ON
             }
             _ => {
-                self.respond(incoming, 200, None).await;
-                false
+                self.respond_to(&tag, incoming, 200, None, &[]).await;
+                GO_ON
             }
         }
     }
 
-    async fn hang_up(&self, mut dialog: Dialog) {
-        let local = self.agent.endpoint.local();
-        if let Ok(bye) = dialog.request(local, Method::Bye, Vec::new(), None) {
-            let mut answers = self.agent.endpoint.send_request(bye, dialog.destination);
-            while let Some(answer) = answers.recv().await {
-                if answer.status_code.code() >= 200 {
-                    break;
-                }
-            }
+    async fn reoffered(&mut self, incoming: &Incoming) {
+        let Stage::Talking(talk) = &mut self.stage else { return };
+        if std::mem::take(&mut talk.glare) {
+            return self.respond_to(&self.task.tag, incoming, 491, None, &[]).await;
         }
-        self.call.enter(CallState::Ended(EndedBy::LocalBye));
+        if let Some((time, at)) = &mut talk.timer {
+            *at = Instant::now() + *time;
+        }
+        let timer = timer_headers(talk.timer.map(|(time, _)| time));
+        let offer = Description::parse(&String::from_utf8_lossy(&incoming.request.body));
+        if let Some(remote) = offer.as_ref().and_then(|offer| offer.remote(&self.task.script.codecs)) {
+            self.task.call.leg.connect(remote);
+        }
+        let offered = offer.is_some() || incoming.request.method == Method::Invite;
+        talk.description.direction = mirrored(offer.map_or(Direction::SendRecv, |offer| offer.direction));
+        let body = offered.then(|| talk.description.write());
+        self.respond_to(&self.task.tag, incoming, 200, body.as_deref(), &timer).await;
     }
 
-    async fn reinvite(&self, dialog: &mut Dialog, description: &Description) {
-        let local = self.agent.endpoint.local();
-        let headers = vec![("Contact".to_owned(), self.agent.contact(&token()))];
-        let Ok(invite) = dialog.request(local, Method::Invite, headers, Some(description.write())) else {
-            return;
-        };
-        let mut answers = self.agent.endpoint.send_request(invite, dialog.destination);
+    async fn press(&mut self, key: KeyPress, way: KeyWay) -> ControlFlow<()> {
+        match way {
+            KeyWay::Sound => self.task.call.leg.press(key),
+            KeyWay::Info => {
+                let body = format!("Signal={}\r\nDuration={}\r\n", key.digit, key.held.as_millis());
+                let kind = ("Content-Type".to_owned(), "application/dtmf-relay".to_owned());
+                let _ = self.request(Method::Info, vec![kind], Some(body)).await;
+            }
+        }
+        GO_ON
+    }
+
+    /// Sends a request inside the dialog and waits for its final answer.
+    async fn request(
+        &mut self,
+        method: Method,
+        headers: Vec<(String, String)>,
+        body: Option<String>,
+    ) -> Option<u16> {
+        let Stage::Talking(talk) = &mut self.stage else { return None };
+        let endpoint = &self.task.agent.endpoint;
+        let request = talk.dialog.request(endpoint.local(), method, headers, body).ok()?;
+        let mut answers = endpoint.send_request(request, talk.dialog.destination);
         while let Some(answer) = answers.recv().await {
-            if answer.status_code.code() < 200 {
-                continue;
+            let status = answer.status_code.code();
+            if status >= 200 {
+                return Some(status);
             }
-            if answer.status_code.code() < 300
-                && let Ok(ack) = dialog.request(local, Method::Ack, Vec::new(), None)
-            {
-                self.agent.endpoint.send_once(&ack, dialog.destination).await;
-            }
-            return;
         }
+        None
     }
+
+    /// A re-INVITE with this direction.
+    async fn offer(&mut self, direction: Direction) -> ControlFlow<()> {
+        let Stage::Talking(talk) = &mut self.stage else { return GO_ON };
+        talk.description.direction = direction;
+        let body = talk.description.write();
+        let contact = self.task.agent.contact(&token());
+        let status = self.request(Method::Invite, vec![("Contact".to_owned(), contact)], Some(body)).await;
+        let Stage::Talking(talk) = &mut self.stage else { return GO_ON };
+        let endpoint = &self.task.agent.endpoint;
+        if status.is_some_and(|status| status < 300)
+            && let Ok(ack) = talk.dialog.request(endpoint.local(), Method::Ack, Vec::new(), None)
+        {
+            endpoint.send_once(&ack, talk.dialog.destination).await;
+        }
+        GO_ON
+    }
+
+    async fn hang_up(&mut self) -> ControlFlow<()> {
+        if matches!(self.stage, Stage::Ringing(_)) {
+            return self.refuse(603, None).await;
+        }
+        self.request(Method::Bye, Vec::new(), None).await;
+        self.task.over(EndedBy::LocalBye)
+    }
+
+    /// Its inbox is read, so that nobody else answers for it.
+    async fn die(&mut self) -> ControlFlow<()> {
+        let _ = self.task.over(EndedBy::Died);
+        let until = Instant::now() + FORGOTTEN;
+        while let Ok(Some(_)) = tokio::time::timeout_at(until, self.task.inbox.recv()).await {}
+        ControlFlow::Break(())
+    }
+}
+
+/// RFC 4028 section 9: the caller refreshes.
+fn timer_headers(timer: Option<Duration>) -> Vec<(&'static str, String)> {
+    let Some(timer) = timer else { return Vec::new() };
+    let expires = format!("{};refresher=uac", timer.as_secs());
+    vec![("Session-Expires", expires), ("Require", "timer".to_owned())]
 }
 
 /// The answer's direction to an offer's (RFC 3264 section 6.1).

@@ -118,7 +118,7 @@ pub struct RequestParts {
     pub cseq: u32,
     /// Further headers.
     pub headers: Vec<(String, String)>,
-    /// SDP, when there is any.
+    /// SDP, unless Content-Type is among the headers.
     pub body: Option<String>,
 }
 
@@ -177,7 +177,7 @@ pub fn response(
 }
 
 fn finish(headers: &mut Headers, body: Option<&str>) -> Vec<u8> {
-    if body.is_some() {
+    if body.is_some() && value(headers, "Content-Type").is_none() {
         headers.push(Header::Other("Content-Type".to_owned(), "application/sdp".to_owned()));
     }
     let body = body.unwrap_or_default().as_bytes().to_vec();

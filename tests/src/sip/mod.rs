@@ -6,6 +6,7 @@
 //! | [`digest`] | digest client and server, MD5 |
 //! | [`sdp`] | the few SDP lines a phone needs |
 //! | [`endpoint`] | one UDP socket: retransmission and matching |
+//! | [`steps`] | what a callee does, step by step |
 //! | [`call`] | one call, incoming or outgoing, with its RTP leg |
 //! | [`agent`] | everything behind one endpoint: calls, registration, counters |
 
@@ -17,3 +18,4 @@ mod incoming;
 pub mod message;
 mod outgoing;
 pub mod sdp;
+pub mod steps;

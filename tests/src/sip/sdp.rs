@@ -22,7 +22,8 @@ pub enum Direction {
 }
 
 impl Direction {
-    const fn attribute(self) -> &'static str {
+    /// The word for it.
+    pub const fn attribute(self) -> &'static str {
         match self {
             Self::SendRecv => "sendrecv",
             Self::SendOnly => "sendonly",

@@ -7,7 +7,7 @@ use partyline_tests::carrier::{self, person_who_presses};
 use partyline_tests::delay::mouth_to_ear;
 use partyline_tests::rtp_leg::KeyPress;
 use partyline_tests::shared::token;
-use partyline_tests::sip::call::EndedBy;
+use partyline_tests::sip::call::{EndedBy, Outcome, Script};
 use partyline_tests::tone;
 use partyline_tests::voice::Voice;
 
@@ -35,6 +35,35 @@ async fn a58_d40_d41_d68_after_the_answer_both_sides_hear_each_other() {
         assert!(delay < Duration::from_millis(300), "phone to browser takes {delay:?}");
         let delay = mouth_to_ear(room.host.voice(), tone::HANA, call.ear(), 3).await?;
         assert!(delay < Duration::from_millis(300), "browser to phone takes {delay:?}");
+        Ok(())
+    })
+    .await;
+}
+
+/// 183 with sound: the Host is told that there is some, and neither side hears the other before the key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asks_21_d35_sound_before_the_answer_is_told_to_the_host_and_stays_out_of_the_meeting() {
+    on_stage(async |stage| {
+        stage.carrier.set_callee(carrier::ANSWERS, |_| Script {
+            early: true,
+            outcome: Outcome::Ring,
+            ..person_who_presses(KeyPress::new('1'), Duration::from_secs(1), tone::OUTSIDE)
+        });
+        let room = stage.room("hana", "conference", Voice::steady(tone::HANA)).await?;
+        let start = Instant::now();
+        let ticket = call_one(&room, CallTarget::number(carrier::ANSWERS, "presenter")).await?;
+        let rings = room.host.events.wait_call(&ticket.id, &["ringing"], LONG).await?;
+        assert_eq!((&rings.data["early_media"], rings.data["sip_code"].as_u64()), (&true.into(), Some(183)));
+        assert_eq!(rings.text("words"), "Ringing, with sound from the carrier");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let callee = stage.carrier.wait_call_to(carrier::ANSWERS, LONG).await?;
+        assert_eq!(callee.ear().peak_since(start), 0, "before the answer the callee hears nothing");
+        callee.answer();
+        room.host.events.wait_call(&ticket.id, &["joined"], LONG).await?;
+        let here = room.host.ear().wait_for(tone::OUTSIDE, start, LONG).await;
+        let keyed = callee.times().confirmed.map(|at| at + Duration::from_secs(1));
+        assert!(here > keyed, "heard at {here:?}, the key was pressed at {keyed:?}");
+        assert!(callee.ear().wait_for(tone::HANA, Instant::now(), LONG).await.is_some());
         Ok(())
     })
     .await;

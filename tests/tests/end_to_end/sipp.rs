@@ -1,10 +1,11 @@
 //! SIPp in the trunk's place: an implementation that is neither ours nor the lab's.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use partyline_tests::api::{CallTarget, PersonToInvite};
-use partyline_tests::error::LabResult;
+use partyline_tests::error::{LabError, LabResult};
 use partyline_tests::participant::Participant;
 use partyline_tests::shared::token;
 use partyline_tests::sipp::Sipp;
@@ -12,7 +13,7 @@ use partyline_tests::stage::{Stage, StageConfig};
 use partyline_tests::tone;
 use partyline_tests::voice::Voice;
 
-use crate::support::{LONG, call_one, on_stage_with};
+use crate::support::{LONG, call_one, eventually, on_stage_with};
 
 const HANA: &str = "12025550100";
 const PIA: &str = "12025550101";
@@ -99,6 +100,45 @@ async fn d20_d21_d68_sipp_presses_one_as_a_tone_is_let_in_and_heard() {
         assert!(room.host.ear().wait_for(tone::OUTSIDE, joined, LONG).await.is_some(), "its tone");
         room.api.end_call(&ticket.id).await?;
         sipp.finished(LONG).await
+    })
+    .await;
+}
+
+/// SIPp with a scenario of its own, which it plays to the end.
+fn own_scenario(name: &str, more: &[&str]) -> LabResult<tokio::process::Child> {
+    let mut command = tokio::process::Command::new("sipp");
+    command.args(["-sn", name, "-i", "127.0.0.1", "-nostdin", "-timeout", "60s", "-timeout_error"]);
+    command.args(more);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.spawn().map_err(LabError::io("starting sipp (Debian package sip-tester)"))
+}
+
+async fn played(sipp: tokio::process::Child) -> LabResult<()> {
+    let done = sipp.wait_with_output().await.map_err(LabError::io("running sipp"))?;
+    let words = [done.stdout, done.stderr].map(|words| String::from_utf8_lossy(&words).into_owned());
+    assert!(done.status.success(), "{:?}\n{}", done.status, words.join("\n"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d10_sipp_calls_and_is_called_by_its_own_scenarios() {
+    let trusting = |config: StageConfig| foreign(config)?.set("trusted_peers", "[\"127.0.0.0/8\"]");
+    on_stage_with(trusting, async |stage| {
+        let room = stage.room("hana", "conference", Voice::silent()).await?;
+        let (number, gateway) = (&room.meeting.number, stage.sip()?.to_string());
+        played(own_scenario("uac", &["-m", "10", "-r", "10", "-d", "300", "-s", number, &gateway])?).await?;
+        for calls in 1..=2 {
+            let sipp = own_scenario("uas", &["-m", "1", "-p", &trunk(stage).port().to_string()])?;
+            let listens = async || UdpSocket::bind(trunk(stage)).is_err();
+            eventually("sipp to listen", LONG, listens).await;
+            let ticket = call_one(&room, CallTarget::number(NUMBER, "attendee")).await?;
+            room.host.events.wait_call(&ticket.id, &["confirming"], LONG).await?;
+            room.api.end_call(&ticket.id).await?;
+            room.host.events.wait_call(&ticket.id, &["ended", "cancelled"], LONG).await?;
+            played(sipp).await?;
+            assert_eq!(room.api.calls(&room.meeting.id).await?.len(), calls, "nobody is rung twice");
+        }
+        Ok(())
     })
     .await;
 }

@@ -41,8 +41,16 @@ pub(crate) async fn on_stage(test: impl AsyncFnOnce(&mut Stage) -> LabResult<()>
 
 /// Runs `test` on the demonstration's house while no other test has one: for browsers, which take every core.
 pub(crate) async fn on_stage_alone(test: impl AsyncFnOnce(&mut Stage) -> LabResult<()>) {
+    on_stage_alone_with(Ok, test).await;
+}
+
+/// The same on a house whose configuration went through `change`: also for what is measured.
+pub(crate) async fn on_stage_alone_with(
+    change: impl FnOnce(StageConfig) -> LabResult<StageConfig>,
+    test: impl AsyncFnOnce(&mut Stage) -> LabResult<()>,
+) {
     let _permits = STAGES.acquire_many(AT_ONCE).await.unwrap();
-    play(Ok, test).await;
+    play(change, test).await;
 }
 
 /// Runs `test` on a house whose configuration went through `change`.

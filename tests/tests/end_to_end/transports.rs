@@ -17,12 +17,17 @@ use partyline_tests::ws_phone::{WsPhone, header};
 
 use crate::support::{LONG, call_and_join, call_one, eventually, on_stage_with};
 
-fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Adds a listener; it stands in front of the next section.
-fn with_listener(config: StageConfig, transport: &str, listen: SocketAddr, more: &str) -> StageConfig {
+pub(crate) fn with_listener(
+    config: StageConfig,
+    transport: &str,
+    listen: SocketAddr,
+    more: &str,
+) -> StageConfig {
     let listener =
         format!("[[sip.listener]]\ntransport = \"{transport}\"\nlisten = \"{listen}\"\n{more}\n\n[media]");
     let configuration = config.configuration.replacen("[media]", &listener, 1);
@@ -31,7 +36,7 @@ fn with_listener(config: StageConfig, transport: &str, listen: SocketAddr, more:
 }
 
 /// An authority and a certificate of it for 127.0.0.1: the keys `certificate` and `key`, and the authority's file.
-fn certificates(folder: &TempFolder) -> (String, PathBuf) {
+pub(crate) fn certificates(folder: &TempFolder) -> (String, PathBuf) {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
@@ -39,7 +44,7 @@ fn certificates(folder: &TempFolder) -> (String, PathBuf) {
     let authority_pem = authority.self_signed(&authority_key).unwrap().pem();
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().unwrap();
-    let names = vec!["127.0.0.1".to_owned(), "acme.test".to_owned()];
+    let names = ["127.0.0.1", "acme.test", "localhost"].map(str::to_owned).to_vec();
     let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);

@@ -231,8 +231,8 @@ pub struct Call {
     detail: Option<String>,
     attempt: usize,
     rang: bool,
-    /// The carrier has pointed elsewhere once.
-    redirected: bool,
+    /// The number dialled first, if the carrier has pointed elsewhere; it may do so once.
+    diverted_by: Option<String>,
     story: CallStory,
     entered_at: UnixMillis,
     evidence: Evidence,
@@ -253,7 +253,7 @@ impl Call {
             detail: None,
             attempt: 0,
             rang: false,
-            redirected: false,
+            diverted_by: None,
             story: CallStory::default(),
             entered_at: at,
             evidence: Evidence::default(),
@@ -313,10 +313,15 @@ impl Call {
         self.has_next_trunk().then_some(TRUNK_PATIENCE)
     }
 
+    /// The number that was dialled first and has sent the call on.
+    pub fn diverted_by(&self) -> Option<&str> {
+        self.diverted_by.as_deref()
+    }
+
     /// The Call-ID of the attempt in hand: each INVITE to another trunk is a call of its own (RFC 3261 section
     /// 8.1.1.4), and its Call-ID can be worked out from the stored one.
     pub fn sip_call_id(&self) -> String {
-        let mark = match (self.attempt, self.redirected) {
+        let mark = match (self.attempt, self.diverted_by.is_some()) {
             (0, false) => return self.spec.sip_call_id.clone(),
             (attempt, false) => format!(".{attempt}"),
             (attempt, true) => format!(".{attempt}r"),
@@ -555,10 +560,9 @@ impl Call {
             return Vec::new();
         }
         match (judged, &mut self.spec.target) {
-            (Ok(number), DialTarget::Number { e164, .. }) if !self.redirected => {
-                self.redirected = true;
+            (Ok(number), DialTarget::Number { e164, .. }) if self.diverted_by.is_none() => {
                 let note = format!("the carrier pointed to {}", number::display_of(&number));
-                *e164 = number;
+                self.diverted_by = Some(std::mem::replace(e164, number));
                 vec![Action::Note(note), Action::Invite(self.attempt)]
             }
             (Ok(_), _) => self.fail(Cause::DestinationDenied, Some("redirected more than once".to_owned())),

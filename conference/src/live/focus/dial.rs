@@ -324,6 +324,7 @@ impl Focus {
             replaces: entry.spec().extra.replaces.clone().filter(|_| entry.number().is_none()),
             patience: entry.patience(),
             attestation: entry.spec().extra.attestation,
+            diverted_by: entry.diverted_by().map(str::to_owned),
             identity: None,
         };
         self.sip(SipCommand::Invite(Box::new(invite)));

@@ -9,7 +9,7 @@ use crate::vocabulary::UnixMillis;
 use bytes::Bytes;
 use media::sdp::{self, Negotiated};
 use media::worker::LegId;
-use serde_json::json;
+use serde_json::{Value, json};
 use sip_core::ua::{
     AddressOfRecord, BindingInfo, Command as SipCommand, EndCause, Event, SessionId, TrunkId,
 };
@@ -167,17 +167,21 @@ impl Focus {
 
     fn registered(&mut self, at: At, binding: BindingInfo) {
         let device = binding.device.clone();
+        let latency = binding.latency.and_then(|latency| u64::try_from(latency.as_millis()).ok());
+        let state = json!({
+            "source": binding.source, "user_agent": binding.user_agent, "latency_ms": latency,
+        });
         self.effect(Effect::Record(Record::Binding { binding: Box::new(binding), at: at.wall }));
         // A refresh is no news.
         if self.registered.insert(device.clone()) {
-            self.publish_device(at, &device, "device.registered");
+            self.publish_device(at, &device, "device.registered", state);
         }
     }
 
     fn unregistered(&mut self, at: At, device: AddressOfRecord, kind: &'static str) {
         self.effect(Effect::Record(Record::BindingGone { device: device.clone(), at: at.wall }));
         self.registered.remove(&device);
-        self.publish_device(at, &device, kind);
+        self.publish_device(at, &device, kind, json!({}));
     }
 
     /// A trunk answers again, or not any more.
@@ -197,12 +201,14 @@ impl Focus {
     /// The connection a phone registered by is gone. It stays registered, but leaves the CALL list until it is back.
     fn unreachable(&mut self, at: At, device: &AddressOfRecord) {
         self.registered.remove(device);
-        self.publish_device(at, device, "device.unreachable");
+        self.publish_device(at, device, "device.unreachable", json!({}));
     }
 
-    fn publish_device(&mut self, at: At, device: &AddressOfRecord, kind: &'static str) {
+    /// `data` says more about it than whose it is.
+    fn publish_device(&mut self, at: At, device: &AddressOfRecord, kind: &'static str, mut data: Value) {
         let Some(owner) = self.devices.get(device) else { return };
-        let data = json!({ "user": owner.user, "device": device.user });
+        data["user"] = json!(owner.user);
+        data["device"] = json!(device.user);
         let event = PublicEvent { tenant: owner.tenant.clone(), meeting: None, kind, at: at.wall, data };
         self.effect(Effect::Publish(event));
     }

@@ -287,6 +287,7 @@ fn d15_registrations_are_told_once_and_ends_always() {
         user_agent: "Phone".into(),
         call_id: "r1".into(),
         cseq: 1,
+        latency: Some(at_ms(12)),
         last_seen: stage.now,
         expires_at: stage.now + at_ms(60_000),
     };
@@ -295,6 +296,9 @@ fn d15_registrations_are_told_once_and_ends_always() {
     assert_eq!(stage.count_events("device.registered"), 1, "a refresh is no news");
     assert_eq!(stage.last_event("device.registered")["user"], "u-uma");
     assert_eq!(stage.last_event("device.registered")["device"], "103a");
+    assert_eq!(stage.last_event("device.registered")["user_agent"], "Phone");
+    assert_eq!(stage.last_event("device.registered")["source"], far_end().address.to_string());
+    assert_eq!(stage.last_event("device.registered")["latency_ms"], 12);
     stage.sip(SipEvent::RegistrationExpired { device: aor("103a") });
     assert_eq!(stage.count_events("device.expired"), 1);
     stage.sip(SipEvent::Unregistered { device: aor("103a") });

@@ -178,6 +178,8 @@ fn i45_s8_a_redirection_leads_nobody_around_the_policy() {
         });
         assert!(told, "{contact}: {:?}", stage.records.last());
     }
+    let stage = redirected(follow.clone(), "sip:+12025550110@carrier.test");
+    assert_eq!(stage.invites.last().unwrap().diverted_by.as_deref(), Some(NUMBER), "the trunk may be told");
     let stage = redirected(DialPolicy::default(), "sip:+12025550110@carrier.test");
     assert_eq!(stage.invites.len(), 1, "not followed unless the tenant says so");
     let dear = DialPolicy {

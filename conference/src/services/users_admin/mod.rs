@@ -118,15 +118,9 @@ impl Services {
         let slice =
             UserSlice { tenant: &admin.tenant, without: None, disabled: true, query: &query, limit, offset };
         let (rows, total) = self.store.users_slice(&slice).await?;
-        let mut users = Vec::with_capacity(rows.len());
-        let ids: Vec<UserId> = rows.iter().map(|row| row.id.clone()).collect();
-        let devices = self.store.devices_of_users(&admin.tenant, &ids).await?;
-        for row in &rows {
-            let own: Vec<&DeviceRow> = devices.iter().filter(|device| device.user == row.id).collect();
-            let user = self.user_view(row, &own).await;
-            users.push(UserDetail { user, account: Some(views::account(row)) });
-        }
-        Ok(page.of(users, total))
+        let views = self.user_views(&admin.tenant, &rows).await?;
+        let detail = |(row, user)| UserDetail { user, account: Some(views::account(row)) };
+        Ok(page.of(rows.iter().zip(views).map(detail).collect(), total))
     }
 
     /// One user: everything for tenant admins and about oneself, name and devices for colleagues.

@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     /// Everything an attacker writes to reach the inside.
-    const INSIDE: [&str; 48] = [
+    const INSIDE: [&str; 80] = [
         "https://127.0.0.1/",
         "https://127.1/",
         "https://127.255.255.254/",
@@ -189,6 +189,38 @@ mod tests {
         "https://[fd00:ec2::254]/",
         "https://[ff02::1]/",
         "https://\u{FF11}27.0.0.1/",
+        "https://127.0.1/",
+        "https://127.0.0.1./",
+        "https://0x7f.0x0.0x0.0x1/",
+        "https://0x7F000001/",
+        "https://00000177.0.0.1/",
+        "https://%31%32%37.0.0.1/",
+        "https://127%2E0%2E0%2E1/",
+        "https://127\u{3002}0\u{3002}0\u{3002}1/",
+        "https://\u{2460}\u{2461}\u{2466}.0.0.1/",
+        "https://0xa9fea9fe/",
+        "https://169.254.43518/",
+        "https://100.100.100.200/",
+        "https://192.0.0.192/",
+        "https://192.88.99.1/",
+        "https://198.19.255.255/",
+        "https://172.16.1/",
+        "https://10.1/",
+        "https://[0:0:0:0:0:0:0:1]/",
+        "https://[::ffff:0:127.0.0.1]/",
+        "https://[::ffff:a00:1]/",
+        "https://[64:ff9b::169.254.169.254]/",
+        "https://[64:ff9b:1::7f00:1]/",
+        "https://[2002:a9fe:a9fe::]/",
+        "https://[2002:c0a8:1::1]/",
+        "https://[fec0::1]/",
+        "https://[fe80::1%25lo]/",
+        "https://[100::1]/",
+        "https://[5f00::1]/",
+        "https://[2001:10::1]/",
+        "https://[2001:20::1]/",
+        "https://[3fff::1]/",
+        "https://[::1]:8443/",
     ];
 
     #[test]

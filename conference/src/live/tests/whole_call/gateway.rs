@@ -45,6 +45,7 @@ pub(super) fn ua_config(local: &str, trusted: &[&str]) -> UserAgentConfig {
         timers: TimerValues::default(),
         limits: sip_core::message::Limits::default(),
         registrar: sip_core::ua::RegistrarConfig::default(),
+        edges: Vec::new(),
         trusted_peers: trusted.iter().map(|network| network.parse().unwrap()).collect(),
     }
 }

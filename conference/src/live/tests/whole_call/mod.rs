@@ -3,5 +3,6 @@
 
 mod far;
 mod gateway;
+mod races;
 mod scenes;
 mod world;
