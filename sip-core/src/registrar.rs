@@ -147,7 +147,7 @@ pub struct StoredBinding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BindingChange {
     /// A contact was added or refreshed.
-    Registered(BindingInfo),
+    Registered(Box<BindingInfo>),
     /// The last contact of the device was removed.
     Unregistered(AddressOfRecord),
 }
@@ -360,7 +360,7 @@ impl Registrar {
                 last_seen: now,
                 expires_at: now + Duration::from_secs(seconds.into()),
             };
-            changes.push(BindingChange::Registered(info.clone()));
+            changes.push(BindingChange::Registered(Box::new(info.clone())));
             self.put(Binding { uri, hop: *source, path: path.to_vec(), messages, info });
         }
         self.settle(device);

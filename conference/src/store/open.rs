@@ -7,7 +7,8 @@ use super::{Dialect, Store, StoreError};
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AnyConnection, Connection as _, Executor as _, Row as _};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// A write-ahead log lets readers go on while a call event is written; with it, NORMAL loses at most the last commits on
 /// power failure and never corrupts. Writers of this process take turns before they ask SQLite; what they wait for here is

@@ -277,7 +277,7 @@ impl UserAgent {
                 BindingChange::Unregistered(device) => self.touch(device),
             }
             self.emit(match change {
-                BindingChange::Registered(info) => Event::Registered(info),
+                BindingChange::Registered(info) => Event::Registered(*info),
                 BindingChange::Unregistered(device) => Event::Unregistered { device },
             });
         }

@@ -168,20 +168,22 @@ impl Focus {
     fn registered(&mut self, at: At, binding: BindingInfo) {
         let device = binding.device.clone();
         let latency = binding.latency.and_then(|latency| u64::try_from(latency.as_millis()).ok());
-        let state = json!({
-            "source": binding.source, "user_agent": binding.user_agent, "latency_ms": latency,
-        });
+        let state = [
+            ("source", json!(binding.source)),
+            ("user_agent", json!(binding.user_agent)),
+            ("latency_ms", json!(latency)),
+        ];
         self.effect(Effect::Record(Record::Binding { binding: Box::new(binding), at: at.wall }));
         // A refresh is no news.
         if self.registered.insert(device.clone()) {
-            self.publish_device(at, &device, "device.registered", state);
+            self.publish_device(at, &device, "device.registered", &state);
         }
     }
 
     fn unregistered(&mut self, at: At, device: AddressOfRecord, kind: &'static str) {
         self.effect(Effect::Record(Record::BindingGone { device: device.clone(), at: at.wall }));
         self.registered.remove(&device);
-        self.publish_device(at, &device, kind, json!({}));
+        self.publish_device(at, &device, kind, &[]);
     }
 
     /// A trunk answers again, or not any more.
@@ -201,14 +203,21 @@ impl Focus {
     /// The connection a phone registered by is gone. It stays registered, but leaves the CALL list until it is back.
     fn unreachable(&mut self, at: At, device: &AddressOfRecord) {
         self.registered.remove(device);
-        self.publish_device(at, device, "device.unreachable", json!({}));
+        self.publish_device(at, device, "device.unreachable", &[]);
     }
 
-    /// `data` says more about it than whose it is.
-    fn publish_device(&mut self, at: At, device: &AddressOfRecord, kind: &'static str, mut data: Value) {
+    /// `more` is what it says beside whose device it is.
+    fn publish_device(
+        &mut self,
+        at: At,
+        device: &AddressOfRecord,
+        kind: &'static str,
+        more: &[(&str, Value)],
+    ) {
         let Some(owner) = self.devices.get(device) else { return };
-        data["user"] = json!(owner.user);
-        data["device"] = json!(device.user);
+        let whose = [("user", json!(owner.user)), ("device", json!(device.user))];
+        let data =
+            whose.iter().chain(more).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let event = PublicEvent { tenant: owner.tenant.clone(), meeting: None, kind, at: at.wall, data };
         self.effect(Effect::Publish(event));
     }
