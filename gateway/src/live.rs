@@ -154,7 +154,8 @@ impl Live for LiveHandle {
         match change {
             Provision::Meeting(spec) => self.tell(Command::PutMeeting(*spec)).await,
             Provision::Device(device) => {
-                let ProvisionedDevice { mut account, user, tenant, display_name, srtp, codecs } = *device;
+                let ProvisionedDevice { mut account, user, tenant, display_name, srtp, codecs, voice } =
+                    *device;
                 // The user agent offers SHA-256 to a domain whose devices all have the hash.
                 account.ha1_sha256 = account.ha1_sha256.filter(|_| self.digest_sha256);
                 account.ha1_sha256_full = account.ha1_sha256_full.filter(|_| self.digest_sha256);
@@ -167,7 +168,7 @@ impl Live for LiveHandle {
                     DeviceSrtp::Optional => SrtpPolicy::Prefer,
                     DeviceSrtp::Required => SrtpPolicy::Require,
                 };
-                let wire = Wire::from_names(codecs.iter().map(String::as_str), srtp);
+                let wire = Wire::from_names(codecs.iter().map(String::as_str), srtp, voice);
                 self.tell(Command::PutWire { peer, wire: Some(wire) }).await;
             }
             Provision::DeviceGone(device) => {
@@ -175,7 +176,7 @@ impl Live for LiveHandle {
                 self.tell(Command::DropDevice { aor: device }).await;
             }
             Provision::Trunk(provisioned) => {
-                let ProvisionedTrunk { trunk, probe, tenant, srtp, codecs } = *provisioned;
+                let ProvisionedTrunk { trunk, probe, tenant, srtp, codecs, voice } = *provisioned;
                 let id = trunk.id;
                 self.user_agent(ua::Command::PutTrunk(Box::new(trunk))).await;
                 self.user_agent(ua::Command::ProbeTrunk { trunk: id, every: probe }).await;
@@ -185,7 +186,7 @@ impl Live for LiveHandle {
                     TrunkSrtp::Optional => SrtpPolicy::Prefer,
                     TrunkSrtp::Required => SrtpPolicy::Require,
                 };
-                let wire = Wire::from_names(codecs.iter().map(String::as_str), srtp);
+                let wire = Wire::from_names(codecs.iter().map(String::as_str), srtp, voice);
                 self.tell(Command::PutWire { peer: WirePeer::Trunk(id), wire: Some(wire) }).await;
             }
             Provision::DialIn { tenant, number } => {

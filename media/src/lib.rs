@@ -44,6 +44,7 @@ pub mod sdp;
 pub mod shorten;
 pub mod speaker;
 pub mod srtp;
+pub mod suppress;
 pub mod tone;
 pub mod webrtc;
 pub mod worker;

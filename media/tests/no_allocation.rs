@@ -16,7 +16,9 @@ use media::rtp::red::{self, RedBlock};
 use media::sdp::{Format, Negotiated, OpusSettings, REDUNDANT, Redundancy, RtcpPort};
 use media::srtp::{MasterKey, Sealer, SrtpKeys, Suite};
 use media::webrtc::{OutgoingRtp, PeerEvent, PeerTransmit, Slot, WebrtcPeer};
-use media::worker::{Command, LegId, LegPlan, PlayingId, RoomId, Source, Worker, WorkerConfig};
+use media::worker::{
+    Command, LegId, LegPlan, PlayingId, RoomId, Source, VoiceTreatment, Worker, WorkerConfig,
+};
 
 /// Counts this thread's allocations; other threads (the test harness) do not disturb it.
 struct Counting;
@@ -248,6 +250,8 @@ fn d42_no_codec_and_no_cipher_allocates() {
         worker.handle_command(now, Command::AddSipLeg { leg, room: RoomId(0) });
         worker.handle_command(now, Command::SetSipRemote { leg, negotiated, symmetric_from: None });
         worker.handle_command(now, Command::SetPlan { leg, plan: ALL });
+        let treatment = VoiceTreatment { even_loudness: Some(true), suppress_noise: id % 2 == 0 };
+        worker.handle_command(now, Command::TreatVoice { leg, treatment });
         phones.push((codec, keys.map(|keys| Sealer::new(keys.suite, &keys.remote))));
     }
     let mut encoder = opus::Encoder::new(OpusSettings::default()).unwrap();

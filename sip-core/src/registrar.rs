@@ -87,6 +87,8 @@ pub struct BindingInfo {
     pub source: SocketAddr,
     /// What carried it.
     pub transport: Transport,
+    /// How much the phone likes to be called there, in thousandths (RFC 3261 section 10.2.1.2).
+    pub q: u16,
     /// Whether a call would arrive: false while the connection it registered by is gone (RFC 5626).
     pub reachable: bool,
     /// The phone's own name for itself (`+sip.instance`, RFC 5626 section 4.1), if it has one.
@@ -121,6 +123,8 @@ pub struct StoredBinding {
     pub source: SocketAddr,
     /// What carried it. A binding that came by a connection can be called only once the phone has come back.
     pub transport: Transport,
+    /// See [`BindingInfo::q`].
+    pub q: u16,
     /// See [`BindingInfo::instance`].
     pub instance: Option<String>,
     /// See [`BindingInfo::reg_id`].
@@ -205,6 +209,7 @@ struct Wish {
     uri: Uri,
     /// The time granted; 0 removes the contact.
     seconds: u32,
+    q: u16,
     instance: Option<String>,
     reg_id: Option<u32>,
 }
@@ -291,7 +296,7 @@ impl Registrar {
             let reg_id = address.params.raw("reg-id").and_then(|id| id.parse().ok());
             let reg_id = reg_id.filter(|_| outbound && instance.is_some());
             let seconds = wish.min(self.config.max_expires);
-            wishes.push(Wish { uri: address.uri.clone(), seconds, instance, reg_id });
+            wishes.push(Wish { uri: address.uri.clone(), seconds, q: contact.q(), instance, reg_id });
         }
         Ok(wishes)
     }
@@ -334,7 +339,7 @@ impl Registrar {
                 before.info.latency
             });
             bindings.retain(|binding| !binding.is_replaced_by(&wish));
-            let Wish { uri, seconds, instance, reg_id } = wish;
+            let Wish { uri, seconds, q, instance, reg_id } = wish;
             if seconds == 0 {
                 continue;
             }
@@ -343,6 +348,7 @@ impl Registrar {
                 contact: uri.to_string(),
                 source: source.remote,
                 transport: source.transport,
+                q,
                 reachable: true,
                 instance,
                 reg_id,
@@ -378,6 +384,7 @@ impl Registrar {
             contact: stored.contact,
             source: stored.source,
             transport: stored.transport,
+            q: stored.q,
             reachable: !stored.transport.is_reliable(),
             instance: stored.instance,
             reg_id: stored.reg_id,
@@ -403,12 +410,13 @@ impl Registrar {
         removed.map(|_| BindingChange::Unregistered(device.clone()))
     }
 
-    /// Where a call to the device goes: to the contact that registered last among those that can be reached.
-    pub fn newest(&self, now: Instant, device: &AddressOfRecord) -> Option<Reached> {
+    /// Where a call to the device goes: to the contact the phone likes best among those that can be reached, and of several
+    /// such to the one that registered last.
+    pub fn preferred(&self, now: Instant, device: &AddressOfRecord) -> Option<Reached> {
         let bindings = self.devices.get(device)?.iter();
         let alive = bindings.filter(|binding| binding.info.expires_at > now && binding.info.reachable);
-        let newest = alive.max_by_key(|binding| binding.info.last_seen)?;
-        Some(Reached { uri: newest.uri.clone(), hop: newest.hop, path: newest.path.clone() })
+        let best = alive.max_by_key(|binding| (binding.info.q, binding.info.last_seen))?;
+        Some(Reached { uri: best.uri.clone(), hop: best.hop, path: best.path.clone() })
     }
 
     /// Whether the phone behind this contact takes MESSAGE, as far as it has said.

@@ -37,6 +37,7 @@ pub(crate) struct InvitationsAnswer {
     (status = 401, body = Problem),
     (status = 403, description = "Not a Host", body = Problem),
     (status = 404, body = Problem),
+    (status = 409, description = "A draft", body = Problem),
     (status = 422, description = "A wrong field, named", body = Problem),
 ))]
 pub(crate) async fn send(
@@ -58,7 +59,7 @@ pub(crate) async fn send(
     (status = 401, body = Problem),
     (status = 403, description = "Not a Host", body = Problem),
     (status = 404, body = Problem),
-    (status = 409, description = "There is no address", body = Problem),
+    (status = 409, description = "There is no address, or it is a draft", body = Problem),
 ))]
 pub(crate) async fn resend(
     State(state): State<AppState>,

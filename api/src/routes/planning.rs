@@ -279,6 +279,7 @@ pub(crate) async fn occurrences(
     (status = 401, body = Problem),
     (status = 403, description = "Not the owner, and no admin", body = Problem),
     (status = 404, body = Problem),
+    (status = 409, description = "A draft", body = Problem),
     (status = 422, description = "Somebody who cannot own a meeting", body = Problem),
 ))]
 pub(crate) async fn hand_over(

@@ -25,7 +25,8 @@ fn titles(page: &Reply) -> Vec<&str> {
 async fn a19_a20_i01_a_draft_is_seen_by_nobody_and_next_is_all_or_nothing() {
     let app = App::new().await;
     let (hana, sam, pia) = (app.login("hana").await, app.login("sam").await, app.login("pia").await);
-    let people = json!([{"user": hana.user("Pia").await, "role": "presenter"}, {"email": "guest@else.test"}]);
+    let pia_user = hana.user("Pia").await;
+    let people = json!([{"user": pia_user, "role": "presenter"}, {"email": "guest@else.test"}]);
     let draft = create(&hana, json!({"kind": "scheduled", "draft": true, "people": people})).await;
     assert_eq!(
         (&draft["state"], &draft["number"], &draft["link"]),
@@ -59,7 +60,15 @@ async fn a19_a20_i01_a_draft_is_seen_by_nobody_and_next_is_all_or_nothing() {
     assert_eq!(titles(&pia.get("/v1/meetings").await), ["Budget"]);
     assert_eq!(person(&next.body, "Pia")["role"], "host", "a62: the role of the draft");
     hana.post(&path(&draft, "/publish"), json!({})).await.is_problem(StatusCode::CONFLICT, None);
-    let other = create(&hana, json!({"draft": true})).await;
+    let other = create(&hana, json!({"draft": true, "people": [{"user": pia_user, "role": "host"}]})).await;
+    let row = person(&other, "Pia")["id"].as_str().unwrap();
+    let invite = json!({"targets": [{"user": pia_user}, {"email": "guest@else.test"}]});
+    hana.post(&path(&other, "/invitations"), invite).await.is_problem(StatusCode::CONFLICT, None);
+    let resend = path(&other, &format!("/people/{row}/resend"));
+    hana.post(&resend, json!({})).await.is_problem(StatusCode::CONFLICT, None);
+    let heir = Some(json!({"user": pia_user}));
+    let given = hana.request(Method::PUT, &path(&other, "/owner"), &[], heir).await;
+    given.is_problem(StatusCode::CONFLICT, None);
     assert_eq!(hana.delete(&path(&other, "")).await.status, StatusCode::NO_CONTENT);
     hana.get(&path(&other, "")).await.is_problem(StatusCode::NOT_FOUND, None);
 }

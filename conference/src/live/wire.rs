@@ -1,6 +1,7 @@
-//! How the sound of a phone or trunk travels: codecs and encryption, as data.
+//! How the sound of a phone or trunk travels and what is done to it: codecs, encryption, treatment, as data.
 
 use media::sdp::{Codec, SrtpPolicy};
+use media::worker::VoiceTreatment;
 use sip_core::ua::{AddressOfRecord, TrunkId};
 
 /// Whose sound it is.
@@ -19,14 +20,20 @@ pub struct Wire {
     pub codecs: Vec<Codec>,
     /// Whether media is encrypted.
     pub srtp: SrtpPolicy,
+    /// What is done to the voice.
+    pub voice: VoiceTreatment,
 }
 
 impl Wire {
     /// From names as SDP writes them, whatever their case; unknown ones are passed over.
     #[must_use]
-    pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>, srtp: SrtpPolicy) -> Self {
+    pub fn from_names<'a>(
+        names: impl IntoIterator<Item = &'a str>,
+        srtp: SrtpPolicy,
+        voice: VoiceTreatment,
+    ) -> Self {
         let named = |name: &str| Codec::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name));
-        Self { codecs: names.into_iter().filter_map(named).collect(), srtp }
+        Self { codecs: names.into_iter().filter_map(named).collect(), srtp, voice }
     }
 }
 
@@ -36,7 +43,8 @@ mod tests {
 
     #[test]
     fn codecs_are_named_as_in_sdp() {
-        let wire = Wire::from_names(["opus", "G722", "gsm", "pcma"], SrtpPolicy::Prefer);
+        let wire =
+            Wire::from_names(["opus", "G722", "gsm", "pcma"], SrtpPolicy::Prefer, VoiceTreatment::default());
         assert_eq!(wire.codecs, [Codec::Opus, Codec::G722, Codec::Pcma]);
     }
 }

@@ -71,6 +71,10 @@ pub struct DeviceRecord {
     pub srtp: String,
     /// Its codecs, the best liked first; none for those of the house.
     pub codecs: Vec<String>,
+    /// Whether its voice is brought to one loudness; none: as the configuration says.
+    pub even_loudness: Option<bool>,
+    /// Whether noise is taken out of its voice.
+    pub suppress_noise: bool,
     /// The beginning of the user agents that may register; all when missing.
     pub ua_filter: Option<String>,
     /// Whether it is registered at this moment.
@@ -153,6 +157,10 @@ pub struct DeviceChange {
     pub srtp: Option<String>,
     /// Codecs offered, the best liked first: `opus`, `g722`, `pcmu`, `pcma`; none for those of the house.
     pub codecs: Option<Vec<String>>,
+    /// Whether its voice is brought to one loudness; null: as the configuration says.
+    pub even_loudness: Option<Option<bool>>,
+    /// Whether noise is taken out of its voice.
+    pub suppress_noise: Option<bool>,
     /// The beginning of the user agents that may register.
     pub ua_filter: Option<Option<String>>,
     /// Whether it gets a new secret; it must register again then.
@@ -194,6 +202,8 @@ impl Services {
             transport: "udp".to_owned(),
             srtp: "optional".to_owned(),
             codecs: Vec::new(),
+            even_loudness: None,
+            suppress_noise: false,
             ua_filter: None,
         };
         let change = DeviceChange { kind: new.kind.or_else(|| new.change.kind.clone()), ..new.change };
@@ -344,6 +354,8 @@ impl Services {
             transport: row.transport.clone(),
             srtp: row.srtp.clone(),
             codecs: row.codecs.clone(),
+            even_loudness: row.even_loudness,
+            suppress_noise: row.suppress_noise,
             ua_filter: row.ua_filter.clone(),
             notice: EMERGENCY_NOTICE,
         })
@@ -434,6 +446,8 @@ fn apply(row: &mut DeviceRow, change: &DeviceChange) -> Result<(), ServiceError>
         check_codecs(codecs)?;
         row.codecs.clone_from(codecs);
     }
+    row.even_loudness = change.even_loudness.unwrap_or(row.even_loudness);
+    row.suppress_noise = change.suppress_noise.unwrap_or(row.suppress_noise);
     if let Some(kind) = &change.kind {
         row.kind = input::name("kind", kind)?;
     }
@@ -450,7 +464,8 @@ fn apply(row: &mut DeviceRow, change: &DeviceChange) -> Result<(), ServiceError>
 fn facts(row: &DeviceRow) -> serde_json::Value {
     serde_json::json!({
         "name": row.name, "user": row.user, "kind": row.kind, "label": row.own_label, "transport": row.transport,
-        "srtp": row.srtp, "codecs": row.codecs, "ua_filter": row.ua_filter,
+        "srtp": row.srtp, "codecs": row.codecs, "even_loudness": row.even_loudness,
+        "suppress_noise": row.suppress_noise, "ua_filter": row.ua_filter,
     })
 }
 

@@ -252,6 +252,7 @@ impl Services {
         let _turn = self.locks.lock(id).await;
         let reach = self.reach(actor, id).await?;
         reach.require_hand_over()?;
+        reach.require_created()?;
         let admin = actor.user()?;
         let heir = self.store.user(&reach.meeting.tenant, user).await?;
         let heir = heir.filter(|heir| heir.tenant_role != TenantRole::Guest).ok_or_else(|| {

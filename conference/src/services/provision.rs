@@ -17,6 +17,7 @@ use crate::vocabulary::trunk::{
     TrunkTransport,
 };
 use crate::vocabulary::{MeetingState, UnixMillis};
+use media::worker::VoiceTreatment;
 use sip_core::ua::{
     AddressOfRecord, Credentials, DeviceAccount, DiversionFormat, FromFormat, IdentityFormat, NumberFormat,
     Peer, StoredBinding, Transport, Trunk, TrunkId, TrunkLimits, TrunkRegistration,
@@ -88,6 +89,8 @@ pub struct ProvisionedTrunk {
     pub srtp: TrunkSrtp,
     /// Names of the codecs offered, the best liked first; empty is all there are.
     pub codecs: Vec<String>,
+    /// What is done to its callers' voices.
+    pub voice: VoiceTreatment,
     /// Whose it is.
     pub tenant: TenantId,
 }
@@ -107,6 +110,8 @@ pub struct ProvisionedDevice {
     pub srtp: DeviceSrtp,
     /// Names of its codecs, the best liked first; none for those of the house.
     pub codecs: Vec<String>,
+    /// What is done to its voice.
+    pub voice: VoiceTreatment,
 }
 
 /// Whether the sound of a device's calls is encrypted.
@@ -227,6 +232,10 @@ impl Services {
             probe: row.settings.probe.then_some(PROBE_EVERY),
             srtp: row.settings.srtp,
             codecs: row.settings.codecs.clone(),
+            voice: VoiceTreatment {
+                even_loudness: row.settings.even_loudness,
+                suppress_noise: row.settings.suppress_noise,
+            },
             tenant: tenant.id.clone(),
         })))
     }
@@ -360,6 +369,7 @@ pub(super) fn device(device: &DeviceRow, user: &UserRow) -> Result<ProvisionedDe
         display_name: user.display_name.clone(),
         srtp: DeviceSrtp::from_word(&device.srtp),
         codecs: device.codecs.clone(),
+        voice: VoiceTreatment { even_loudness: device.even_loudness, suppress_noise: device.suppress_noise },
     })
 }
 
@@ -437,6 +447,7 @@ fn stored_binding(row: &RegistrationRow, now: UnixMillis) -> Option<StoredBindin
         user_agent: row.user_agent.clone(),
         call_id: row.call_id.clone(),
         cseq: row.cseq,
+        q: row.q,
         latency: row.latency_ms.map(|ms| Duration::from_millis(ms.into())),
         expires_in: Duration::from_millis(row.expires_at.0.saturating_sub(now.0)),
     })

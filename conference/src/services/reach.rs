@@ -3,6 +3,7 @@
 use super::Services;
 use super::actor::Actor;
 use super::error::ServiceError;
+use super::meetings::conflict;
 use super::pins::TakenPins;
 use crate::ids::{MeetingId, PersonId};
 use crate::live::policy::{self, Action};
@@ -128,6 +129,14 @@ impl Reach {
     /// Inviting and calling is for Hosts only (A32).
     pub(super) fn require_invite(&self) -> Result<(), ServiceError> {
         self.require(Action::Invite, "Only a Host may invite or call people")
+    }
+
+    /// Before NEXT nothing leaves a draft: no mail, no owner (A20).
+    pub(super) fn require_created(&self) -> Result<(), ServiceError> {
+        if self.meeting.state == MeetingState::Draft {
+            return Err(conflict("This is a draft").mend("Create the meeting first"));
+        }
+        Ok(())
     }
 
     /// Changing roles, muting, removing and ending is for Hosts, and for the tenant's admins.

@@ -456,6 +456,7 @@ fn binding(device: AddressOfRecord) -> BindingInfo {
         device,
         source: ([127, 0, 0, 1], 5090).into(),
         transport: sip_core::ua::Transport::Udp,
+        q: 1_000,
         reachable: true,
         instance: None,
         reg_id: None,

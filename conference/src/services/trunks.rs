@@ -77,6 +77,10 @@ pub struct TrunkView {
     pub srtp: TrunkSrtp,
     /// Codecs offered, the best liked first; empty is all there are.
     pub codecs: Vec<String>,
+    /// Whether its callers are brought to one loudness; none: as the configuration says.
+    pub even_loudness: Option<bool>,
+    /// Whether noise is taken out of its callers' voices.
+    pub suppress_noise: bool,
     /// Whether it is asked by OPTIONS if it is there.
     pub probe: bool,
     /// Whether calls go to it and come from it.
@@ -130,6 +134,10 @@ pub struct TrunkChange {
     pub srtp: Option<TrunkSrtp>,
     /// Codecs offered: `opus`, `g722`, `pcmu`, `pcma`.
     pub codecs: Option<Vec<String>>,
+    /// Whether its callers are brought to one loudness, whatever the configuration says.
+    pub even_loudness: Option<bool>,
+    /// Whether noise is taken out of its callers' voices.
+    pub suppress_noise: Option<bool>,
     /// Whether it is asked by OPTIONS if it is there.
     pub probe: Option<bool>,
     /// Whether calls go to it and come from it.
@@ -379,6 +387,8 @@ impl Services {
             diversion: row.settings.diversion,
             srtp: row.settings.srtp,
             codecs: row.settings.codecs.clone(),
+            even_loudness: row.settings.even_loudness,
+            suppress_noise: row.settings.suppress_noise,
             probe: row.settings.probe,
             enabled: row.settings.enabled,
         }
@@ -479,6 +489,8 @@ fn apply_settings(settings: &mut TrunkSettings, change: &TrunkChange) -> Result<
     settings.from_format = change.from_format.unwrap_or(settings.from_format);
     settings.diversion = change.diversion.unwrap_or(settings.diversion);
     settings.srtp = change.srtp.unwrap_or(settings.srtp);
+    settings.even_loudness = change.even_loudness.or(settings.even_loudness);
+    settings.suppress_noise = change.suppress_noise.unwrap_or(settings.suppress_noise);
     settings.probe = change.probe.unwrap_or(settings.probe);
     settings.enabled = change.enabled.unwrap_or(settings.enabled);
     Ok(())

@@ -28,6 +28,10 @@ pub(crate) struct DeviceRow {
     pub(crate) srtp: String,
     /// Names of its codecs, the best liked first; none for those of the house.
     pub(crate) codecs: Vec<String>,
+    /// Whether its voice is brought to one loudness; none: as the configuration says.
+    pub(crate) even_loudness: Option<bool>,
+    /// Whether noise is taken out of its voice.
+    pub(crate) suppress_noise: bool,
     /// The beginning of the user agents that may register.
     pub(crate) ua_filter: Option<String>,
 }
@@ -46,6 +50,8 @@ impl DeviceRow {
                 .filter(|name| !name.is_empty())
                 .map(str::to_owned)
                 .collect(),
+            even_loudness: row.optional_integer("even_loudness")?.map(|value| value != 0),
+            suppress_noise: row.flag("suppress_noise")?,
             ua_filter: row.optional_text("ua_filter")?,
             user: UserId::new(row.text("user_id")?),
             name: DeviceName::new(row.text("name")?),
@@ -130,8 +136,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO devices (id, tenant_id, user_id, name, kind, realm, ha1_md5, ha1_sha256, label, transport, \
-             srtp, ua_filter, codecs, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, \
-             $14, $14)",
+             srtp, ua_filter, codecs, created_at, updated_at, even_loudness, suppress_noise) VALUES ($1, $2, $3, $4, $5, \
+             $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, $16)",
         )
         .bind(&row.id)
         .bind(tenant.as_str())
@@ -147,6 +153,8 @@ impl Store {
         .bind(row.ua_filter.as_deref())
         .bind(row.codecs.join(" "))
         .bind(millis(now))
+        .bind(row.even_loudness.map(i64::from))
+        .bind(i64::from(row.suppress_noise))
         .execute(connection)
         .await?;
         Ok(())
@@ -160,7 +168,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         sqlx::query(
             "UPDATE devices SET kind = $3, ha1_md5 = $4, ha1_sha256 = $5, label = $6, transport = $7, srtp = $8, \
-             ua_filter = $9, codecs = $10, updated_at = $11 WHERE tenant_id = $1 AND id = $2",
+             ua_filter = $9, codecs = $10, updated_at = $11, even_loudness = $12, suppress_noise = $13 WHERE tenant_id = $1 AND id = $2",
         )
         .bind(tenant.as_str())
         .bind(&row.id)
@@ -173,6 +181,8 @@ impl Store {
         .bind(row.ua_filter.as_deref())
         .bind(row.codecs.join(" "))
         .bind(millis(now))
+        .bind(row.even_loudness.map(i64::from))
+        .bind(i64::from(row.suppress_noise))
         .execute(connection)
         .await?;
         Ok(())

@@ -233,6 +233,13 @@ impl Store {
         connection: &mut Connection,
         meeting: &MeetingId,
     ) -> Result<(), StoreError> {
+        // Earlier versions sent invitations to drafts too.
+        sqlx::query(
+            "DELETE FROM invitations WHERE meeting_id IN (SELECT id FROM meetings WHERE id = $1 AND state = 'draft')",
+        )
+        .bind(meeting.as_str())
+        .execute(&mut *connection)
+        .await?;
         sqlx::query(
             "DELETE FROM people WHERE meeting_id IN (SELECT id FROM meetings WHERE id = $1 AND state = 'draft')",
         )

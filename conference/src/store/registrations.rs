@@ -22,6 +22,8 @@ pub(crate) struct RegistrationRow {
     pub(crate) user_agent: String,
     pub(crate) call_id: String,
     pub(crate) cseq: u32,
+    /// How much the phone likes to be called there, in thousandths.
+    pub(crate) q: u16,
     pub(crate) latency_ms: Option<u32>,
     pub(crate) expires_at: UnixMillis,
 }
@@ -40,6 +42,7 @@ impl RegistrationRow {
             user_agent: row.text("user_agent")?,
             call_id: row.text("call_id")?,
             cseq: u32::try_from(row.integer("cseq")?).unwrap_or(0),
+            q: u16::try_from(row.integer("q")?).unwrap_or(u16::MAX),
             latency_ms: row.optional_integer("last_latency_ms")?.and_then(|ms| u32::try_from(ms).ok()),
             expires_at: row.time("expires_at")?,
         })
@@ -66,13 +69,13 @@ impl Store {
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO registrations (aor, contact, source, user_agent, call_id, cseq, expires_at, updated_at, \
-             transport, instance, reg_id, path, last_latency_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+             transport, instance, reg_id, path, last_latency_ms, q) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
              ON CONFLICT (aor, contact) DO UPDATE SET source = excluded.source, \
              transport = excluded.transport, instance = excluded.instance, reg_id = excluded.reg_id, path = excluded.path, \
              user_agent = excluded.user_agent, call_id = excluded.call_id, cseq = excluded.cseq, \
              expires_at = excluded.expires_at, updated_at = excluded.updated_at, \
-             last_latency_ms = excluded.last_latency_ms",
+             last_latency_ms = excluded.last_latency_ms, q = excluded.q",
         )
         .bind(&binding.aor)
         .bind(&binding.contact)
@@ -87,6 +90,7 @@ impl Store {
         .bind(binding.reg_id.map(i64::from))
         .bind(&binding.path)
         .bind(binding.latency_ms.map(i64::from))
+        .bind(i64::from(binding.q))
         .execute(connection)
         .await?;
         Ok(())

@@ -217,6 +217,7 @@ async fn i94_registrations_survive_a_restart_until_they_expire() {
         contact: format!("sip:{user}@192.0.2.7:5060"),
         source: "192.0.2.7:5060".parse().unwrap(),
         transport: sip_core::ua::Transport::Udp,
+        q: 1_000,
         reachable: true,
         instance: None,
         reg_id: None,

@@ -116,6 +116,10 @@ pub struct TrunkSettings {
     pub srtp: TrunkSrtp,
     /// Names of the codecs offered, the best liked first; empty is all there are.
     pub codecs: Vec<String>,
+    /// Whether its callers are brought to one loudness; none: as the configuration says.
+    pub even_loudness: Option<bool>,
+    /// Whether noise is taken out of its callers' voices.
+    pub suppress_noise: bool,
     /// Whether it is asked by OPTIONS, every eight seconds, if it is there.
     pub probe: bool,
     /// Whether calls go to it and come from it.
@@ -138,6 +142,8 @@ impl Default for TrunkSettings {
             diversion: TrunkDiversion::default(),
             srtp: TrunkSrtp::default(),
             codecs: Vec::new(),
+            even_loudness: None,
+            suppress_noise: false,
             probe: true,
             enabled: true,
         }

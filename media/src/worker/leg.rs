@@ -13,6 +13,7 @@ use crate::quality::LegStats;
 use crate::sample::{FULL_FRAME, NARROW_FRAME, Rate};
 use crate::sdp::{Negotiated, OpusSettings};
 use crate::speaker::HeldLevel;
+use crate::suppress::NoiseSuppressor;
 
 use super::Outbox;
 use super::align::{Aligner, Waiting};
@@ -21,7 +22,7 @@ use super::g722_sender::SharedG722;
 use super::opus_sender::{OpusListener, SharedOpus};
 use super::player::Player;
 use super::sip_leg::{Received, SipLeg};
-use super::types::{Event, LegId, LegPlan};
+use super::types::{Event, LegId, LegPlan, VoiceTreatment};
 use super::webrtc_leg::{OpusWork, WebrtcLeg};
 
 /// One person's media in a room.
@@ -50,6 +51,9 @@ pub(super) struct Leg {
     meter: Meter,
     /// Where voices are brought to one loudness.
     pub(super) loudness: Option<Loudness>,
+    suppressor: Option<Box<NoiseSuppressor>>,
+    /// What the two before are made from.
+    pub(super) treatment: VoiceTreatment,
 }
 
 /// The two kinds of legs.
@@ -87,6 +91,23 @@ impl Leg {
             gate: Gate::default(),
             meter: Meter::default(),
             loudness: None,
+            suppressor: None,
+            treatment: VoiceTreatment::default(),
+        }
+    }
+
+    /// What is to be done to the voice; what is done already goes on without a seam. Allocates.
+    pub(super) fn treat(&mut self, treatment: VoiceTreatment, even_loudness: bool) {
+        self.treatment = treatment;
+        if treatment.even_loudness.unwrap_or(even_loudness) {
+            self.loudness.get_or_insert_default();
+        } else {
+            self.loudness = None;
+        }
+        if !treatment.suppress_noise {
+            self.suppressor = None;
+        } else if self.suppressor.is_none() {
+            self.suppressor = NoiseSuppressor::new().ok().map(Box::new);
         }
     }
 
@@ -237,6 +258,9 @@ impl Leg {
             Media::Webrtc(webrtc) => webrtc.fill(now, may_speak, frame),
         }
         let dbov = if may_speak {
+            if let Some(suppressor) = &mut self.suppressor {
+                suppressor.clean(frame);
+            }
             level::measure(frame)
         } else {
             frame.fill(0); // samples decoded before the right was taken away

@@ -57,7 +57,8 @@ use rooms::{Place, Rooms};
 use schedule::Schedule;
 use sip_leg::{Received, SipLeg};
 pub use types::{
-    Command, Event, LegId, LegPlan, Load, PlayingId, Port, RoomId, Source, Transmit, WorkerConfig,
+    Command, Event, LegId, LegPlan, Load, PlayingId, Port, RoomId, Source, Transmit, VoiceTreatment,
+    WorkerConfig,
 };
 use webrtc_leg::WebrtcLeg;
 
@@ -177,6 +178,10 @@ impl Worker {
             Command::DetectTones { leg, enabled } => self.with_phone(leg, |sip| sip.detect_tones(enabled)),
             Command::ObserveAnswer { leg, enabled } => {
                 self.with_phone(leg, |sip| sip.observe_answer(enabled));
+            }
+            Command::TreatVoice { leg, treatment } => {
+                let even_loudness = self.config.even_loudness;
+                self.with_leg(leg, |leg| leg.treat(treatment, even_loudness));
             }
             Command::ExpectLeg { leg } => self.expect_leg(leg),
             Command::MoveLeg { leg, room } => self.move_leg(now, leg, room),
@@ -401,9 +406,7 @@ impl Worker {
     /// Adds a leg; one of the same id is replaced.
     fn add(&mut self, now: Instant, room: RoomId, mut leg: Leg) {
         let id = leg.id;
-        if self.config.even_loudness {
-            leg.loudness.get_or_insert_default();
-        }
+        leg.treat(leg.treatment, self.config.even_loudness);
         self.remove(now, id);
         let place = self.rooms.find(room);
         let schedule = &mut self.schedule;

@@ -64,6 +64,15 @@ impl fmt::Debug for Source {
     }
 }
 
+/// What is done to one voice before it is mixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VoiceTreatment {
+    /// Whether it is brought to the common loudness; `None`: as [`WorkerConfig::even_loudness`] says.
+    pub even_loudness: Option<bool>,
+    /// Whether noise is taken out of it: for phones in loud places. Costs time, and 10 to 20 ms of delay.
+    pub suppress_noise: bool,
+}
+
 /// What a worker is told.
 #[expect(clippy::large_enum_variant, reason = "few are about at once, and a box more would be no gain")]
 pub enum Command {
@@ -144,6 +153,13 @@ pub enum Command {
         /// Whether they are.
         enabled: bool,
     },
+    /// What is done to a leg's voice before it is mixed. Allocates.
+    TreatVoice {
+        /// The leg.
+        leg: LegId,
+        /// What.
+        treatment: VoiceTreatment,
+    },
     /// Whether to listen to how a phone was answered: by a person or by a machine. Says what was heard so far as
     /// [`Event::AnswerHeard`], whenever that changes.
     ObserveAnswer {
@@ -180,6 +196,7 @@ impl Command {
             | Self::SendDigits { leg, .. }
             | Self::DetectTones { leg, .. }
             | Self::ObserveAnswer { leg, .. }
+            | Self::TreatVoice { leg, .. }
             | Self::ExpectLeg { leg }
             | Self::StopPlaying { leg } => *leg,
         }
@@ -221,6 +238,9 @@ impl fmt::Debug for Command {
             }
             Self::ObserveAnswer { leg, enabled } => {
                 f.debug_struct("ObserveAnswer").field("leg", leg).field("enabled", enabled).finish()
+            }
+            Self::TreatVoice { leg, treatment } => {
+                f.debug_struct("TreatVoice").field("leg", leg).field("treatment", treatment).finish()
             }
             Self::MoveLeg { leg, room } => {
                 f.debug_struct("MoveLeg").field("leg", leg).field("room", room).finish()

@@ -315,7 +315,7 @@ pub struct OutgoingInvite {
 /// Whom to call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// A registered device, at its newest contact only.
+    /// A registered device, at the contact it likes best only.
     Device(AddressOfRecord),
     /// A telephone number.
     Trunk {

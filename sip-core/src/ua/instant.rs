@@ -20,7 +20,7 @@ const LONGEST: usize = 900;
 impl UserAgent {
     /// Sends a text to a device, if it can show one; [`Event::MessageOver`] follows.
     pub(super) fn send_message(&mut self, now: Instant, device: AddressOfRecord, text: String) {
-        let reached = self.registrar.newest(now, &device);
+        let reached = self.registrar.preferred(now, &device);
         let Some(reached) = reached else {
             return self.emit(Event::MessageOver { device, status: None });
         };
@@ -79,7 +79,7 @@ impl UserAgent {
         (device, text): (AddressOfRecord, String),
         response: &Received<Response>,
     ) {
-        let Some(reached) = self.registrar.newest(now, &device) else {
+        let Some(reached) = self.registrar.preferred(now, &device) else {
             return self.emit(Event::MessageOver { device, status: None });
         };
         let can = allows_messages(&response.message.headers).unwrap_or(false);

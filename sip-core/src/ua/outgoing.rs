@@ -121,7 +121,7 @@ impl UserAgent {
     fn locate(&mut self, now: Instant, target: &Target) -> Result<Located, EndCause> {
         match target {
             Target::Device(device) => {
-                let reached = self.registrar.newest(now, device).ok_or(EndCause::NotRegistered)?;
+                let reached = self.registrar.preferred(now, device).ok_or(EndCause::NotRegistered)?;
                 let Reached { uri: mut contact, hop: destination, path } = reached;
                 if let Uri::Sip(uri) = &mut contact {
                     // RFC 3261 section 19.1.1: header fields have no place in a Request-URI.

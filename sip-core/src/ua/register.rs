@@ -56,7 +56,12 @@ impl UserAgent {
         let mut outbound = false;
         for binding in self.registrar.bindings(device) {
             let left = binding.expires_at.saturating_duration_since(now).as_secs();
-            let mut contact = format!("<{}>;expires={left}", binding.contact);
+            let mut contact = format!("<{}>", binding.contact);
+            if binding.q < 1_000 {
+                let q = format!("0.{:03}", binding.q);
+                contact.push_str(&format!(";q={}", q.trim_end_matches('0').trim_end_matches('.')));
+            }
+            contact.push_str(&format!(";expires={left}"));
             if let Some(instance) = &binding.instance {
                 contact.push_str(&format!(";+sip.instance=\"{}\"", instance.replace(['"', '\\'], "")));
             }

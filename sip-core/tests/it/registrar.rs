@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sip_core::ua::{Command, EndCause, Event, StoredBinding, Transport};
+use sip_core::ua::{Command, EndCause, Event, SessionId, StoredBinding, Transport};
 
 use crate::support::*;
 
@@ -136,13 +136,27 @@ fn d11_several_contacts_live_side_by_side_and_the_newest_is_called() {
     register(&mut network, PHONE, "103a", 1, CONTACT);
     network.run_for(Duration::from_secs(1));
     let second = "198.51.100.8:5060";
-    let ok = register(&mut network, second, "103a", 3, "Contact: <sip:103a@10.0.0.10>;q=0.1\r\n");
+    let ok = register(&mut network, second, "103a", 3, "Contact: <sip:103a@10.0.0.10>\r\n");
     assert_eq!(ok.matches("\r\nContact: ").count(), 2);
     assert_eq!(contacts(&network), ["sip:103a@10.0.0.9:5060", "sip:103a@10.0.0.10"]);
     network.command(GATEWAY, call(to_phone()));
     network.run_for(Duration::from_millis(50));
     assert!(network.take_one(second).starts_with("INVITE sip:103a@10.0.0.10 SIP/2.0\r\n"));
     assert_eq!(network.take(PHONE), Vec::<String>::new());
+}
+
+#[test]
+fn d11_of_several_contacts_the_one_the_phone_likes_best_is_called() {
+    let mut network = gateway();
+    register(&mut network, PHONE, "103a", 1, CONTACT);
+    network.run_for(Duration::from_secs(1));
+    let spare = "198.51.100.8:5060";
+    let ok = register(&mut network, spare, "103a", 3, "Contact: <sip:103a@10.0.0.10>;q=0.1\r\n");
+    assert!(ok.contains("<sip:103a@10.0.0.10>;q=0.1;expires=3600"), "{ok}");
+    network.command(GATEWAY, call(to_phone()));
+    network.run_for(Duration::from_millis(50));
+    assert!(network.take_one(PHONE).starts_with("INVITE sip:103a@10.0.0.9:5060 SIP/2.0\r\n"));
+    assert_eq!(network.take(spare), Vec::<String>::new());
 }
 
 #[test]
@@ -202,6 +216,34 @@ fn d11_contacts_per_device_are_bounded() {
 }
 
 #[test]
+fn d12_a_phone_behind_a_nat_is_called_where_its_register_came_from_also_after_the_nat_has_moved_it() {
+    let mut network = gateway();
+    let private = "Contact: <sip:103a@192.168.7.20:5060>\r\n";
+    let (before, after) = ("203.0.113.5:40001", "203.0.113.5:51777");
+    for (cseq, outside, silent) in [(1, before, after), (3, after, before)] {
+        let ok = register(&mut network, outside, "103a", cseq, private);
+        let via = header(&ok, "Via");
+        let (address, port) = outside.split_once(':').unwrap();
+        assert!(
+            via.contains(&format!("received={address}")) && via.contains(&format!("rport={port}")),
+            "{via}"
+        );
+        assert_eq!(
+            contacts(&network),
+            ["sip:103a@192.168.7.20:5060"],
+            "one binding, wherever it is seen from"
+        );
+        let Command::Invite(mut order) = call(to_phone()) else { panic!("no call") };
+        order.session = SessionId::Outgoing(cseq.into());
+        order.call_id = format!("call-{cseq}@acme.test");
+        network.command(GATEWAY, Command::Invite(order));
+        network.run_for(Duration::from_millis(50));
+        assert!(network.take_one(outside).starts_with("INVITE sip:103a@192.168.7.20:5060 SIP/2.0\r\n"));
+        assert_eq!(network.take(silent), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn d12_a_retransmitted_register_is_answered_again_and_done_once() {
     let mut network = gateway();
     network.send(PHONE, &request("REGISTER", "sip:acme.test", AOR, AOR, 1, CONTACT));
@@ -237,6 +279,7 @@ fn i94_a_stored_binding_is_called_after_a_restart() {
         contact: "sip:103a@10.0.0.9:5060".into(),
         source: addr(PHONE),
         transport: Transport::Udp,
+        q: 1_000,
         instance: None,
         reg_id: None,
         path: Vec::new(),

@@ -176,6 +176,7 @@ fn f1_a_stored_binding_of_a_connection_waits_for_it() {
         contact: "sip:103a@10.0.0.9;transport=tls".into(),
         source: addr(PHONE),
         transport: Transport::Tls,
+        q: 1_000,
         instance: None,
         reg_id: None,
         path: Vec::new(),

@@ -20,7 +20,7 @@ use crate::support::{LONG, call_and_join, eventually, on_stage_with};
 use crate::transports::{certificates, free_port, with_listener};
 
 /// A number whose owner presses 1 at once; he speaks with [`tone::OUTSIDE`].
-const COLLEAGUE: &str = "+12025550140";
+const COLLEAGUE: &str = "+12025550160";
 /// A premium number, which the policy refuses.
 const PREMIUM: &str = "+19005550100";
 

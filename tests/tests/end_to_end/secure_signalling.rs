@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use partyline_tests::api::{Api, CallTarget};
 use partyline_tests::carrier::{self, Carrier, CarrierConfig};
@@ -13,6 +13,8 @@ use partyline_tests::g711::Codec;
 use partyline_tests::gateway::TempFolder;
 use partyline_tests::phone::{Phone, PhoneConfig};
 use partyline_tests::rtp_leg::RtpLeg;
+use partyline_tests::sip::agent::Outgoing;
+use partyline_tests::sip::call::Script;
 use partyline_tests::sip::sdp::Description;
 use partyline_tests::stage::{Room, StageConfig};
 use partyline_tests::tone;
@@ -21,8 +23,9 @@ use partyline_tests::ws_phone::{WsPhone, header};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::support::{LONG, call_and_join, call_one, eventually, on_stage_with};
@@ -55,11 +58,14 @@ impl Keys {
         TlsAcceptor::from(Arc::new(config.with_single_cert(vec![certificate], key).unwrap()))
     }
 
-    fn connector(&self) -> TlsConnector {
+    async fn connect(&self, server: SocketAddr) -> LabResult<TlsStream<TcpStream>> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(&self.authority).unwrap()).unwrap();
         let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        TlsConnector::from(Arc::new(config))
+        let stream = TcpStream::connect(server).await.map_err(LabError::io("connecting"))?;
+        let name = ServerName::try_from("acme.test").unwrap();
+        let connected = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+        connected.map_err(LabError::io("encrypting"))
     }
 }
 
@@ -74,18 +80,30 @@ async fn tls_front(acceptor: TlsAcceptor, behind: SocketAddr) -> (u16, Arc<Atomi
             let acceptor = acceptor.clone();
             connections.fetch_add(1, Ordering::Relaxed);
             // A connection that is not wanted ends here.
-            tokio::spawn(async move { pass_on(acceptor.accept(stream).await?, behind).await });
+            tokio::spawn(
+                async move { pass_on(acceptor.accept(stream).await?, socket_to(behind).await?).await },
+            );
         }
     });
     (port, count)
 }
 
-async fn pass_on(
-    mut stream: tokio_rustls::server::TlsStream<TcpStream>,
-    behind: SocketAddr,
-) -> std::io::Result<()> {
-    let socket = UdpSocket::bind((behind.ip(), 0)).await?;
-    socket.connect(behind).await?;
+/// The other way round: what the carrier sends to this address goes to `server` by TLS.
+async fn tls_towards(keys: &Keys, server: SocketAddr, carrier: SocketAddr) -> LabResult<SocketAddr> {
+    let (stream, socket) = (keys.connect(server).await?, socket_to(carrier).await);
+    let socket = socket.map_err(LabError::io("binding"))?;
+    let address = socket.local_addr().map_err(LabError::io("binding"))?;
+    tokio::spawn(pass_on(stream, socket));
+    Ok(address)
+}
+
+async fn socket_to(peer: SocketAddr) -> std::io::Result<UdpSocket> {
+    let socket = UdpSocket::bind((peer.ip(), 0)).await?;
+    socket.connect(peer).await.map(|()| socket)
+}
+
+/// Messages of a stream become datagrams, and datagrams the bytes of the stream.
+async fn pass_on(mut stream: impl AsyncRead + AsyncWrite + Unpin, socket: UdpSocket) -> std::io::Result<()> {
     let (mut pending, mut datagram) = (Vec::new(), vec![0; 65_536]);
     loop {
         tokio::select! {
@@ -138,9 +156,7 @@ async fn carrier_here() -> LabResult<Carrier> {
 }
 
 async fn web_phone(room: &Room, keys: &Keys, server: SocketAddr) -> LabResult<()> {
-    let stream = TcpStream::connect(server).await.map_err(LabError::io("connecting"))?;
-    let name = ServerName::try_from("acme.test").unwrap();
-    let stream = keys.connector().connect(name, stream).await.map_err(LabError::io("encrypting"))?;
+    let stream = keys.connect(server).await?;
     let mut phone = WsPhone::over(stream, server, "sip", "103b", "acme.test").await?;
     phone.register("103b-secret-demo").await?;
     let leg = RtpLeg::bind(HERE, Voice::steady(tone::GUEST)).await.map_err(LabError::io("binding"))?;
@@ -165,10 +181,12 @@ async fn web_phone(room: &Room, keys: &Keys, server: SocketAddr) -> LabResult<()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d10_d22_rfc_5922_carriers_by_tls_and_ipv6_and_phones_by_wss_and_ipv6_talk_in_a_meeting() {
     let (udp, wss, keys) = (free_port(), free_port(), Keys::new());
+    let tls = crate::transports::free_port();
     let change = |config: StageConfig| {
         let config = config.set("rtp_address", "\"::1\"")?;
         let config = config.set("tls_roots", &format!("\"{}\"", keys.authority.display()))?;
         let config = with_listener(config, "udp", udp, "public = true");
+        let config = with_listener(config, "tls", tls, &keys.lines);
         Ok(with_listener(config, "wss", wss, &keys.lines))
     };
     on_stage_with(change, async |stage| {
@@ -206,7 +224,23 @@ async fn d10_d22_rfc_5922_carriers_by_tls_and_ipv6_and_phones_by_wss_and_ipv6_ta
         let probe = format!("{path}/probe");
         let up = async || ask(&admin, "POST", &probe, None).await.is_ok_and(|it| it["state"] == "up");
         eventually("the trunk to be up", LONG * 3, up).await;
-        call_carrier(&room, &carrier, "the person by TLS").await
+        call_carrier(&room, &carrier, "the person by TLS").await?;
+        // And a call of the carrier's.
+        let info = format!("/v1/meetings/{}/join-info", room.meeting.id);
+        let info = ask(&room.api, "GET", &info, None).await?;
+        let outgoing = Outgoing {
+            uri: format!("sip:{}.{}@acme.test", room.meeting.number, info["guest_pin"].as_str().unwrap()),
+            destination: tls_towards(&keys, tls, carrier.local()).await?,
+            from: "<sip:+12025550110@carrier.test>".to_owned(),
+            asserted: None,
+            credentials: None,
+            script: Script::answer(Duration::ZERO, Voice::steady(tone::BYSTANDER)),
+        };
+        let call = carrier.agent.call(outgoing).await?;
+        call.wait_confirmed(LONG).await?;
+        both_hear(&room, tone::BYSTANDER, call.ear(), "the caller by TLS").await;
+        room.api.end_meeting(&room.meeting.id).await?;
+        call.wait_ended(LONG).await.map(|_| ())
     })
     .await;
 }

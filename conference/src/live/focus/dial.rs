@@ -336,11 +336,12 @@ impl Focus {
     fn rewire(&mut self, id: &MeetingId, call: &CallId, leg: LegId) {
         let entry = self.meetings.get(id).and_then(|meeting| meeting.calls.get(call));
         let Some(trunk) = entry.and_then(Call::trunk).map(WirePeer::Trunk) else { return };
-        let (Wire { codecs, srtp }, ranked) = self.wire(Some(&trunk));
+        let (Wire { codecs, srtp, voice }, ranked) = self.wire(Some(&trunk));
         let Some(sip) = self.sip_leg_mut(leg).filter(|sip| sip.peer.as_ref() != Some(&trunk)) else { return };
         sip.peer = Some(trunk);
         if let Some(local) = &mut sip.local {
             (local.codecs, local.ranked, local.srtp) = (codecs, ranked, srtp);
+            self.leg_media(leg, MediaCommand::TreatVoice { leg, treatment: voice });
         }
     }
 }

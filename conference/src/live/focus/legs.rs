@@ -16,7 +16,7 @@ use crate::live::wire::{Wire, WirePeer};
 use crate::vocabulary::{Cause, LegKind, Role};
 use bytes::Bytes;
 use media::sdp::{Codec, Direction, KeySeed, LocalDescription, Negotiated, SrtpPolicy};
-use media::worker::{Command as MediaCommand, LegId, LegPlan, PlayingId, RoomId};
+use media::worker::{Command as MediaCommand, LegId, LegPlan, PlayingId, RoomId, VoiceTreatment};
 use rand_chacha::rand_core::Rng;
 use sip_core::ua::{Command as SipCommand, IncomingInvite, Origin, SessionId, TrunkId};
 use std::net::{IpAddr, SocketAddr};
@@ -221,13 +221,16 @@ impl Focus {
         let (call, peer) = (sip.call.clone(), sip.peer.clone());
         match result {
             Ok(address) => {
-                let (Wire { codecs, srtp }, ranked) = self.wire(peer.as_ref());
+                let (Wire { codecs, srtp, voice }, ranked) = self.wire(peer.as_ref());
                 let dtls = self.config.dtls;
                 let local = LocalDescription { address, session_id, codecs, ranked, srtp, key_seed, dtls };
                 if let Some(sip) = self.sip_leg_mut(leg) {
                     sip.local = Some(local);
                 }
                 self.media(room, MediaCommand::AddSipLeg { leg, room });
+                if voice != VoiceTreatment::default() {
+                    self.media(room, MediaCommand::TreatVoice { leg, treatment: voice });
+                }
                 match call {
                     Some(call) => self.drive_call(at, &call, Input::PortOpened),
                     None => self.answer_incoming(at, leg),
@@ -248,7 +251,11 @@ impl Focus {
     /// encrypted. Also whether the order of codecs was set for this peer.
     pub(super) fn wire(&self, peer: Option<&WirePeer>) -> (Wire, bool) {
         let own = peer.and_then(|peer| self.wires.get(peer)).cloned();
-        let mut wire = own.unwrap_or(Wire { codecs: Vec::new(), srtp: self.config.srtp });
+        let mut wire = own.unwrap_or_else(|| Wire {
+            codecs: Vec::new(),
+            srtp: self.config.srtp,
+            voice: VoiceTreatment::default(),
+        });
         if wire.srtp == SrtpPolicy::Prefer {
             wire.srtp = wire.srtp.max(self.config.srtp);
         }

@@ -560,6 +560,7 @@ impl Stage {
             | MediaCommand::SendDigits { leg, .. }
             | MediaCommand::DetectTones { leg, .. }
             | MediaCommand::ObserveAnswer { leg, .. }
+            | MediaCommand::TreatVoice { leg, .. }
             | MediaCommand::StopPlaying { leg } => {
                 assert!(
                     self.worker_legs.contains(&leg),

@@ -280,6 +280,7 @@ fn d15_registrations_are_told_once_and_ends_always() {
         contact: "sip:103a@198.51.100.3".into(),
         source: far_end().address,
         transport: sip_core::ua::Transport::Udp,
+        q: 1_000,
         reachable: true,
         instance: None,
         reg_id: None,

@@ -47,6 +47,7 @@ impl Services {
         let user = actor.user()?;
         let reach = self.reach(actor, meeting).await?;
         reach.require_invite()?;
+        reach.require_created()?;
         input::length("targets", targets.len(), PEOPLE_MAX)?;
         let snapshot = self.live.snapshot(meeting.clone()).await;
         let present = |id: &PersonId| {
@@ -155,6 +156,7 @@ impl Services {
         let user = actor.user()?;
         let reach = self.reach(actor, meeting).await?;
         reach.require_invite()?;
+        reach.require_created()?;
         let row = reach.listed().find(|row| row.id == *person).cloned();
         let row = row.ok_or_else(|| ServiceError::not_found("person in this meeting"))?;
         let mut told = Told::default();

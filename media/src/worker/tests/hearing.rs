@@ -369,6 +369,26 @@ fn d40_voices_are_brought_to_one_loudness_where_that_is_wanted() {
         let heard = &bench.phones[&ear].heard;
         level_at(&heard[heard.len() - 4_000..], 500, 8_000)
     };
+    let own = |even_loudness: bool, divisor: i16| {
+        let mut bench = Bench::new();
+        let ear = bench.phone(1, Codec::Pcmu, 0, ALL);
+        let leg = bench.phone(2, Codec::Pcmu, 0, ALL);
+        let treatment = VoiceTreatment { even_loudness: Some(even_loudness), suppress_noise: false };
+        bench.command(Command::TreatVoice { leg, treatment });
+        let mut tone = Oscillator::new(500, 8_000);
+        for _ in 0..300 {
+            let address = bench.phones[&leg].address;
+            let datagram = bench.phones.get_mut(&leg).unwrap().say(&mut tone, divisor);
+            bench.worker.handle_sip_datagram(bench.now, leg, address, &datagram);
+            bench.now += TICK;
+            bench.worker.handle_tick(bench.now);
+            bench.drain();
+        }
+        let heard = &bench.phones[&ear].heard;
+        level_at(&heard[heard.len() - 4_000..], 500, 8_000)
+    };
+    assert!((own(true, 1) - own(true, 8)).abs() < 1.0, "one leg alone");
+    assert!(own(false, 1) - own(false, 8) > 17.0);
     let (loud, soft) = (level(true, 1), level(true, 8));
     assert!((loud - soft).abs() < 1.0, "{loud} and {soft}");
     assert!(level(false, 1) - level(false, 8) > 17.0, "and not where it is not");

@@ -1,5 +1,7 @@
 //! Coming in: by shared and personal links, by passcode, past lobby and lock.
 
+use std::time::{Duration, Instant};
+
 use partyline_tests::participant::Participant;
 use partyline_tests::voice::Voice;
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     delete, done, get, id, join_path, meeting, on_database, patch, person, post, refused, rows, text, user,
 };
+use crate::support::{LONG, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a36_a37_i06_i19_i22_i74_i77_links_and_who_comes_by_them() {
@@ -151,6 +154,56 @@ async fn i06_i08_settings_that_bind_who_comes() {
         assert_eq!(person(&row, "Ari")["waiting"], true, "I06: the lobby");
         done(&hana, "POST", &format!("{path}/people/{}/admit", waiting.person), json!({})).await?;
         assert_eq!(person(&get(&hana, &path).await?, "Ari")["present"], true);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i15_i57_numbers_are_no_sequence_passcodes_end_and_chimes_are_a_setting() {
+    on_database(async |stage| {
+        let (hana, _) = stage.login("hana").await?;
+        let mut numbers = Vec::new();
+        for _ in 0..6 {
+            let made = done(&hana, "POST", "/v1/meetings", json!({"title": "Number"})).await?;
+            numbers.push(text(&made["number"]).parse::<i64>().unwrap());
+        }
+        let near = numbers.windows(2).filter(|pair| (pair[0] - pair[1]).abs() < 1000).count();
+        assert!(near < 2, "I15: {numbers:?}");
+
+        // Whoever tries passcodes is not listened to any more, not even with the right one.
+        let body = json!({"title": "Code", "guest_pin": "4816", "settings": {"join_needs_passcode": true, "chimes": false}});
+        let made = done(&hana, "POST", "/v1/meetings", body).await?;
+        let shared = join_path(&made["link"]);
+        let mut answers = Vec::new();
+        for _ in 0..30 {
+            let wrong = json!({"name": "Lee", "passcode": "9999"});
+            answers.push(post(&stage.api, &shared, wrong).await?.status);
+        }
+        assert!(answers.starts_with(&[403]) && answers.ends_with(&[429]), "I15: {answers:?}");
+        let right = post(&stage.api, &shared, json!({"name": "Lee", "passcode": "4816"})).await?;
+        refused(&right, 429, None);
+
+        // Somebody comes: nothing is heard; with the setting on, a chime.
+        let path = format!("/v1/meetings/{}", id(&made));
+        let people = json!({"people": [{"user": user(&hana, "pia").await?}, {"user": user(&hana, "ari").await?}]});
+        done(&hana, "POST", &format!("{path}/people"), people).await?;
+        let host = Participant::join(&hana, &id(&made), Voice::silent()).await?;
+        let mut inside = Vec::new();
+        for (chimes, login) in [(false, "pia"), (true, "ari")] {
+            done(&hana, "PATCH", &path, json!({"settings": {"chimes": chimes}})).await?;
+            let begun = Instant::now();
+            let (guest, _) = stage.login(login).await?;
+            inside.push(Participant::join(&guest, &id(&made), Voice::silent()).await?);
+            let heard = || host.ear().peak_since(begun) > 500;
+            match chimes {
+                true => eventually("the chime", LONG, async || heard()).await,
+                false => {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    assert!(!heard(), "I57: no chime without the setting");
+                }
+            }
+        }
         Ok(())
     })
     .await;

@@ -26,6 +26,9 @@ async fn a03_a19_a20_a40_a62_a71_a72_i01_i04_i05_drafts_plans_and_the_list() {
         refused(&pia.send("GET", &path, &[], None).await?, 404, None);
         assert!(titles(&get(&pia, "/v1/meetings").await?).is_empty(), "A20: seen by nobody");
 
+        let early = json!({"targets": [{"email": "guest@else.test"}]});
+        refused(&post(&hana, &format!("{path}/invitations"), early).await?, 409, None);
+
         // NEXT says what is missing, one thing after the other, and creates nothing.
         let next = async || post(&hana, &format!("{path}/publish"), json!({})).await;
         refused(&next().await?, 422, Some("title"));

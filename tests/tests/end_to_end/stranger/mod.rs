@@ -5,8 +5,8 @@
 //! running program too, and the walk does not repeat it: A31 I01 I05 I06 to I09 `moderation`, A33 I18 I21 `mail`,
 //! A46 to A49 `devices`, A55 to A57 A60 `caller_id`, A58 D37 D69 `answers`, A59 B47 D47 `roles`, D33 `caller_id`, D38 `races`,
 //! D63 D66 `records`, I12 I14 I42 `ivr`, I34 I43 to I45 I55 I56 I61 `dialling`, I50 I51 `answers`, I54 `refusals`, I94 `never_twice`.
-//! What has no API of its own (I15 guessing by phone, I57 chimes, I58 keys, I59 clocks) is proved on the pure machines of
-//! `conference::live`.
+//! What has no API of its own (I15 guessing by phone, I58 keys, I59 clocks) is proved on the pure machines of
+//! `conference::live`, keys in `ivr` too.
 
 mod accounts;
 mod api;
