@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crate::error::{LabError, LabResult};
@@ -305,6 +306,49 @@ pub fn avalanche(config: &AvalancheConfig) -> LabResult<Avalanche> {
     Ok(report)
 }
 
+/// A configuration with so many phones more (p0, p1 and so on) in its first tenant.
+pub fn with_crowd(configuration: &str, phones: usize, password: &str) -> String {
+    const TENANT: &str = "\n[[seed.tenant]]\n";
+    let user = "[[seed.tenant.user]]\nlogin = \"crowd\"\npassword = \"crowd-demo\"\nfirst = \"Crowd\"\n\
+                last = \"Crowd\"\nextension = \"899\"\nmail = \"crowd@acme.test\"\nrole = \"user\"\n";
+    let device = |number: usize| {
+        format!(
+            "[[seed.tenant.user.device]]\nname = \"p{number}\"\nkind = \"desk phone\"\npassword = \"{password}\"\n"
+        )
+    };
+    let crowd: String = std::iter::once(user.to_owned()).chain((0..phones).map(device)).collect();
+    let first = configuration.find(TENANT).map_or(0, |at| at + TENANT.len());
+    let second = configuration[first..].find(TENANT).map_or(configuration.len(), |at| first + at + 1);
+    format!("{}\n{crowd}\n{}", &configuration[..second], &configuration[second..])
+}
+
+/// INVITEs that nobody ever acknowledges or cancels, over UDP and, with `tcp`, over one connection; how many left.
+///
+/// # Errors
+/// When the address cannot be bound, or the connection is not taken.
+pub fn abandon(config: &FloodConfig, tcp: bool) -> LabResult<u64> {
+    let datagrams = UdpSocket::bind((config.from, 0)).map_err(LabError::io("binding the flood's address"))?;
+    let mut stream = match tcp {
+        true => Some(TcpStream::connect(config.target).map_err(LabError::io("connecting the flood"))?),
+        false => None,
+    };
+    let local = datagrams.local_addr().map_err(LabError::io("asking for the own address"))?;
+    let gap = Duration::from_secs(1) / config.per_second.max(1);
+    let (begun, mut sent) = (Instant::now(), 0);
+    while begun.elapsed() < config.duration {
+        let id = token();
+        let message = request("INVITE", "sip:900000001@acme.test", local, (&id, 1, "100a", "acme.test"), "");
+        let taken = match &mut stream {
+            // A connection that is closed on whoever abuses it is an answer, too.
+            Some(stream) => stream.write_all(message.replace("/UDP", "/TCP").as_bytes()).is_ok(),
+            None => datagrams.send_to(message.as_bytes(), config.target).is_ok(),
+        };
+        sent += u64::from(taken);
+        std::thread::sleep((gap * (sent as u32 + 1)).saturating_sub(begun.elapsed()).min(gap));
+    }
+    Ok(sent)
+}
+
 /// What a process holds in memory, in bytes, as the system counts it.
 pub fn resident(pid: u32) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -319,4 +363,18 @@ pub fn cpu_seconds(pid: u32) -> f64 {
     // The name before may contain spaces; utime and stime are the 14th and 15th fields, in hundredths of a second.
     let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
     fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_belongs_to_the_first_tenant() {
+        let one = "[sip]\n\n[[seed.tenant]]\nname = 1\n";
+        let crowded = with_crowd(&format!("{one}\n[[seed.tenant]]\nname = 2\n"), 2, "x");
+        let second = crowded.find("name = 2").unwrap();
+        assert!(crowded.find("name = \"p1\"").unwrap() < second, "{crowded}");
+        assert!(with_crowd(one, 1, "x").ends_with("password = \"x\"\n\n"));
+    }
 }

@@ -320,7 +320,9 @@ fn read_start_line(line: &str) -> Result<StartLine, ReadErrorKind> {
         let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
         let three_digits = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit());
         let status = code.parse().ok().filter(|status| three_digits && (100..700).contains(status));
-        return Ok(StartLine::Response(status.ok_or(ReadErrorKind::StartLine)?, reason.trim().to_owned()));
+        // A host reads these words, and a database keeps them: NUL has no place in either.
+        let reason = reason.replace(['\r', '\n', '\0'], " ").trim().to_owned();
+        return Ok(StartLine::Response(status.ok_or(ReadErrorKind::StartLine)?, reason));
     }
     let (method, rest) = line.split_once(' ').ok_or(ReadErrorKind::StartLine)?;
     let (uri, version) = rest.rsplit_once(' ').ok_or(ReadErrorKind::StartLine)?;

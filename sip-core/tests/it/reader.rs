@@ -230,3 +230,11 @@ fn the_answer_to_a_malformed_request_carries_what_was_read() {
     let names: Vec<&str> = rejection.headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["Via", "From", "To", "Call-ID", "CSeq"]);
 }
+
+#[test]
+fn w6_a_reason_phrase_has_no_nul() {
+    let text = b"SIP/2.0 486 Busy\\\0Here\r\nVia: SIP/2.0/UDP h\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n";
+    let received = read(&Bytes::from_static(text), &Limits::default()).unwrap();
+    let Message::Response(response) = received.message else { panic!("it is a response") };
+    assert_eq!(response.reason, "Busy\\ Here");
+}

@@ -294,17 +294,8 @@ fn run_flood(arguments: FloodArgs, out: &mut std::io::Stdout) -> LabResult<bool>
 fn run_avalanche(arguments: &AvalancheArgs, out: &mut std::io::Stdout) -> LabResult<bool> {
     let names = (0..arguments.phones).map(|number| format!("p{number}"));
     if arguments.configuration {
-        say(out, &partyline_tests::gateway::demo_configuration()?)?;
-        let mut phones = String::from(
-            "[[seed.tenant.user]]\nlogin = \"crowd\"\npassword = \"crowd-demo\"\nfirst = \"Crowd\"\n\
-            last = \"Crowd\"\nextension = \"899\"\nmail = \"crowd@acme.test\"\nrole = \"user\"\n",
-        );
-        for name in names {
-            phones.push_str(&format!(
-                "[[seed.tenant.user.device]]\nname = \"{name}\"\nkind = \"desk phone\"\npassword = \"{}\"\n",
-                arguments.password
-            ));
-        }
+        let demo = partyline_tests::gateway::demo_configuration()?;
+        let phones = flood::with_crowd(&demo, arguments.phones, &arguments.password);
         return say(out, &phones).map(|()| true);
     }
     let config = AvalancheConfig {
