@@ -154,6 +154,7 @@ fn d42_the_mix_tick_allocates_nothing() {
     for leg in [LegId(3), LegId(4)] {
         worker.handle_command(now, Command::SendDigits { leg, digits: "123#".to_owned() });
     }
+    worker.handle_command(now, Command::Overhear { leg: LegId(4), of: Some(LegId(2)) });
     let (mut sent, mut events) = (0, 0);
     let before = ALLOCATIONS.get();
     for n in 0..500 {
