@@ -34,7 +34,7 @@ use utoipa::{Modify, OpenApi};
         moderation::admit_all, moderation::admit, moderation::deny,
         people::list, people::add, people::change, people::remove, people::mute, people::unmute,
         people::raise_hand, people::lower_hand,
-        calls::place, calls::check, calls::list, calls::show, calls::explain, calls::end, calls::retry,
+        calls::place, calls::check, calls::list, calls::show, calls::explain, calls::end, calls::listen, calls::listen_no_more, calls::retry,
         again::put, again::cancel, again::call_me,
         devices::add, devices::show, devices::change, devices::remove, devices::unregister, devices::sheet,
         numbers::list, numbers::add, numbers::change, numbers::remove, numbers::own, numbers::set_caller_id,

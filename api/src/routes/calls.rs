@@ -222,6 +222,42 @@ pub(crate) async fn end(
     Ok((StatusCode::ACCEPTED, Json(record)))
 }
 
+/// Lets the asker, who must be in the meeting, hear what comes before the answer: ring-back tones, announcements. Nobody else
+/// hears it, and it ends with the answer.
+#[utoipa::path(put, path = "/v1/calls/{call}/listen", tag = "calls",
+    params(("call" = String, Path, description = "The call")), responses(
+    (status = 204, description = "What comes early is heard"),
+    (status = 401, body = Problem),
+    (status = 403, description = "Not a Host", body = Problem),
+    (status = 404, description = "No such call, or it is over", body = Problem),
+    (status = 409, description = "The call has been answered, or the asker is not in the meeting", body = Problem),
+))]
+pub(crate) async fn listen(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(call): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    state.services.listen_to_call(&caller.actor, &CallId::new(call), true).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends listening to a call before its answer.
+#[utoipa::path(delete, path = "/v1/calls/{call}/listen", tag = "calls",
+    params(("call" = String, Path, description = "The call")), responses(
+    (status = 204, description = "Nothing of it is heard any more"),
+    (status = 401, body = Problem),
+    (status = 403, description = "Not a Host", body = Problem),
+    (status = 404, description = "No such call, or it is over", body = Problem),
+))]
+pub(crate) async fn listen_no_more(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(call): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    state.services.listen_to_call(&caller.actor, &CallId::new(call), false).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Calls the same target again with the same role.
 #[utoipa::path(post, path = "/v1/calls/{call}/retry", tag = "calls",
     params(("call" = String, Path, description = "The call to repeat")), responses(

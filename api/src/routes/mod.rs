@@ -112,6 +112,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/v1/erasures", post(records::erase))
         .route("/v1/calls/{call}", get(calls::show).delete(calls::end))
         .route("/v1/calls/{call}/explain", get(calls::explain))
+        .route("/v1/calls/{call}/listen", put(calls::listen).delete(calls::listen_no_more))
         .route("/v1/calls/{call}/retry", post(calls::retry))
         .route("/v1/calls/{call}/again", put(again::put).delete(again::cancel))
         .route("/v1/meetings/{meeting}/people/me/call-me", post(again::call_me))

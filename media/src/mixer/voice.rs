@@ -103,7 +103,7 @@ impl Voice {
     }
 
     /// Converts to the other rate unless that was done this tick; says whether it was done now.
-    pub(super) fn convert(&mut self) -> bool {
+    pub(crate) fn convert(&mut self) -> bool {
         if self.converted {
             return false;
         }

@@ -92,6 +92,7 @@ impl Room {
             }
         }
         out.conversions += self.mixer.conversions() - before;
+        self.hand_aside(at);
         let Some(listener) = self.legs.get_mut(at) else { return };
         let mut unshared = SharedMixes::new(&mut [], None);
         listener.end_tick(now, &self.mixer, false, &mut unshared, out);

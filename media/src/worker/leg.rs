@@ -18,6 +18,7 @@ use crate::suppress::NoiseSuppressor;
 use super::Outbox;
 use super::align::{Aligner, Waiting};
 use super::apart::Turns;
+use super::aside::{Aside, Overheard};
 use super::g722_sender::SharedG722;
 use super::opus_sender::{OpusListener, SharedOpus};
 use super::player::Player;
@@ -52,6 +53,10 @@ pub(super) struct Leg {
     /// Where voices are brought to one loudness.
     pub(super) loudness: Option<Loudness>,
     suppressor: Option<Box<NoiseSuppressor>>,
+    /// What it hears aside.
+    pub(super) aside: Option<Box<Aside>>,
+    /// What somebody hears of it aside.
+    pub(super) overheard: Option<Box<Overheard>>,
     /// What the two before are made from.
     pub(super) treatment: VoiceTreatment,
 }
@@ -92,6 +97,8 @@ impl Leg {
             meter: Meter::default(),
             loudness: None,
             suppressor: None,
+            aside: None,
+            overheard: None,
             treatment: VoiceTreatment::default(),
         }
     }
@@ -245,10 +252,11 @@ impl Leg {
         if let Media::Sip(sip) = &self.media {
             self.voice.set_rate(sip.voice_rate());
         }
+        let rate = self.voice.rate();
         let frame = self.voice.frame_mut();
         match &mut self.media {
             Media::Sip(sip) => {
-                if let Some(digit) = sip.fill(now, may_speak, frame) {
+                if let Some(digit) = sip.fill(now, may_speak || self.overheard.is_some(), frame) {
                     out.events.push(Event::Digit { leg: self.id, digit });
                 }
                 if let Some(summary) = sip.take_answer() {
@@ -256,6 +264,9 @@ impl Leg {
                 }
             }
             Media::Webrtc(webrtc) => webrtc.fill(now, may_speak, frame),
+        }
+        if let Some(overheard) = &mut self.overheard {
+            if may_speak { overheard.forget() } else { overheard.keep(rate, frame) }
         }
         let dbov = if may_speak {
             if let Some(suppressor) = &mut self.suppressor {
@@ -292,10 +303,12 @@ impl Leg {
         if let Some(playing) = over {
             out.events.push(Event::PlayingDone { leg: self.id, playing });
         }
+        let rate = self.listening_rate();
+        let aside = self.aside.as_ref().and_then(|aside| aside.frame(rate));
         let hears = Hearing {
             listens: self.listens(),
             own: (with_own && self.is_mixed).then_some(&self.voice),
-            played: playing.then(|| self.player.frame()),
+            played: if playing { Some(self.player.frame()) } else { aside },
         };
         match &mut self.media {
             Media::Sip(sip) => {
@@ -366,7 +379,7 @@ pub(super) struct Hearing<'a> {
     listens: bool,
     /// His voice, if it is in the sums.
     own: Option<&'a Voice>,
-    /// A prompt or tone.
+    /// A prompt or tone, or what he hears aside.
     played: Option<&'a [i16]>,
 }
 

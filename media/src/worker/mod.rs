@@ -10,6 +10,7 @@
 
 mod align;
 mod apart;
+mod aside;
 mod browsers;
 mod g722_sender;
 mod leg;
@@ -183,9 +184,17 @@ impl Worker {
                 let even_loudness = self.config.even_loudness;
                 self.with_leg(leg, |leg| leg.treat(treatment, even_loudness));
             }
+            Command::Overhear { leg, of } => self.overhear(leg, of),
             Command::ExpectLeg { leg } => self.expect_leg(leg),
             Command::MoveLeg { leg, room } => self.move_leg(now, leg, room),
             Command::StopPlaying { leg } => self.with_leg(leg, |leg| leg.player.stop()),
+        }
+    }
+
+    fn overhear(&mut self, leg: LegId, of: Option<LegId>) {
+        let room = self.index.get(&leg).and_then(|place| self.rooms.get_mut(*place));
+        if let Some(room) = room {
+            room.overhear(leg, of);
         }
     }
 

@@ -138,6 +138,7 @@ impl Room {
         self.choose_manner(max_voices);
         self.converters.take_back(&mut taken.voice);
         taken.leave_room();
+        (taken.aside, taken.overheard) = (None, None);
         Some(taken)
     }
 
@@ -169,6 +170,7 @@ impl Room {
         for leg in &mut self.legs {
             leg.begin_tick(now, out);
         }
+        (0..self.legs.len()).for_each(|at| self.hand_aside(at));
         self.choose_voices(max_voices);
         let before = self.mixer.conversions();
         self.mix();

@@ -125,6 +125,14 @@ pub enum Command {
         /// Its new room.
         room: RoomId,
     },
+    /// A leg hears aside, alone, what comes from a phone of its room that has no right to be heard: early media. It hears
+    /// nothing of it while that phone may speak, and nothing any more once it has gone.
+    Overhear {
+        /// Who listens.
+        leg: LegId,
+        /// To whom; `None` ends it.
+        of: Option<LegId>,
+    },
     /// Plays something to one leg from the next tick on, instead of what was playing. The leg hears it alone when
     /// it may not receive audio, and over the meeting when it may.
     Play {
@@ -197,6 +205,7 @@ impl Command {
             | Self::DetectTones { leg, .. }
             | Self::ObserveAnswer { leg, .. }
             | Self::TreatVoice { leg, .. }
+            | Self::Overhear { leg, .. }
             | Self::ExpectLeg { leg }
             | Self::StopPlaying { leg } => *leg,
         }
@@ -221,6 +230,9 @@ impl fmt::Debug for Command {
             Self::RemoveLeg { leg } => f.debug_struct("RemoveLeg").field("leg", leg).finish(),
             Self::SetPlan { leg, plan } => {
                 f.debug_struct("SetPlan").field("leg", leg).field("plan", plan).finish()
+            }
+            Self::Overhear { leg, of } => {
+                f.debug_struct("Overhear").field("leg", leg).field("of", of).finish()
             }
             Self::Play { leg, source, repeat, playing } => f
                 .debug_struct("Play")

@@ -40,7 +40,7 @@ async fn a58_d40_d41_d68_after_the_answer_both_sides_hear_each_other() {
     .await;
 }
 
-/// 183 with sound: the Host is told that there is some, and neither side hears the other before the key.
+/// 183 with sound: the Host is told that there is some and may listen, alone; neither side hears the other before the key.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn asks_21_d35_sound_before_the_answer_is_told_to_the_host_and_stays_out_of_the_meeting() {
     on_stage(async |stage| {
@@ -58,6 +58,18 @@ async fn asks_21_d35_sound_before_the_answer_is_told_to_the_host_and_stays_out_o
         tokio::time::sleep(Duration::from_secs(1)).await;
         let callee = stage.carrier.wait_call_to(carrier::ANSWERS, LONG).await?;
         assert_eq!(callee.ear().peak_since(start), 0, "before the answer the callee hears nothing");
+        let path = format!("/v1/calls/{}/listen", ticket.id);
+        assert!(room.host.ear().tones_since(start, Duration::from_millis(100)).is_empty(), "not asked for");
+        let listened = Instant::now();
+        assert_eq!(room.api.send("PUT", &path, &[], None).await?.status, 204);
+        assert!(room.host.ear().wait_for(tone::OUTSIDE, listened, LONG).await.is_some(), "what comes early");
+        assert_eq!(room.api.send("DELETE", &path, &[], None).await?.status, 204);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let quiet = Instant::now();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(room.host.ear().tones_since(quiet, Duration::from_millis(100)).is_empty(), "listens no more");
+        assert_eq!(callee.ear().peak_since(start), 0, "nor does the callee hear the Host who listens");
+        let start = Instant::now();
         callee.answer();
         room.host.events.wait_call(&ticket.id, &["joined"], LONG).await?;
         let here = room.host.ear().wait_for(tone::OUTSIDE, start, LONG).await;

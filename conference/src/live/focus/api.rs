@@ -222,6 +222,15 @@ pub enum Command {
         /// Which.
         call: CallId,
     },
+    /// Listen to what comes before a call is answered, or end that.
+    ListenToCall {
+        /// Which.
+        call: CallId,
+        /// Who listens; they must be in the meeting.
+        user: UserId,
+        /// Begin or end.
+        on: bool,
+    },
     /// End a call for a reason of the system's: its budget is spent.
     StopCall {
         /// Which.

@@ -77,6 +77,7 @@ impl Focus {
             Command::Dial(spec) => self.dial(at, *spec),
             Command::TransferJudged { refer, result } => self.transfer_judged(refer, result),
             Command::EndCall { call } => self.end_call(at, &call, Cause::Cancelled),
+            Command::ListenToCall { call, user, on } => self.listen_to_call(&call, &user, on),
             Command::StopCall { call, cause } => self.end_call(at, &call, cause),
             Command::SetBlocked { tenant, e164, blocked } => {
                 if let Some(rules) = self.dialling.get_mut(&tenant) {

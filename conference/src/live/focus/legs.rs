@@ -101,6 +101,8 @@ pub(super) struct SipLeg {
     pub(super) contacts: Vec<String>,
     /// The description of a provisional answer, in case the final one has none.
     pub(super) early: Option<Bytes>,
+    /// Who listens to what comes early.
+    pub(super) listener: Option<LegId>,
     /// The answer to an incoming INVITE has been sent.
     pub(super) accepted: bool,
     /// Take the far end's port from its first packets: for phones behind NAT.
@@ -380,6 +382,11 @@ impl Focus {
         let timers = [Timer::Connect, Timer::Lobby, Timer::MaxCall, Timer::Parting, Timer::Silence];
         timers.into_iter().for_each(|timer| self.timers.disarm(&timer(leg)));
         self.disarm_visit(leg);
+        if let Some(ear) = entry.sip().and_then(|sip| sip.listener)
+            && let Some(room) = self.legs.get(&ear).map(|ear| ear.room)
+        {
+            self.media(room, MediaCommand::Overhear { leg: ear, of: None });
+        }
         let mut known_to_worker = true;
         let mut port_asked = false;
         if let Some(sip) = entry.sip() {

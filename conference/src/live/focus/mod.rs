@@ -13,6 +13,7 @@
 //! | keys of encrypted media | must not be guessable |
 
 mod api;
+mod aside;
 mod call_back;
 mod commands;
 mod dial;

@@ -49,7 +49,9 @@ impl Focus {
         let body = body.filter(|body| !body.is_empty());
         let input = if body.is_some() { Input::EarlyMedia(status) } else { Input::Provisional(status) };
         sip.early = body.or_else(|| sip.early.take());
-        if let Some(call) = sip.call.clone() {
+        let call = sip.call.clone();
+        self.hear_early(leg);
+        if let Some(call) = call {
             self.drive_call(at, &call, input);
         }
     }
@@ -62,6 +64,8 @@ impl Focus {
         let Some(sip) = self.sip_leg_mut(leg) else { return };
         let Some(call) = sip.call.clone() else { return };
         sip.signalled_from = Some(source);
+        self.end_aside(leg);
+        let Some(sip) = self.sip_leg_mut(leg) else { return };
         // RFC 3261 section 13.2.1 lets a reliable provisional answer carry the only description.
         let body = if body.is_empty() { sip.early.take().unwrap_or_default() } else { body };
         let Some(local) = &sip.local else { return };

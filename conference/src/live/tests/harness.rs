@@ -561,6 +561,7 @@ impl Stage {
             | MediaCommand::DetectTones { leg, .. }
             | MediaCommand::ObserveAnswer { leg, .. }
             | MediaCommand::TreatVoice { leg, .. }
+            | MediaCommand::Overhear { leg, .. }
             | MediaCommand::StopPlaying { leg } => {
                 assert!(
                     self.worker_legs.contains(&leg),

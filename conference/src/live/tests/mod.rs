@@ -1,5 +1,6 @@
 //! The focus on a virtual clock, without sockets.
 
+mod aside;
 mod call_back;
 mod dial_in;
 mod dial_out;

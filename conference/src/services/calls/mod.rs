@@ -115,6 +115,19 @@ impl Services {
         self.call(actor, id).await
     }
 
+    /// Lets the asker, who must be in the meeting, hear what comes before the call is answered, or ends that.
+    ///
+    /// # Errors
+    /// Not found, also for a call that is over; forbidden for all but Hosts; conflict after the answer, or for somebody
+    /// who is not in the meeting.
+    pub async fn listen_to_call(&self, actor: &Actor, id: &CallId, on: bool) -> Result<(), ServiceError> {
+        let (row, _) = self.reach_call(actor, id).await?;
+        self.reach(actor, &row.meeting).await?.require_invite()?;
+        let user = actor.member()?.user.clone();
+        self.live.command(Command::ListenToCall { call: id.clone(), user, on }).await?;
+        Ok(())
+    }
+
     async fn give_up(&self, call: &CallId) -> Result<(), ServiceError> {
         let step = CallStep {
             call,

@@ -1,6 +1,7 @@
 //! Whole rooms on a virtual clock: phones that send tones and keep what they hear, and browsers behind fake peers.
 
 mod apart;
+mod aside;
 mod browsers;
 mod codecs;
 mod encrypted;
