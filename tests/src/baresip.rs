@@ -418,6 +418,7 @@ mod tests {
                 destination: binding.source,
                 from: "\"Hana\" <sip:+12025550100@acme.test>".to_owned(),
                 asserted: None,
+                identity: None,
                 credentials: None,
                 script: Script::answer(Duration::ZERO, Voice::steady(tone::HANA)),
             })

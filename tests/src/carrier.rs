@@ -140,12 +140,28 @@ impl Carrier {
         from: &str,
         hz: u32,
     ) -> LabResult<Arc<Call>> {
-        let identity = format!("<sip:{from}@{}>", self.local());
+        self.call_in_with(gateway, user, from, hz, None).await
+    }
+
+    /// The same, with an Identity header field (RFC 8224) of this value.
+    ///
+    /// # Errors
+    /// When no RTP port can be bound.
+    pub async fn call_in_with(
+        &self,
+        gateway: SocketAddr,
+        user: &str,
+        from: &str,
+        hz: u32,
+        identity: Option<String>,
+    ) -> LabResult<Arc<Call>> {
+        let caller = format!("<sip:{from}@{}>", self.local());
         let outgoing = Outgoing {
             uri: format!("sip:{user}@{gateway}"),
             destination: gateway,
-            from: identity.clone(),
-            asserted: Some(identity),
+            from: caller.clone(),
+            asserted: Some(caller),
+            identity,
             credentials: None,
             script: Script::answer(Duration::ZERO, Voice::steady(hz)),
         };

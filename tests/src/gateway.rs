@@ -207,7 +207,21 @@ impl Gateway {
     /// # Errors
     /// When it ends, or does not serve within a minute; its last words are in the message.
     pub async fn start(binary: &Path, configuration: &Path, data: &Path) -> LabResult<Self> {
+        Self::start_in(binary, configuration, data, &[]).await
+    }
+
+    /// The same with environment variables.
+    ///
+    /// # Errors
+    /// As for [`Gateway::start`].
+    pub async fn start_in(
+        binary: &Path,
+        configuration: &Path,
+        data: &Path,
+        environment: &[(String, String)],
+    ) -> LabResult<Self> {
         let mut command = Command::new(binary);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.arg("--config").arg(configuration).arg("--data").arg(data);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(LabError::io(format!("starting {}", binary.display())))?;

@@ -158,6 +158,7 @@ impl Phone {
             destination: *registrar,
             from: format!("\"{display_name}\" <sip:{own}@{domain}>"),
             asserted: None,
+            identity: None,
             credentials: Some(self.credentials()),
             script: Script { codecs: codecs.to_vec(), ..Script::answer(Duration::ZERO, self.voice.clone()) },
         };

@@ -129,6 +129,7 @@ mod tests {
             destination: listen,
             from: identity.clone(),
             asserted: Some(identity),
+            identity: None,
             credentials: None,
             script: Script::answer(Duration::ZERO, Voice::silent()),
         };

@@ -30,6 +30,8 @@ pub struct StageConfig {
     pub ports: Ports,
     /// Leaves the trunk's address to somebody else (SIPp); the lab's carrier then listens elsewhere.
     pub foreign_trunk: bool,
+    /// Environment variables of the program.
+    pub environment: Vec<(String, String)>,
 }
 
 impl StageConfig {
@@ -40,7 +42,7 @@ impl StageConfig {
     pub fn demo_on_free_ports() -> LabResult<Self> {
         let ports = Ports::free()?;
         let configuration = ports.apply(&gateway::demo_configuration()?);
-        let config = Self { binary: gateway::find_binary()?, configuration, ports, foreign_trunk: false };
+        let config = Self::new(gateway::find_binary()?, configuration, ports);
         // Further media threads would take further ports.
         config.set("threads", "1")
     }
@@ -56,7 +58,11 @@ impl StageConfig {
             }
             None => gateway::demo_configuration()?,
         };
-        Ok(Self { binary, configuration, ports: Ports::demo(), foreign_trunk: false })
+        Ok(Self::new(binary, configuration, Ports::demo()))
+    }
+
+    const fn new(binary: PathBuf, configuration: String, ports: Ports) -> Self {
+        Self { binary, configuration, ports, foreign_trunk: false, environment: Vec::new() }
     }
 
     /// Sets a key that the demonstration shows as a comment with its default.
@@ -127,7 +133,8 @@ impl Stage {
         let data = self.data();
         fs::create_dir_all(&data).map_err(LabError::io("creating the data folder"))?;
         let path = self.folder.path().join("partyline.toml");
-        let gateway = Gateway::start(&self.config.binary, &path, &data).await?;
+        let StageConfig { binary, environment, .. } = &self.config;
+        let gateway = Gateway::start_in(binary, &path, &data, environment).await?;
         self.api = Api::new(&gateway.ready.api);
         self.gateway = Some(gateway);
         Ok(())
@@ -266,7 +273,7 @@ mod tests {
         let configuration =
             "[dialling]\n# ring_timeout_s = 45      # no answer after this\n# other = 1\n".to_owned();
         let ports = Ports::demo();
-        let config = StageConfig { binary: PathBuf::new(), configuration, ports, foreign_trunk: false };
+        let config = StageConfig::new(PathBuf::new(), configuration, ports);
         let config = config.set("ring_timeout_s", "3").unwrap();
         assert_eq!(config.configuration, "[dialling]\nring_timeout_s = 3\n# other = 1\n");
         assert!(config.set("nonsense", "3").is_err());

@@ -212,6 +212,11 @@ async fn a_call_waits_for_its_certificate_and_is_forgotten_if_it_ends_meanwhile(
     let Some(Event::Incoming(invite)) = desk.judge(brought(1, Some(&pem)), NOW) else { panic!() };
     assert_eq!(invite.verstat, Some(Verstat::Passed(Attestation::Partial)));
     assert_eq!(verstat(&mut desk, NOW, vec![identity]), invite.verstat, "and from now on at once");
+    let key = PrivatePkcs8KeyDer::from_pem_file(place.0.join("key.pem")).unwrap();
+    let mut plain = place.both("key.pem", X5U);
+    plain.general = Signer::new(key.secret_pkcs8_der(), "http://certificates.example.org/plain.pem").ok();
+    let plain = signed(&mut plain, CALLED, None, NOW).unwrap();
+    assert_eq!(verstat(&mut desk, NOW, vec![plain]), Some(Verstat::NotValidated), "by HTTPS or not at all");
     let day = UnixMillis(NOW.0 + 25 * 3_600_000);
     let later = signed(&mut place.both("key.pem", x5u), CALLED, None, day).unwrap();
     assert_eq!(desk.take(incoming(3, Origin::TrustedPeer, vec![later]), day), None, "until it is too old");

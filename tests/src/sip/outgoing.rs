@@ -29,6 +29,8 @@ pub struct Outgoing {
     pub from: String,
     /// P-Asserted-Identity.
     pub asserted: Option<String>,
+    /// Identity (RFC 8224).
+    pub identity: Option<String>,
     /// For a challenge.
     pub credentials: Option<Credentials>,
     /// Voice, keys, codecs and own hang-up; provisional and outcome are not used.
@@ -63,6 +65,7 @@ pub(super) async fn start(agent: &Arc<Agent>, outgoing: Outgoing) -> LabResult<A
     let tag = token();
     let mut headers = vec![("Contact".to_owned(), agent.contact(NameAddr::parse(&outgoing.from).user()))];
     headers.extend(outgoing.asserted.clone().map(|asserted| ("P-Asserted-Identity".to_owned(), asserted)));
+    headers.extend(outgoing.identity.clone().map(|identity| ("Identity".to_owned(), identity)));
     let parts = RequestParts {
         method: Method::Invite,
         uri: outgoing.uri.clone(),

@@ -25,6 +25,7 @@ mod edge;
 mod explain;
 mod floods;
 mod hostile_media;
+mod identity;
 mod interop;
 mod ivr;
 mod life;

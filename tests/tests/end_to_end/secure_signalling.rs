@@ -233,6 +233,7 @@ async fn d10_d22_rfc_5922_carriers_by_tls_and_ipv6_and_phones_by_wss_and_ipv6_ta
             destination: tls_towards(&keys, tls, carrier.local()).await?,
             from: "<sip:+12025550110@carrier.test>".to_owned(),
             asserted: None,
+            identity: None,
             credentials: None,
             script: Script::answer(Duration::ZERO, Voice::steady(tone::BYSTANDER)),
         };
