@@ -94,7 +94,7 @@ impl Drop for Kamailio {
 }
 
 fn configuration(listen: SocketAddr, behind: SocketAddr) -> LabResult<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/kamailio-edge.cfg");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/kamailio-edge.cfg");
     let text = fs::read_to_string(&path).map_err(LabError::io(format!("reading {}", path.display())))?;
     let from = format!("$si == \"{}\" && $sp == {}", behind.ip(), behind.port());
     Ok(text
