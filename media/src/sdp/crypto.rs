@@ -57,17 +57,20 @@ impl Crypto {
     /// identifiers, session parameters that change the protection.
     pub(super) fn parse(value: &str) -> Option<Self> {
         let mut fields = value.split_ascii_whitespace();
-        let tag = fields.next()?.parse().ok().filter(|&tag| tag < 1_000_000_000)?;
+        let is_tag = |tag: &&str| tag.len() <= 9 && tag.bytes().all(|b| b.is_ascii_digit());
+        let tag = fields.next().filter(is_tag)?.parse().ok()?;
         let name = fields.next()?;
         let suite = Suite::ALL.into_iter().find(|suite| suite.name() == name)?;
         let parameters = fields.next()?.strip_prefix("inline:")?;
-        if parameters.contains(';') || fields.any(|parameter| !parameter.starts_with("WSH=")) {
+        // A parameter with `-` before it need not be understood (RFC 4568 section 6.3.7).
+        let is_harmless = |parameter: &str| parameter.starts_with("WSH=") || parameter.starts_with('-');
+        if parameters.contains(';') || !fields.all(is_harmless) {
             return None;
         }
         let mut parts = parameters.split('|');
         let bytes = STANDARD.decode(parts.next()?).ok()?;
-        if parts.any(|part| part.contains(':')) {
-            return None; // a master key identifier
+        if !parts.next().is_none_or(is_lifetime) || parts.next().is_some() {
+            return None; // a master key identifier, or nothing known
         }
         Some(Self { tag, suite, key: MasterKey::new(suite, &bytes)? })
     }
@@ -81,6 +84,17 @@ impl Crypto {
     /// What we offer.
     pub(super) fn offered(seed: &KeySeed) -> impl Iterator<Item = Self> {
         (1..).zip(Suite::ALL).filter_map(|(tag, suite)| Some(Self { tag, suite, key: seed.key(suite)? }))
+    }
+}
+
+/// Whether these are packets a key may be used for: a number or a power of two, at most 2^48 (RFC 4568 section 6.1).
+/// Nobody talks that long.
+fn is_lifetime(text: &str) -> bool {
+    let number =
+        |digits: &str, most: u64| digits.parse().is_ok_and(|number: u64| (1..=most).contains(&number));
+    match text.strip_prefix("2^") {
+        Some(power) => number(power, 48),
+        None => number(text, 1 << 48),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What payload types mean, and what Opus parameters ask for.
 
-use super::parse::MediaDescription;
+use super::parse::{MediaDescription, RtpMap};
 use super::{Codec, LocalDescription};
 
 /// What arrives under a payload type.
@@ -163,6 +163,29 @@ pub(super) fn offered(local: &LocalDescription) -> Vec<(u8, &'static str, u32, u
         .chain(red)
         .chain(events.map(|(payload_type, hz)| (payload_type, "telephone-event", hz, 1)))
         .collect()
+}
+
+/// [`offered`] within a session, where the numbers of the description before keep their meanings. A format whose number
+/// has got another meaning is left out.
+pub(super) fn offered_again(
+    local: &LocalDescription,
+    before: &MediaDescription<'_>,
+) -> Vec<(u8, &'static str, u32, u8)> {
+    let mut formats = offered(local);
+    formats.retain_mut(|(number, name, hz, channels)| {
+        let is_it = |map: &&RtpMap<'_>| {
+            map.name.eq_ignore_ascii_case(name) && (map.clock_hz, map.channels) == (*hz, *channels)
+        };
+        match before.rtpmaps.iter().find(is_it) {
+            Some(map) => *number = map.payload_type,
+            None => return before.rtpmaps.iter().all(|map| map.payload_type != *number),
+        }
+        true
+    });
+    if !formats.iter().any(|(_, name, ..)| *name == Codec::Opus.name()) {
+        formats.retain(|(_, name, ..)| *name != "red");
+    }
+    formats
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! SDP (RFC 8866) for SIP legs: offer and answer (RFC 3264) of one audio stream with telephone events.
 //!
 //! [`offer`] and [`accept_answer`] are for calls we make, [`answer`] for calls we get. Descriptions are read with
-//! limits; unknown lines and attributes are ignored; further media are refused by port 0.
+//! limits; unknown attributes are ignored; further media are refused by port 0. Which clause of which RFC is held to by
+//! which test is written in `docs/SDP.md`.
 
+#[cfg(test)]
+mod clauses;
 mod crypto;
 mod error;
 mod formats;
@@ -26,7 +29,7 @@ pub use crate::codec::Codec;
 pub use crypto::{KeySeed, SrtpPolicy};
 pub use error::{MediaWarning, SdpError};
 pub use formats::{Format, OpusSettings, PayloadTypes, Redundancy};
-pub use negotiate::{accept_answer, answer, answer_with_version, offer, offer_with_version};
+pub use negotiate::{accept_answer, answer, answer_with_version, offer, offer_again, offer_with_version};
 
 /// The payload type we offer for telephone events (RFC 4733).
 pub const TELEPHONE_EVENT: u8 = 101;

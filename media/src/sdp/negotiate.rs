@@ -22,19 +22,48 @@ pub fn offer(local: &LocalDescription) -> Vec<u8> {
 /// [`offer`] with its own `o=` version, which must grow by one with each changed description of a session.
 #[must_use]
 pub fn offer_with_version(local: &LocalDescription, version: u64) -> Vec<u8> {
-    let mut text = write::session(local, version, false);
-    let port = local.address.port();
+    let mut text = write::session(local, version, None, false);
     let transport = if local.srtp == SrtpPolicy::Require { "RTP/SAVP" } else { "RTP/AVP" };
-    write::audio(&mut text, transport, port, &formats::offered(local), Direction::SendRecv);
+    write_offered(&mut text, local, transport, &formats::offered(local));
+    text.into_bytes()
+}
+
+/// A description of ours offered again within its session: `previous` is the one before. Each medium stays in its
+/// place, the refused ones refused, and a number of a format that was agreed on keeps its meaning (RFC 3264 sections 8
+/// and 8.3.2).
+#[must_use]
+pub fn offer_again(local: &LocalDescription, version: u64, previous: &[u8]) -> Vec<u8> {
+    let session = parse::parse(previous).unwrap_or_default();
+    let Some(chosen) = session.media.iter().position(is_audio) else {
+        return offer_with_version(local, version);
+    };
+    let mut text = write::session(local, version, session.time, false);
+    for (index, media) in session.media.iter().enumerate() {
+        if index == chosen {
+            write_offered(&mut text, local, media.protocol, &formats::offered_again(local, media));
+        } else {
+            write::refused(&mut text, media);
+        }
+    }
+    text.into_bytes()
+}
+
+/// The audio section of an offer of ours.
+fn write_offered(
+    text: &mut String,
+    local: &LocalDescription,
+    transport: &str,
+    formats: &[write::Mapped<'_>],
+) {
+    write::audio(text, transport, local.address.port(), formats, Direction::SendRecv);
     if local.srtp != SrtpPolicy::Off {
         Crypto::offered(&local.key_seed).for_each(|crypto| text.push_str(&crypto.line()));
         if let Some(fingerprint) = &local.dtls {
-            write::dtls(&mut text, fingerprint, "actpass");
+            write::dtls(text, fingerprint, "actpass");
         }
     }
-    write::rtcp_mux(&mut text);
-    write::rtcp_xr(&mut text);
-    text.into_bytes()
+    write::rtcp_mux(text);
+    write::rtcp_xr(text);
 }
 
 /// Reads the answer to our [`offer`].
@@ -93,7 +122,7 @@ pub fn answer_with_version(
     let audio = session.media.get(chosen).ok_or(SdpError::NoAudio)?;
     let order = if local.ranked { Order::Ours } else { Order::Theirs };
     let negotiated = negotiate(local, &session, audio, order)?;
-    let mut text = write::session(local, version, negotiated.ice.is_some());
+    let mut text = write::session(local, version, session.time, negotiated.ice.is_some());
     for (index, media) in session.media.iter().enumerate() {
         if index == chosen {
             let codec = negotiated.codec;
@@ -114,6 +143,8 @@ pub fn answer_with_version(
             }
             if let Some(ice) = &negotiated.ice {
                 write::ice(&mut text, ice, local.address);
+            } else if offers_ice(&session, media) && !is_default_a_candidate(media, negotiated.remote) {
+                write::ice_mismatch(&mut text);
             }
             match negotiated.rtcp {
                 RtcpPort::Muxed => write::rtcp_mux(&mut text),
@@ -250,22 +281,27 @@ fn negotiate(
     // Events in the clock of the codec, else in any.
     let events = payload_types.clone().filter_map(|p| Some((p, formats::telephone_event_hz(audio, p)?)));
     let event = events.min_by_key(|&(_, hz)| hz != codec.clock_hz());
-    let ice = ice(local, session, audio);
+    let remote = SocketAddr::new(address, audio.port);
+    let ice = ice(local, session, audio, remote);
+    let redundancy = redundancy(audio, codec, payload_type, payload_types.clone());
+    let numbers =
+        [Some(payload_type), event.map(|(number, _)| number), redundancy.map(|red| red.payload_type)];
+    let one_port = matches!(protection, Protection::Dtls(_)) || ice.is_some();
     let theirs = audio.direction.or(session.direction).unwrap_or(Direction::SendRecv).reversed();
     // The hold of RFC 2543: an unspecified address takes no media (RFC 3264 section 8.4).
     let direction = Direction::new(theirs.sends() && !address.is_unspecified(), theirs.receives());
     Ok(Negotiated {
-        remote: SocketAddr::new(address, audio.port),
+        remote,
         codec,
         payload_type,
         telephone_event: event.map(|(payload_type, _)| payload_type),
         telephone_event_hz: event.map_or(8_000, |(_, hz)| hz),
-        received: received(local, audio, payload_types.clone()),
+        received: received(local, audio, payload_types),
         opus: opus(audio, payload_type),
-        redundancy: redundancy(audio, codec, payload_type, payload_types),
+        redundancy,
         ptime_ms: ptime(audio),
         direction,
-        rtcp: rtcp(audio, matches!(protection, Protection::Dtls(_)) || ice.is_some()),
+        rtcp: rtcp(session, audio, one_port, numbers.into_iter().flatten()),
         voip_metrics: audio.voip_metrics || session.voip_metrics,
         srtp: if let Protection::Keys(keys) = protection { Some(keys) } else { None },
         dtls: if let Protection::Dtls(dtls) = protection { Some(dtls) } else { None },
@@ -273,13 +309,21 @@ fn negotiate(
     })
 }
 
-/// Where the remote wants RTCP. Checks and handshakes cover one port: with them there is no other one.
-fn rtcp(audio: &MediaDescription<'_>, one_port: bool) -> RtcpPort {
-    if audio.rtcp_mux {
+/// Where the remote wants RTCP. Checks and handshakes cover one port: with them there is no other one. Payload types
+/// that look like RTCP cannot share a port with it (RFC 5761 section 4).
+fn rtcp(
+    session: &SessionDescription<'_>,
+    audio: &MediaDescription<'_>,
+    one_port: bool,
+    mut numbers: impl Iterator<Item = u8>,
+) -> RtcpPort {
+    if audio.rtcp_mux && !numbers.any(|number| (64..96).contains(&number)) {
         return RtcpPort::Muxed;
     }
     let port = audio.rtcp_port.or_else(|| audio.port.checked_add(1));
-    let wanted = audio.rtcp_bandwidth != [Some(0); 2];
+    let [senders, receivers] = audio.rtcp_bandwidth;
+    let [all_senders, all_receivers] = session.rtcp_bandwidth;
+    let wanted = [senders.or(all_senders), receivers.or(all_receivers)] != [Some(0); 2];
     port.filter(|_| wanted && !one_port).map_or(RtcpPort::None, RtcpPort::Apart)
 }
 
@@ -288,10 +332,23 @@ fn ice(
     local: &LocalDescription,
     session: &SessionDescription<'_>,
     audio: &MediaDescription<'_>,
+    remote: SocketAddr,
 ) -> Option<IceCredentials> {
+    let checks = offers_ice(session, audio) && is_default_a_candidate(audio, remote);
+    let ufrag = audio.security.or(session.security).ice_ufrag.filter(|_| checks)?;
+    Some(IceCredentials::derive(&local.key_seed.0, ufrag))
+}
+
+fn offers_ice(session: &SessionDescription<'_>, audio: &MediaDescription<'_>) -> bool {
     let theirs = audio.security.or(session.security);
-    let both = theirs.ice_ufrag.zip(theirs.ice_pwd).filter(|_| !session.ice_lite);
-    both.map(|(ufrag, _)| IceCredentials::derive(&local.key_seed.0, ufrag))
+    theirs.ice_ufrag.is_some() && theirs.ice_pwd.is_some() && !session.ice_lite
+}
+
+/// Whether nobody on the way has changed where media goes by default (RFC 8839 section 4.2.5). Who names no candidate
+/// yet, or no default, may name them later.
+fn is_default_a_candidate(audio: &MediaDescription<'_>, remote: SocketAddr) -> bool {
+    let is_later = remote.ip().is_unspecified() && remote.port() == 9;
+    audio.candidates.is_empty() || is_later || audio.candidates.contains(&remote)
 }
 
 fn address(session: &SessionDescription<'_>, audio: &MediaDescription<'_>) -> Result<IpAddr, SdpError> {

@@ -1,22 +1,31 @@
 //! The reader: bounded, single pass, keeps only what negotiation needs.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{Direction, Fingerprint, SdpError};
+
+/// The letters a line may begin with. There will be no others (RFC 8866 section 5).
+const TYPES: &[u8] = b"vosiuepcbtrzkam";
 
 const MAX_BYTES: usize = 16_384;
 const MAX_LINES: usize = 512;
 const MAX_MEDIA: usize = 16;
 const MAX_FORMATS: usize = 64;
 const MAX_TOKEN: usize = 64;
+const MAX_TIME: usize = 20;
 const MAX_CRYPTO: usize = 16;
+const MAX_CANDIDATES: usize = 64;
 
 /// A description as far as it matters here.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct SessionDescription<'a> {
     pub(super) connection: Option<Connection<'a>>,
+    /// Start and stop of the first `t=`.
+    pub(super) time: Option<(&'a str, &'a str)>,
     pub(super) direction: Option<Direction>,
     pub(super) security: Security<'a>,
+    /// `b=RS` and `b=RR` of media that have none of their own.
+    pub(super) rtcp_bandwidth: [Option<u32>; 2],
     pub(super) ice_lite: bool,
     pub(super) voip_metrics: bool,
     pub(super) media: Vec<MediaDescription<'a>>,
@@ -36,12 +45,17 @@ impl<'a> Security<'a> {
     /// Takes an attribute if it is one of these.
     fn take(&mut self, name: &str, argument: &'a str) {
         let argument = argument.trim();
-        let plausible = |argument: &'a str| (4..=256).contains(&argument.len()).then_some(argument);
+        let is_ice = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+        let credential = |shortest: usize| {
+            let fits = (shortest..=256).contains(&argument.len()) && argument.bytes().all(is_ice);
+            fits.then_some(argument)
+        };
         match name {
             "fingerprint" => self.fingerprint = self.fingerprint.or_else(|| Fingerprint::parse(argument)),
             "setup" => self.setup = Some(argument),
-            "ice-ufrag" => self.ice_ufrag = plausible(argument),
-            "ice-pwd" => self.ice_pwd = plausible(argument),
+            // Shorter ones are no credentials (RFC 8839 section 5.4).
+            "ice-ufrag" => self.ice_ufrag = credential(4),
+            "ice-pwd" => self.ice_pwd = credential(22),
             _ => {}
         }
     }
@@ -80,6 +94,8 @@ pub(super) struct MediaDescription<'a> {
     /// `a=crypto`, unread.
     pub(super) crypto: Vec<&'a str>,
     pub(super) security: Security<'a>,
+    /// Where the candidates for RTP are, as far as that is an IP address.
+    pub(super) candidates: Vec<SocketAddr>,
     pub(super) ptime_ms: Option<u16>,
     pub(super) maxptime_ms: Option<u16>,
     pub(super) rtcp_mux: bool,
@@ -116,16 +132,19 @@ pub(super) fn parse(bytes: &[u8]) -> Result<SessionDescription<'_>, SdpError> {
         if line.is_empty() {
             continue;
         }
-        let &[kind, b'=', ref value @ ..] = line else {
+        let [kind, b'=', value @ ..] = line else {
             return Err(SdpError::Malformed { line: number, what: "not of the form x=value" });
         };
-        if !version_seen && (kind, value) != (b'v', b"0") {
+        if !version_seen && (*kind, value) != (b'v', b"0") {
             return Err(SdpError::Malformed { line: number, what: "the description must begin with v=0" });
         }
         version_seen = true;
+        if !TYPES.contains(kind) {
+            return Err(SdpError::Malformed { line: number, what: "no line begins with this letter" });
+        }
         // Names and comments may be in any character set; the lines read here are ASCII.
         if let Ok(value) = std::str::from_utf8(value) {
-            read_line(&mut session, number, kind, value)?;
+            read_line(&mut session, number, *kind, value)?;
         }
     }
     if version_seen {
@@ -153,11 +172,19 @@ fn read_line<'a>(
                 None => session.connection = session.connection.or(connection),
             }
         }
+        b't' => session.time = session.time.or_else(|| time(value)),
         b'b' => bandwidth(session, value),
         b'a' => attribute(session, line, value)?,
         _ => {}
     }
     Ok(())
+}
+
+/// Start and stop in seconds since 1900, kept as they are written: an answer says them again.
+fn time(value: &str) -> Option<(&str, &str)> {
+    let is_time = |text: &&str| text.len() <= MAX_TIME && text.bytes().all(|b| b.is_ascii_digit());
+    let mut fields = value.split_ascii_whitespace();
+    fields.next().filter(is_time).zip(fields.next().filter(is_time))
 }
 
 fn media(line: usize, value: &str) -> Result<MediaDescription<'_>, SdpError> {
@@ -190,6 +217,7 @@ fn media(line: usize, value: &str) -> Result<MediaDescription<'_>, SdpError> {
         fmtps: Vec::new(),
         crypto: Vec::new(),
         security: Security::default(),
+        candidates: Vec::new(),
         ptime_ms: None,
         maxptime_ms: None,
         rtcp_mux: false,
@@ -201,13 +229,13 @@ fn media(line: usize, value: &str) -> Result<MediaDescription<'_>, SdpError> {
 
 fn connection(line: usize, value: &str) -> Result<Connection<'_>, SdpError> {
     let mut fields = value.split_ascii_whitespace();
-    let (Some("IN"), Some(family), Some(address)) = (fields.next(), fields.next(), fields.next()) else {
+    let (Some(network), Some(family), Some(address)) = (fields.next(), fields.next(), fields.next()) else {
         return Err(SdpError::Malformed { line, what: "c= must be `IN IP4 address` or `IN IP6 address`" });
     };
     let host = address.split('/').next().unwrap_or(address);
-    let parsed = match family {
-        "IP4" => host.parse().map(|a: Ipv4Addr| IpAddr::V4(a)).ok(),
-        "IP6" => host.parse().map(|a: Ipv6Addr| IpAddr::V6(a)).ok(),
+    let parsed = match (network, family) {
+        ("IN", "IP4") => host.parse().map(|a: Ipv4Addr| IpAddr::V4(a)).ok(),
+        ("IN", "IP6") => host.parse().map(|a: Ipv6Addr| IpAddr::V6(a)).ok(),
         _ => None,
     };
     let unicast = parsed.filter(|a| !a.is_multicast() && *a != IpAddr::V4(Ipv4Addr::BROADCAST));
@@ -216,8 +244,10 @@ fn connection(line: usize, value: &str) -> Result<Connection<'_>, SdpError> {
 
 /// Of the bandwidths only those of RTCP are of interest.
 fn bandwidth(session: &mut SessionDescription<'_>, value: &str) {
-    let Some(media) = session.media.last_mut() else { return };
-    let [senders, receivers] = &mut media.rtcp_bandwidth;
+    let [senders, receivers] = match session.media.last_mut() {
+        Some(media) => &mut media.rtcp_bandwidth,
+        None => &mut session.rtcp_bandwidth,
+    };
     match value.split_once(':') {
         Some(("RS", bits)) => *senders = bits.trim().parse().ok(),
         Some(("RR", bits)) => *receivers = bits.trim().parse().ok(),
@@ -231,6 +261,8 @@ fn wants_metrics(name: &str, argument: &str) -> bool {
 }
 
 fn attribute<'a>(session: &mut SessionDescription<'a>, line: usize, value: &'a str) -> Result<(), SdpError> {
+    // Some senders leave a blank behind.
+    let value = value.trim_end();
     let (name, argument) = value.split_once(':').unwrap_or((value, ""));
     let direction = match name {
         "sendrecv" => Some(Direction::SendRecv),
@@ -256,6 +288,9 @@ fn attribute<'a>(session: &mut SessionDescription<'a>, line: usize, value: &'a s
             media.rtpmaps.push(map);
         }
         "crypto" if media.crypto.len() < MAX_CRYPTO => media.crypto.push(argument),
+        "candidate" if media.candidates.len() < MAX_CANDIDATES => {
+            media.candidates.extend(candidate(argument))
+        }
         "rtcp-mux" => media.rtcp_mux = true,
         "rtcp" => {
             let port = argument.split_ascii_whitespace().next().and_then(|port| port.parse().ok());
@@ -272,6 +307,15 @@ fn attribute<'a>(session: &mut SessionDescription<'a>, line: usize, value: &'a s
     Ok(())
 }
 
+/// Where a candidate for RTP is: `foundation component transport priority address port typ ...` (RFC 8839 section 5.1).
+fn candidate(argument: &str) -> Option<SocketAddr> {
+    let mut fields = argument.split_ascii_whitespace().skip(1);
+    fields.next().filter(|component| *component == "1")?;
+    let mut fields = fields.skip(2);
+    let (address, port) = fields.next().zip(fields.next())?;
+    Some(SocketAddr::new(address.parse().ok()?, port.parse().ok()?))
+}
+
 /// Some senders write `20.0`.
 fn whole_ms(argument: &str) -> Option<u16> {
     argument.trim().split('.').next()?.parse().ok()
@@ -284,7 +328,8 @@ fn rtpmap(argument: &str) -> Option<RtpMap<'_>> {
     let name = parts.next().filter(|n| !n.is_empty())?;
     let clock_hz = parts.next()?.parse().ok()?;
     let channels = match parts.next() {
-        Some(channels) => channels.parse().ok()?,
+        // Another parameter than a number of channels belongs to another format than ours.
+        Some(channels) => channels.parse().unwrap_or(0),
         None => 1,
     };
     Some(RtpMap { payload_type, name, clock_hz, channels })

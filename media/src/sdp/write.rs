@@ -6,12 +6,18 @@ use std::net::{IpAddr, SocketAddr};
 use super::parse::MediaDescription;
 use super::{Direction, Fingerprint, IceCredentials, LocalDescription, PTIME_MS};
 
-/// The lines before the first `m=`.
-pub(super) fn session(local: &LocalDescription, version: u64, ice: bool) -> String {
+/// The lines before the first `m=`. An answer has the time of its offer (RFC 3264 section 6).
+pub(super) fn session(
+    local: &LocalDescription,
+    version: u64,
+    time: Option<(&str, &str)>,
+    ice: bool,
+) -> String {
+    let (start, stop) = time.unwrap_or(("0", "0"));
     let network = network(local.address);
     let id = local.session_id;
-    let lite = if ice { "a=ice-lite\r\n" } else { "" };
-    format!("v=0\r\no=- {id} {version} {network}\r\ns=-\r\nc={network}\r\nt=0 0\r\n{lite}")
+    let ice = if ice { "a=ice-lite\r\na=ice-options:ice2\r\n" } else { "" };
+    format!("v=0\r\no=- {id} {version} {network}\r\ns=-\r\nc={network}\r\nt={start} {stop}\r\n{ice}")
 }
 
 fn network(address: SocketAddr) -> String {
@@ -69,6 +75,11 @@ pub(super) fn ice(text: &mut String, credentials: &IceCredentials, address: Sock
     let (ip, port) = (address.ip(), address.port());
     let _ = write!(text, "a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\n");
     let _ = write!(text, "a=candidate:1 1 UDP {HOST_PRIORITY} {ip} {port} typ host\r\n");
+}
+
+/// Somebody on the way has written another address than the phone did: no ICE then (RFC 8839 section 4.2.5).
+pub(super) fn ice_mismatch(text: &mut String) {
+    text.push_str("a=ice-mismatch\r\n");
 }
 
 /// That of a host candidate of the first component, if there is only one (RFC 8445 section 5.1.2.1).

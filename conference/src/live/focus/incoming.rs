@@ -147,7 +147,9 @@ impl Focus {
                 sip.accepted = true;
                 sip.unproven = Some(negotiated);
                 let proved = sip.proved;
-                self.sip(SipCommand::Accept { session, body: Bytes::from(body) });
+                let body = Bytes::from(body);
+                sip.described = Some(body.clone());
+                self.sip(SipCommand::Accept { session, body });
                 if proved {
                     self.answered_caller(at, leg);
                 }

@@ -89,6 +89,8 @@ pub(super) struct SipLeg {
     pub(super) local: Option<LocalDescription>,
     /// How often our description has changed: the version in `o=` grows with it (RFC 3264 section 8).
     pub(super) version: u64,
+    /// Our last answer or later offer, whose media keep their places in the next offer (RFC 3264 section 8).
+    pub(super) described: Option<Bytes>,
     /// The offer of an incoming call that waits for the port.
     pub(super) offer: Option<Bytes>,
     /// The session whose seat its caller takes over.

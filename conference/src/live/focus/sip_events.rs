@@ -123,12 +123,14 @@ impl Focus {
         let local = sip.local.as_ref().ok_or(481_u16)?;
         let version = local.session_id.saturating_add(sip.version + 1);
         let answer = if body.is_empty() {
-            (leg, None, sdp::offer_with_version(local, version).into())
+            let before = sip.described.as_deref().unwrap_or_default();
+            (leg, None, sdp::offer_again(local, version, before).into())
         } else {
             let (negotiated, answer) =
                 sdp::answer_with_version(local, body, version).map_err(|error| error.status())?;
-            (leg, Some(negotiated), answer.into())
+            (leg, Some(negotiated), Bytes::from(answer))
         };
+        sip.described = Some(answer.2.clone());
         sip.version += 1;
         Ok(answer)
     }

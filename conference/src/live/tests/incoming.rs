@@ -264,6 +264,25 @@ fn asks_10_every_kind_of_hold_keeps_the_call_and_resumes() {
 }
 
 #[test]
+fn rfc_3264_8_our_offer_within_a_session_has_the_media_of_the_answer_before() {
+    let mut stage = Stage::hosted(MeetingKind::Conference);
+    stage.dial(to_device("c1", "uma", "103a")).unwrap();
+    let session = stage.last_session();
+    stage.pick_up(session);
+    let with_video = String::from_utf8(sdp::offer(&far_end()))
+        .unwrap()
+        .replace("m=audio", "m=video 5000 RTP/AVP 96\r\nm=audio");
+    stage.sip(SipEvent::Offer { session, body: with_video.into() });
+    for _ in 0..2 {
+        stage.sip(SipEvent::Offer { session, body: Bytes::new() });
+        let ours = String::from_utf8(stage.answers.last().unwrap().1.clone().unwrap().to_vec()).unwrap();
+        let media: Vec<&str> = ours.lines().filter(|line| line.starts_with("m=")).collect();
+        assert_eq!(media.len(), 2, "{ours}");
+        assert!(media[0] == "m=video 0 RTP/AVP 96" && media[1].starts_with("m=audio "), "{ours}");
+    }
+}
+
+#[test]
 fn a_guest_spec_without_user_is_its_own_person() {
     let mut stage = Stage::hosted(MeetingKind::Conference);
     let guest = PersonSpec { user: None, access: Access::ViewOnly, ..person("gus", Role::Attendee) };
