@@ -29,6 +29,8 @@ pub struct ClientInviteTransaction {
     /// The INVITE without its body: ACK and CANCEL are made from it.
     request: Box<Request>,
     ack: Option<Transmit>,
+    /// A provisional response does not make it wait any longer.
+    is_bounded: bool,
 }
 
 impl ClientInviteTransaction {
@@ -50,7 +52,16 @@ impl ClientInviteTransaction {
         timers.start(Timer::B, now + values.transaction_timeout());
         request.body = Bytes::new();
         let request = Box::new(request);
-        Self { id, state: State::Calling, timers, invite, interval: values.t1, request, ack: None }
+        Self {
+            id,
+            state: State::Calling,
+            timers,
+            invite,
+            interval: values.t1,
+            request,
+            ack: None,
+            is_bounded: false,
+        }
     }
 
     /// Takes a response that matches.
@@ -67,7 +78,10 @@ impl ClientInviteTransaction {
                 match status {
                     ..200 => {
                         self.state = State::Proceeding;
-                        self.timers.stop_all();
+                        self.timers.stop(Timer::A);
+                        if !self.is_bounded {
+                            self.timers.stop(Timer::B);
+                        }
                     }
                     200..300 => self.enter(State::Accepted, Timer::M, now + values.transaction_timeout()),
                     300.. => {
@@ -133,6 +147,11 @@ impl ClientInviteTransaction {
     /// Sends the INVITE no more, though an answer is still waited for.
     pub fn stop_repeating(&mut self) {
         self.timers.stop(Timer::A);
+    }
+
+    /// Timer B runs on after a provisional response: nobody rings who could take his time.
+    pub const fn bound(&mut self) {
+        self.is_bounded = true;
     }
 
     /// The connection is gone. Before the first answer that ends it all; later answers may come on another one

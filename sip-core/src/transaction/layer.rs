@@ -119,6 +119,15 @@ impl TransactionLayer {
         self.settle(id);
     }
 
+    /// Waits for the final response to an INVITE no longer than for the first one.
+    pub fn bound(&mut self, id: TransactionId) {
+        if let Some(Transaction::InviteClient(transaction)) =
+            self.entries.get_mut(&id).map(|entry| &mut entry.transaction)
+        {
+            transaction.bound();
+        }
+    }
+
     /// Whether a client transaction has heard nothing yet.
     pub fn is_unanswered(&self, id: TransactionId) -> bool {
         match self.entries.get(&id).map(|entry| &entry.transaction) {

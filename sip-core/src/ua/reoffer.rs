@@ -68,6 +68,8 @@ impl UserAgent {
 
     fn send_reinviting(&mut self, now: Instant, reinvite: Reinvite) {
         let transaction = self.transactions.send_request(now, reinvite.request.clone(), reinvite.destination);
+        // A peer that says "trying" and no more would keep the call, and this transaction after it, for ever.
+        self.transactions.bound(transaction);
         if let Some(established) = self.established_mut(reinvite.session) {
             established.reoffer.under_way = Some(transaction);
         }
@@ -186,7 +188,7 @@ impl UserAgent {
         Some(Reinvite { request, dialog, challenges: challenges + 1, ..reinvite })
     }
 
-    /// A re-INVITE got no answer at all (section 14.1 with 12.2.1.2).
+    /// A re-INVITE got no answer at all, or no final one (section 14.1 with 12.2.1.2).
     pub(super) fn reinvite_timed_out(&mut self, now: Instant, id: TransactionId, session: SessionId) {
         if self.established_mut(session).is_some_and(|it| it.reoffer.under_way == Some(id)) {
             self.session_lost(now, session);

@@ -168,6 +168,26 @@ fn a_new_offer_of_ours_is_answered() {
 }
 
 #[test]
+fn d38_an_offer_that_gets_nothing_but_a_provisional_answer_ends_the_call_and_leaves_nothing() {
+    for hung_up in [false, true] {
+        let (mut network, _) = established("");
+        network.command(GATEWAY, Command::Offer { session: CALL, body: sdp(OFFER) });
+        network.run_for(SECOND / 20);
+        let reinvite = network.take_one(CARRIER);
+        network.send(CARRIER, &answer_to(&reinvite, "199 Early Dialog Terminated", "a", "", ""));
+        if hung_up {
+            network.command(GATEWAY, Command::HangUp { session: CALL });
+        }
+        network.run_for(SECOND * 33);
+        let byes = network.take(CARRIER);
+        assert!(byes.iter().all(|text| text.starts_with("BYE ")) && !byes.is_empty(), "{byes:#?}");
+        network.send(CARRIER, &answer_to(&byes[0], "200 OK", "a", "", ""));
+        assert!(matches!(network.take_events(GATEWAY).last(), Some(Event::Ended { session: CALL, .. })));
+        network.run_until_idle();
+    }
+}
+
+#[test]
 fn d38_offers_that_cross_are_tried_again_after_a_while() {
     let (mut network, invite) = established("");
     network.command(GATEWAY, Command::Offer { session: CALL, body: sdp(OFFER) });
