@@ -5,7 +5,7 @@ use crate::problem::{ApiError, title};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -22,12 +22,18 @@ pub(crate) async fn frame(State(state): State<AppState>, request: Request, next:
     let request_id = state.services.random_id('r');
     // The pattern, never the path or the query: both may hold join tokens.
     let route = request.extensions().get::<MatchedPath>().map_or("page", MatchedPath::as_str).to_owned();
-    let api = request.uri().path().starts_with("/v1/");
+    let path = request.uri().path();
+    let api = path.starts_with("/v1/");
+    // PostgreSQL takes no NUL in a text, and nothing is named by one.
+    let names_nothing = path.contains("%00");
     let span = tracing::info_span!("request", request.id = %request_id, http.route = %route, http.method = %request.method());
     let method = request.method().clone();
     let began = Instant::now();
     async {
-        let mut response = next.run(request).await;
+        let mut response = match names_nothing {
+            false => next.run(request).await,
+            true => nameless().into_response(),
+        };
         if let Some(error) = response.extensions().get::<ApiError>() {
             log(error);
             response = error.render(&request_id);
@@ -47,6 +53,10 @@ pub(crate) async fn frame(State(state): State<AppState>, request: Request, next:
     }
     .instrument(span)
     .await
+}
+
+fn nameless() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "The path holds the character NUL, and nothing is named by it")
 }
 
 fn log(error: &ApiError) {

@@ -237,7 +237,11 @@ async fn no_event_lost(hooks: &WebhookSink, asked: &Asked, rows: &[Value]) -> La
         Err(error) => {
             let seen = seen(&hooks.received("/in"));
             let missing: Vec<_> = wanted.iter().filter(|one| !seen.contains_key(*one)).collect();
-            panic!("{error}; missing: {missing:?}");
+            let rows: Vec<_> = rows
+                .iter()
+                .filter(|row| missing.iter().any(|(_, object)| row["id"] == object.as_str()))
+                .collect();
+            panic!("{error}; missing: {missing:?} of {rows:#?}");
         }
     };
     for (what, ids) in seen(&received).into_iter().filter(|(what, _)| wanted.contains(what)) {
