@@ -302,6 +302,14 @@ impl Api {
             .await
     }
 
+    /// Gives the tenant other rules for calling out; what they leave out is as usual.
+    ///
+    /// # Errors
+    /// When the gateway refuses.
+    pub async fn set_dial_policy(&self, policy: Value) -> LabResult<()> {
+        self.accepted("PUT", "/v1/dial-policy", Some(policy)).await
+    }
+
     /// Sends an offer and returns the answer.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::http::Request;
 use super::{Figure, House, Report};
-use crate::error::{LabError, LabResult};
+use crate::error::LabResult;
 use crate::shared::{lock, token};
 use crate::sip::call::Script;
 
@@ -24,10 +24,7 @@ pub(super) async fn measure(house: &House, duration: Duration) -> LabResult<Repo
         "host_at_once": 1_000, "tenant_at_once": 1_000,
     });
     let policy = json!({"limits": limits, "breaker": {"prefix_calls": 1_000_000, "short_calls": 1_000_000}});
-    let answer = house.tia.send("PUT", "/v1/dial-policy", &[], Some(policy)).await?;
-    if answer.status != 200 {
-        return Err(LabError::Other(format!("the dial policy was refused: {}", answer.body)));
-    }
+    house.tia.set_dial_policy(policy).await?;
     for number in 0..NUMBERS {
         house.stage.carrier.set_callee(&callee(number), |_| Script::refuse(486, false));
     }

@@ -16,9 +16,7 @@ use crate::support::{LONG, call_and_join, call_one, eventually, on_stage};
 
 async fn set_policy(stage: &Stage, policy: Value) -> LabResult<()> {
     let (tia, _) = stage.login("tia").await?;
-    let answer = tia.send("PUT", "/v1/dial-policy", &[], Some(policy)).await?;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    Ok(())
+    tia.set_dial_policy(policy).await
 }
 
 async fn call_with(room: &Room, target: Value) -> LabResult<Value> {

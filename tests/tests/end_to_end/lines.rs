@@ -106,8 +106,7 @@ async fn play(stage: &Stage) -> LabResult<Room> {
     let (admin, _) = stage.login("tia").await?;
     let body = json!({ "name": "second", "peer": stage.carrier.local().to_string(), "priority": 20 });
     admin.send("POST", "/v1/trunks", &[], Some(body)).await?.read::<Value>("/v1/trunks")?;
-    let follow = json!({ "follow_redirects": true });
-    assert_eq!(admin.send("PUT", "/v1/dial-policy", &[], Some(follow)).await?.status, 200);
+    admin.set_dial_policy(json!({ "follow_redirects": true })).await?;
     for at in 0..LINES.len() {
         stage.carrier.set_callee(&number(at), |_| Script::refuse(486, false));
     }
