@@ -449,7 +449,7 @@ impl Bench {
 }
 
 /// How a device of the tests is registered.
-fn binding(device: AddressOfRecord) -> BindingInfo {
+pub(crate) fn binding(device: AddressOfRecord) -> BindingInfo {
     let now = Instant::now();
     BindingInfo {
         contact: format!("sip:{}@127.0.0.1:5090", device.user),

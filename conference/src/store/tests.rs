@@ -8,7 +8,7 @@ use crate::live::event::{CallStory, Record};
 use crate::services::Live as _;
 use crate::services::calls::CallTarget;
 use crate::services::meetings::NewMeeting;
-use crate::services::testing::{Bench, SEED, TestEntropy};
+use crate::services::testing::{self, Bench, SEED, TestEntropy};
 use crate::services::{Actor, Provision};
 use crate::vocabulary::UnixMillis;
 use crate::vocabulary::{Access, CallState, Cause, LegKind, MeetingState, Role};
@@ -213,21 +213,15 @@ async fn i94_registrations_survive_a_restart_until_they_expire() {
     let now = Instant::now();
     let aor = |user: &str| AddressOfRecord { user: user.to_owned(), domain: "acme.test".to_owned() };
     let binding = |user: &str, seconds| BindingInfo {
-        device: aor(user),
         contact: format!("sip:{user}@192.0.2.7:5060"),
         source: "192.0.2.7:5060".parse().unwrap(),
-        transport: sip_core::ua::Transport::Udp,
-        q: 1_000,
-        reachable: true,
-        instance: None,
-        reg_id: None,
-        path: Vec::new(),
         user_agent: "phone".to_owned(),
         call_id: "r1".to_owned(),
         cseq: 7,
         latency: Some(Duration::from_millis(12)),
         last_seen: now,
         expires_at: now + Duration::from_secs(seconds),
+        ..testing::binding(aor(user))
     };
     let at = UnixMillis(1_800_000_000_000);
     let mut writer = RecordWriter::new(bench.store.clone());

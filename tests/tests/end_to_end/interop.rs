@@ -16,6 +16,7 @@ use partyline_tests::tone;
 use partyline_tests::voice::Voice;
 use serde_json::json;
 
+use crate::real_phones::set_device;
 use crate::support::{LONG, call_and_join, eventually, on_stage_with};
 use crate::transports::{certificates, free_port, with_listener};
 
@@ -236,9 +237,7 @@ async fn asks_10_d10_d21_d22_baresip_by_udp_tcp_and_tls_holds_resumes_presses_ke
         |config| Ok(doors.open(config)),
         async |stage| {
             let (admin, _) = stage.login("tia").await?;
-            let required = Some(json!({ "srtp": "required" }));
-            let answer = admin.send("PATCH", "/v1/devices/101a", &[], required).await?;
-            assert_eq!(answer.status, 200, "{}", answer.body);
+            set_device(&admin, "101a", json!({ "srtp": "required" })).await?;
             let new = |device, registrar, tone, transport: &str| BaresipConfig {
                 transport: transport.to_owned(),
                 ..BaresipConfig::new(device, registrar, tone)
@@ -274,9 +273,7 @@ async fn asks_10_d10_d21_d22_linphone_by_udp_tcp_and_tls_holds_resumes_presses_k
         |config| Ok(doors.open(config)),
         async |stage| {
             let (admin, _) = stage.login("tia").await?;
-            let required = Some(json!({ "srtp": "required" }));
-            let answer = admin.send("PATCH", "/v1/devices/101a", &[], required).await?;
-            assert_eq!(answer.status, 200, "{}", answer.body);
+            set_device(&admin, "101a", json!({ "srtp": "required" })).await?;
             let udp = LinphoneConfig::new("103a", stage.sip()?, tone::UMA, "none");
             let tcp = LinphoneConfig {
                 transport: "tcp",

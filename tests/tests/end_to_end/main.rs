@@ -11,6 +11,7 @@
 )]
 
 mod answers;
+mod authority;
 mod bad_input;
 mod baresip;
 mod browser;

@@ -11,11 +11,11 @@ use partyline_tests::gateway::{self, Gateway, Ports, TempFolder};
 use partyline_tests::participant::Participant;
 use partyline_tests::stage::StageConfig;
 use partyline_tests::voice::Voice;
-use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
+use crate::authority::Authority;
 use crate::support::{LONG, on_stage_with};
 
 /// A configuration of the demonstration's on free ports with lines more in a section.
@@ -23,31 +23,6 @@ fn configuration(ports: Ports, section: &str, lines: &str) -> String {
     let demo = ports.apply(&gateway::demo_configuration().unwrap());
     let demo = demo.replacen("# threads = 1 ", "threads = 1 #", 1);
     demo.replacen(&format!("[{section}]\n"), &format!("[{section}]\n{lines}\n"), 1)
-}
-
-/// A certificate authority of our own, for one test.
-struct Authority {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { pem, issuer: Issuer::new(params, key) }
-    }
-
-    /// Writes `cert.pem` and `key.pem` of `localhost` into a folder.
-    fn write(&self, folder: &Path) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        fs::write(folder.join("cert.pem"), certificate.pem()).unwrap();
-        fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
-    }
 }
 
 /// `GET path` over TLS, trusting one authority only; the status line.
@@ -93,14 +68,14 @@ async fn start(folder: &TempFolder, text: &str) -> LabResult<Gateway> {
 async fn https_from_files_takes_a_renewed_certificate_without_a_restart() {
     let folder = TempFolder::new().unwrap();
     let (old, new) = (Authority::new(), Authority::new());
-    old.write(folder.path());
+    old.write(folder.path(), &["localhost", "127.0.0.1"]);
     let ports = Ports::free().unwrap();
     let tls = "tls = { certificate = \"cert.pem\", key = \"key.pem\" }";
     let gateway = start(&folder, &configuration(ports, "api", tls)).await.unwrap();
     assert!(gateway.ready.api.starts_with("https://"), "{:?}", gateway.ready);
     assert!(get(ports.api, "/healthz", &old.pem).await.unwrap().contains("200"));
     assert!(get(ports.api, "/healthz", &new.pem).await.is_err(), "not signed by this one");
-    new.write(folder.path());
+    new.write(folder.path(), &["localhost", "127.0.0.1"]);
     let pid = gateway.ready.pid;
     let told = Command::new("sh").arg("-c").arg(format!("kill -HUP {pid}")).status().await.unwrap();
     assert!(told.success());
@@ -113,7 +88,7 @@ async fn https_from_files_takes_a_renewed_certificate_without_a_restart() {
 async fn https_by_acme_orders_a_certificate_by_itself() {
     let folder = TempFolder::new().unwrap();
     let directory = Authority::new();
-    directory.write(folder.path());
+    directory.write(folder.path(), &["localhost", "127.0.0.1"]);
     fs::write(folder.path().join("directory.pem"), &directory.pem).unwrap();
     let (ports, authority) = (Ports::free().unwrap(), Ports::free().unwrap());
     let own = |file: &str| folder.path().join(file).display().to_string();

@@ -19,7 +19,7 @@ use crate::support::{LONG, call_and_join, call_one, eventually, on_stage_with};
 const LISTENS: Duration = Duration::from_secs(2);
 
 /// Changes a device's settings as Tenant Admin.
-async fn set_device(admin: &Api, device: &str, change: Value) -> LabResult<()> {
+pub(crate) async fn set_device(admin: &Api, device: &str, change: Value) -> LabResult<()> {
     let answer = admin.send("PATCH", &format!("/v1/devices/{device}"), &[], Some(change)).await?;
     assert_eq!(answer.status, 200, "{:?}", answer.body);
     Ok(())

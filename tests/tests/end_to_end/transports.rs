@@ -15,6 +15,7 @@ use partyline_tests::tone;
 use partyline_tests::voice::Voice;
 use partyline_tests::ws_phone::{WsPhone, header};
 
+use crate::authority::Authority;
 use crate::support::{LONG, call_and_join, call_one, eventually, on_stage_with};
 
 pub(crate) fn free_port() -> SocketAddr {
@@ -37,24 +38,13 @@ pub(crate) fn with_listener(
 
 /// An authority and a certificate of it for 127.0.0.1: the keys `certificate` and `key`, and the authority's file.
 pub(crate) fn certificates(folder: &TempFolder) -> (String, PathBuf) {
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-    let authority_key = KeyPair::generate().unwrap();
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_pem = authority.self_signed(&authority_key).unwrap().pem();
-    let issuer = Issuer::new(authority, authority_key);
-    let key = KeyPair::generate().unwrap();
-    let names = ["127.0.0.1", "acme.test", "localhost"].map(str::to_owned).to_vec();
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    let (certificate, key) = (write("cert.pem", &certificate.pem()), write("key.pem", &key.serialize_pem()));
+    let authority = Authority::new();
+    let (certificate, key) = authority.write(folder.path(), &["127.0.0.1", "acme.test", "localhost"]);
+    let file = folder.path().join("authority.pem");
+    std::fs::write(&file, &authority.pem).unwrap();
     let keys =
         format!("certificate = \"{}\"\nkey = \"{}\"\npublic = true", certificate.display(), key.display());
-    (keys, write("authority.pem", &authority_pem))
+    (keys, file)
 }
 
 async fn is_registered(room: &Room) -> bool {

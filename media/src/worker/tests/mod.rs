@@ -191,6 +191,16 @@ impl Bench {
         self.drain();
     }
 
+    /// 20 ms in which phones speak and the worker mixes; what it sends is left to the caller.
+    fn speak(&mut self) {
+        self.now += TICK;
+        for (&leg, phone) in &mut self.phones {
+            let datagram = phone.speak();
+            self.worker.handle_sip_datagram(self.now, leg, phone.address, &datagram);
+        }
+        self.worker.handle_tick(self.now);
+    }
+
     fn drain(&mut self) {
         while let Some(transmit) = self.worker.poll_transmit() {
             let Port::Sip(leg) = transmit.from else { continue };

@@ -63,12 +63,7 @@ fn d45_redundant_opus_mends_what_is_lost() {
 fn sent(bench: &mut Bench, leg: LegId) -> Vec<(u8, Vec<u8>)> {
     let mut sent = Vec::new();
     for _ in 0..50 {
-        bench.now += TICK;
-        for (&leg, phone) in &mut bench.phones {
-            let datagram = phone.speak();
-            bench.worker.handle_sip_datagram(bench.now, leg, phone.address, &datagram);
-        }
-        bench.worker.handle_tick(bench.now);
+        bench.speak();
         while let Some(transmit) = bench.worker.poll_transmit() {
             if transmit.from == Port::Sip(leg) && !is_rtcp(transmit.payload) {
                 let packet = RtpPacket::parse(transmit.payload).unwrap();

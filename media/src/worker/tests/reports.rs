@@ -7,12 +7,7 @@ use crate::rtcp::{Report, ReportBlock, RtcpItem, VoipMetrics, is_rtcp, read};
 fn reports(bench: &mut Bench, ticks: usize) -> Vec<(usize, RtcpItem)> {
     let mut items = Vec::new();
     for n in 0..ticks {
-        bench.now += TICK;
-        for (&leg, phone) in &mut bench.phones {
-            let datagram = phone.speak();
-            bench.worker.handle_sip_datagram(bench.now, leg, phone.address, &datagram);
-        }
-        bench.worker.handle_tick(bench.now);
+        bench.speak();
         while let Some(transmit) = bench.worker.poll_transmit() {
             if transmit.from == Port::Sip(LegId(1)) && is_rtcp(transmit.payload) {
                 read(transmit.payload, |item| items.push((n, item))).unwrap();
@@ -134,12 +129,7 @@ fn statistics_come_every_five_seconds_and_when_a_leg_goes() {
 fn sent_apart(bench: &mut Bench, leg: LegId, ticks: usize) -> Vec<(SocketAddr, Vec<u8>)> {
     let mut sent = Vec::new();
     for _ in 0..ticks {
-        bench.now += TICK;
-        for (&leg, phone) in &mut bench.phones {
-            let datagram = phone.speak();
-            bench.worker.handle_sip_datagram(bench.now, leg, phone.address, &datagram);
-        }
-        bench.worker.handle_tick(bench.now);
+        bench.speak();
         while let Some(transmit) = bench.worker.poll_transmit() {
             assert!(!is_rtcp(transmit.payload) || transmit.from == Port::SipRtcp(leg), "{transmit:?}");
             if transmit.from == Port::SipRtcp(leg) {

@@ -10,23 +10,10 @@ use super::{delete, done, get, id, meeting, on_database, patch, person, post, pu
 fn table(answer: &Answer) -> Vec<Vec<String>> {
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.headers["content-type"], "text/csv; charset=utf-8");
-    let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
-    let mut chars = text(&answer.body).chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' if quoted && chars.peek() == Some(&'"') => cell.push(chars.next().unwrap()),
-            '"' => quoted = !quoted,
-            ',' if !quoted => row.push(std::mem::take(&mut cell)),
-            '\r' if !quoted => {}
-            '\n' if !quoted => {
-                row.push(std::mem::take(&mut cell));
-                rows.push(std::mem::take(&mut row));
-            }
-            c => cell.push(c),
-        }
-    }
-    assert!(cell.is_empty() && row.is_empty(), "the last row ends with CRLF");
-    rows
+    let text = text(&answer.body);
+    assert!(text.ends_with("\r\n"), "the last row ends with CRLF");
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
 }
 
 async fn download(api: &Api, meeting: &str, name: &str) -> LabResult<Answer> {
