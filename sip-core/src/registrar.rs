@@ -112,6 +112,13 @@ pub struct BindingInfo {
     pub expires_at: Instant,
 }
 
+impl BindingInfo {
+    /// [`Self::latency`] in whole milliseconds.
+    pub fn latency_ms(&self) -> Option<u32> {
+        self.latency.and_then(|latency| u32::try_from(latency.as_millis()).ok())
+    }
+}
+
 /// A binding kept over a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredBinding {

@@ -137,8 +137,7 @@ impl From<&LegStats> for Quality {
 /// By the far end's metrics, which know what it threw away (RFC 3611), else by its plain report.
 fn remote_loss(stats: &LegStats) -> Option<u64> {
     if let Some(metrics) = stats.remote_metrics {
-        let parts = u64::from(metrics.loss_rate).saturating_add(u64::from(metrics.discard_rate));
-        return Some(parts.saturating_mul(1_000_000) / 256);
+        return Some(u64::from(metrics.missing()) * 1_000_000 / 256);
     }
     let lost = u64::try_from(stats.remote?.cumulative_lost).unwrap_or(0);
     Some(lost.saturating_mul(1_000_000).checked_div(u64::from(stats.sent_packets)).unwrap_or(0))

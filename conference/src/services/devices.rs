@@ -334,10 +334,10 @@ impl Services {
         let registrations = bindings.into_iter().rev().map(|binding| {
             let known = written.iter().find(|known| known.0.contact == binding.contact);
             Registration {
+                latency_ms: binding.latency_ms().map(u64::from),
                 contact: binding.contact,
                 user_agent: binding.user_agent,
                 source: binding.source.to_string(),
-                latency_ms: binding.latency.and_then(|latency| u64::try_from(latency.as_millis()).ok()),
                 last_seen: known.map(|known| known.1),
                 expires_at: known.map(|known| known.0.expires_at),
             }

@@ -176,7 +176,7 @@ fn registration(binding: &BindingInfo, at: UnixMillis) -> RegistrationRow {
         call_id: binding.call_id.clone(),
         cseq: binding.cseq,
         q: binding.q,
-        latency_ms: binding.latency.and_then(|latency| u32::try_from(latency.as_millis()).ok()),
+        latency_ms: binding.latency_ms(),
         expires_at: UnixMillis(at.0.saturating_add(lasts_ms)),
     }
 }

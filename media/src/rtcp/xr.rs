@@ -48,6 +48,12 @@ impl VoipMetrics {
     /// The writer's configuration: enhanced concealment and an adaptive buffer (RFC 3611 section 4.7.6).
     const CONFIGURATION: u8 = 0b1011_0000;
 
+    /// What was not heard, lost or thrown away, in parts of 256.
+    #[must_use]
+    pub fn missing(&self) -> u16 {
+        u16::from(self.loss_rate) + u16::from(self.discard_rate)
+    }
+
     /// Writes the block with its header.
     pub(super) fn write(&self, out: &mut Writer<'_>) -> Option<()> {
         let [l0, l1] = BLOCK_WORDS.to_be_bytes();

@@ -74,6 +74,7 @@ impl Overheard {
 impl Room {
     /// A leg begins to hear another one aside, or (`None`) ends it. Allocates.
     pub(super) fn overhear(&mut self, ear: LegId, of: Option<LegId>) {
+        self.hears_aside = true;
         let Some(listener) = self.leg_mut(ear) else { return };
         let before = std::mem::take(&mut listener.aside).map(|aside| aside.of);
         // Without memory for a converter nothing is heard aside: the call goes on all the same.

@@ -26,6 +26,8 @@ pub(super) struct Room {
     pub(super) legs: Vec<Leg>,
     /// Every leg has steps of its own.
     pub(super) is_apart: bool,
+    /// Somebody hears another leg aside, or did.
+    pub(super) hears_aside: bool,
     /// How many of them are browsers: rooms without any have no timers to look for.
     pub(super) browsers: usize,
     pub(super) mixer: Mixer,
@@ -54,6 +56,7 @@ impl Room {
             next_step,
             legs: Vec::new(),
             is_apart: false,
+            hears_aside: false,
             browsers: 0,
             mixer: Mixer::default(),
             converters: ConverterPool::default(),
@@ -170,7 +173,9 @@ impl Room {
         for leg in &mut self.legs {
             leg.begin_tick(now, out);
         }
-        (0..self.legs.len()).for_each(|at| self.hand_aside(at));
+        if self.hears_aside {
+            (0..self.legs.len()).for_each(|at| self.hand_aside(at));
+        }
         self.choose_voices(max_voices);
         let before = self.mixer.conversions();
         self.mix();

@@ -56,9 +56,8 @@ impl Playout {
         let network_delay = round_trip.unwrap_or_default() / 2;
         let mos_out = remote.map(|remote| {
             if let Some(metrics) = rtcp.remote_metrics() {
-                let lost = u64::from(metrics.loss_rate) + u64::from(metrics.discard_rate);
                 let his_side = Duration::from_millis(u64::from(metrics.end_system_ms));
-                return mos(codec, share(lost, 256), TICK + network_delay + his_side);
+                return mos(codec, share(metrics.missing().into(), 256), TICK + network_delay + his_side);
             }
             let lost = u64::try_from(remote.cumulative_lost).unwrap_or(0);
             let lost = share(lost, u64::from(rtcp.sent_packets()));

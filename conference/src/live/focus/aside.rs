@@ -1,6 +1,7 @@
 //! A Host listens to what comes before a call is answered: ring-back tones and announcements, for his ear alone (early media,
 //! RFC 3960). It ends with the answer: from then on there is a person at the other end.
 
+use super::dial::unknown_call;
 use super::{Focus, Refusal, RefusalKind, Reply};
 use crate::ids::{CallId, UserId};
 use crate::vocabulary::{CallState, LegKind};
@@ -17,10 +18,7 @@ impl Focus {
     ) -> Result<Reply, Refusal> {
         let meeting = self.calls.get(call).and_then(|meeting| self.meetings.get(meeting));
         let entry = meeting.and_then(|meeting| Some((meeting, meeting.calls.get(call)?)));
-        let (meeting, entry) = entry.ok_or_else(|| {
-            Refusal::not_found("call", "this call is over, or there never was one")
-                .mend("Reload the list of calls")
-        })?;
+        let (meeting, entry) = entry.ok_or_else(unknown_call)?;
         let leg = entry.leg();
         if !on {
             self.end_aside(leg);

@@ -60,8 +60,7 @@ impl Focus {
 
     pub(super) fn end_call(&mut self, at: At, call: &CallId, cause: Cause) -> Result<Reply, Refusal> {
         if !self.calls.contains_key(call) {
-            return Err(Refusal::not_found("call", "this call is over, or there never was one")
-                .mend("Reload the list of calls"));
+            return Err(unknown_call());
         }
         self.drive_call(at, call, Input::Cancel(cause));
         Ok(Reply::Done)
@@ -329,6 +328,10 @@ impl Focus {
         };
         self.sip(SipCommand::Invite(Box::new(invite)));
     }
+}
+
+pub(super) fn unknown_call() -> Refusal {
+    Refusal::not_found("call", "this call is over, or there never was one").mend("Reload the list of calls")
 }
 
 impl Focus {

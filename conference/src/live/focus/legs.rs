@@ -379,16 +379,12 @@ impl Focus {
 
     /// Gives everything of a leg back. The SIP session, if any, has been dealt with before.
     pub(super) fn drop_leg(&mut self, at: At, leg: LegId) {
+        self.end_aside(leg);
         let Some(mut entry) = self.legs.remove(&leg) else { return };
         let record = entry.record.take();
         let timers = [Timer::Connect, Timer::Lobby, Timer::MaxCall, Timer::Parting, Timer::Silence];
         timers.into_iter().for_each(|timer| self.timers.disarm(&timer(leg)));
         self.disarm_visit(leg);
-        if let Some(ear) = entry.sip().and_then(|sip| sip.listener)
-            && let Some(room) = self.legs.get(&ear).map(|ear| ear.room)
-        {
-            self.media(room, MediaCommand::Overhear { leg: ear, of: None });
-        }
         let mut known_to_worker = true;
         let mut port_asked = false;
         if let Some(sip) = entry.sip() {

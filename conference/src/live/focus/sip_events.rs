@@ -61,11 +61,10 @@ impl Focus {
             // Answered in the moment of cancelling: nobody waits for it any more.
             return self.sip(SipCommand::HangUp { session });
         };
+        self.end_aside(leg);
         let Some(sip) = self.sip_leg_mut(leg) else { return };
         let Some(call) = sip.call.clone() else { return };
         sip.signalled_from = Some(source);
-        self.end_aside(leg);
-        let Some(sip) = self.sip_leg_mut(leg) else { return };
         // RFC 3261 section 13.2.1 lets a reliable provisional answer carry the only description.
         let body = if body.is_empty() { sip.early.take().unwrap_or_default() } else { body };
         let Some(local) = &sip.local else { return };
@@ -173,11 +172,10 @@ impl Focus {
 
     fn registered(&mut self, at: At, binding: BindingInfo) {
         let device = binding.device.clone();
-        let latency = binding.latency.and_then(|latency| u64::try_from(latency.as_millis()).ok());
         let state = [
             ("source", json!(binding.source)),
             ("user_agent", json!(binding.user_agent)),
-            ("latency_ms", json!(latency)),
+            ("latency_ms", json!(binding.latency_ms())),
         ];
         self.effect(Effect::Record(Record::Binding { binding: Box::new(binding), at: at.wall }));
         // A refresh is no news.

@@ -31,8 +31,8 @@ impl Services {
         again: Again,
     ) -> Result<CallRecord, ServiceError> {
         let again = again.checked()?;
-        let (row, _) = self.reach_call(actor, id).await?;
-        self.reach(actor, &row.meeting).await?.require_invite()?;
+        let (row, reach) = self.reach_call(actor, id).await?;
+        reach.require_invite()?;
         let over = matches!(
             row.state,
             CallState::Ended | CallState::Failed | CallState::Cancelled | CallState::Refused
@@ -61,8 +61,7 @@ impl Services {
     /// # Errors
     /// Not found; forbidden for all but Hosts.
     pub async fn do_not_ring_again(&self, actor: &Actor, id: &CallId) -> Result<CallRecord, ServiceError> {
-        let (row, _) = self.reach_call(actor, id).await?;
-        self.reach(actor, &row.meeting).await?.require_invite()?;
+        self.reach_call(actor, id).await?.1.require_invite()?;
         self.store.settle_again(id, "cancelled", Some("taken back"), self.now()).await?;
         self.call(actor, id).await
     }

@@ -73,8 +73,8 @@ impl Services {
     /// # Errors
     /// Not found; forbidden for all but Hosts.
     pub async fn explain_call(&self, actor: &Actor, id: &CallId) -> Result<CallExplanation, ServiceError> {
-        let (row, _) = self.reach_call(actor, id).await?;
-        self.reach(actor, &row.meeting).await?.require_invite()?;
+        let (row, reach) = self.reach_call(actor, id).await?;
+        reach.require_invite()?;
         let events = self.store.call_events(actor.tenant(), id).await?;
         let policy = self.policy_of(actor.tenant()).await?;
         let trunks = self.store.trunks(actor.tenant()).await?;

@@ -20,6 +20,7 @@ use super::actor::Actor;
 use super::cursor::{self, PAGE_MAX, Page};
 use super::error::{ErrorKind, ServiceError};
 use super::meetings::{masked, shown_name};
+use super::reach::Reach;
 use super::views::{AgainView, Call, CallEvent, CallRecord};
 use crate::ids::{CallId, MeetingId};
 use crate::live::call::EARLY_MEDIA_WORDS;
@@ -77,7 +78,8 @@ impl Services {
     /// # Errors
     /// Not found if the asker may not know of the call's meeting.
     pub async fn call(&self, actor: &Actor, id: &CallId) -> Result<CallRecord, ServiceError> {
-        let (row, host) = self.reach_call(actor, id).await?;
+        let (row, reach) = self.reach_call(actor, id).await?;
+        let host = reach.is_host();
         let events = self.store.call_events(actor.tenant(), id).await?;
         let outside = row.number.is_some();
         let events = events.into_iter().map(|event| CallEvent {
@@ -102,8 +104,8 @@ impl Services {
     /// # Errors
     /// Not found; forbidden for all but Hosts.
     pub async fn end_call(&self, actor: &Actor, id: &CallId) -> Result<CallRecord, ServiceError> {
-        let (row, _) = self.reach_call(actor, id).await?;
-        self.reach(actor, &row.meeting).await?.require_invite()?;
+        let (row, reach) = self.reach_call(actor, id).await?;
+        reach.require_invite()?;
         if !row.state.is_final() {
             match self.live.command(Command::EndCall { call: id.clone() }).await {
                 Ok(_) => {}
@@ -121,8 +123,7 @@ impl Services {
     /// Not found, also for a call that is over; forbidden for all but Hosts; conflict after the answer, or for somebody
     /// who is not in the meeting.
     pub async fn listen_to_call(&self, actor: &Actor, id: &CallId, on: bool) -> Result<(), ServiceError> {
-        let (row, _) = self.reach_call(actor, id).await?;
-        self.reach(actor, &row.meeting).await?.require_invite()?;
+        self.reach_call(actor, id).await?.1.require_invite()?;
         let user = actor.member()?.user.clone();
         self.live.command(Command::ListenToCall { call: id.clone(), user, on }).await?;
         Ok(())
@@ -141,12 +142,13 @@ impl Services {
         Ok(self.store.record_call_step(&step).await?)
     }
 
-    async fn reach_call(&self, actor: &Actor, id: &CallId) -> Result<(CallRow, bool), ServiceError> {
+    /// A call, and its meeting as the actor may see it.
+    async fn reach_call(&self, actor: &Actor, id: &CallId) -> Result<(CallRow, Reach), ServiceError> {
         let none = || ServiceError::not_found("call");
         let row = self.store.call(actor.tenant(), id).await?.ok_or_else(none)?;
         let reach = self.reach(actor, &row.meeting).await;
         let reach = reach.map_err(|error| if error.kind == ErrorKind::NotFound { none() } else { error })?;
-        Ok((row, reach.is_host()))
+        Ok((row, reach))
     }
 }
 
