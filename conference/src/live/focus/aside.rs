@@ -2,6 +2,7 @@
 //! RFC 3960). It ends with the answer: from then on there is a person at the other end.
 
 use super::dial::unknown_call;
+use super::legs::Leg;
 use super::{Focus, Refusal, RefusalKind, Reply};
 use crate::ids::{CallId, UserId};
 use crate::vocabulary::{CallState, LegKind};
@@ -35,6 +36,10 @@ impl Focus {
                 .mend("Join it first, then listen")
         })?;
         self.end_aside(leg);
+        // An ear hears one call aside: the one it turns to now.
+        for sip in self.legs.values_mut().filter_map(Leg::sip_mut) {
+            sip.listener = sip.listener.filter(|listener| *listener != ear);
+        }
         if let Some(sip) = self.sip_leg_mut(leg) {
             sip.listener = Some(ear);
         }

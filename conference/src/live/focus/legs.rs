@@ -183,6 +183,13 @@ impl Leg {
         }
     }
 
+    pub(super) fn sip_mut(&mut self) -> Option<&mut SipLeg> {
+        match &mut self.carrier {
+            Carrier::Sip(sip) => Some(sip),
+            Carrier::Webrtc => None,
+        }
+    }
+
     pub(super) fn meeting_of(&self) -> &MeetingId {
         &self.meeting
     }
@@ -198,10 +205,7 @@ impl Leg {
 
 impl Focus {
     pub(super) fn sip_leg_mut(&mut self, leg: LegId) -> Option<&mut SipLeg> {
-        match &mut self.legs.get_mut(&leg)?.carrier {
-            Carrier::Sip(sip) => Some(sip),
-            Carrier::Webrtc => None,
-        }
+        self.legs.get_mut(&leg)?.sip_mut()
     }
 
     /// Asks for a port; the leg goes on when it is there.

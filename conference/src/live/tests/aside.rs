@@ -79,3 +79,15 @@ fn asks_21_the_ear_may_leave_while_it_rings() {
     stage.pick_up(session);
     assert_eq!(told(&stage).iter().filter(|word| **word == "Overhear").count(), 1, "there is no ear to tell");
 }
+
+#[test]
+fn asks_21_an_ear_that_turned_to_another_call_keeps_that_one_when_the_first_is_over() {
+    let mut stage = ringing();
+    listen(&mut stage, "u-hana", true).unwrap();
+    let first = stage.last_session();
+    stage.dial(to_number("c2", "ann", "+12025550178")).unwrap();
+    stage.ok(Command::ListenToCall { call: "c2".into(), user: "u-hana".into(), on: true });
+    assert_eq!(told(&stage), ["Overhear", "Overhear"]);
+    stage.refuse(first, 486);
+    assert_eq!(told(&stage), ["Overhear", "Overhear"], "she listens to the other one");
+}
