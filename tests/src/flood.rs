@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crate::error::{LabError, LabResult};
-use crate::shared::token;
+use crate::shared::{percentile, token};
 use crate::sip::digest::{Challenge, Credentials};
 
 /// What a flood is.
@@ -89,8 +89,7 @@ pub struct Honest {
 impl Honest {
     /// The time that so many percent of the answers stayed below.
     pub fn percentile(&self, percent: usize) -> Duration {
-        let at = (self.answers.len() * percent / 100).min(self.answers.len().saturating_sub(1));
-        self.answers.get(at).copied().unwrap_or(Duration::MAX)
+        percentile(&self.answers, percent).unwrap_or(Duration::MAX)
     }
 }
 

@@ -1,9 +1,10 @@
-//! Small things every part of the lab needs: a lock that ignores poison, and unique tokens.
+//! Small things every part of the lab needs: a lock that ignores poison, unique tokens, percentiles.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Locks `mutex`; a panic of another test thread does not spread through the lock.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -21,6 +22,12 @@ pub fn unique_number() -> u64 {
 /// [`unique_number`] as sixteen hexadecimal digits, for tags, branches and Call-IDs.
 pub fn token() -> String {
     format!("{:016x}", unique_number())
+}
+
+/// The time that so many percent of the sorted `times` stay below; `None` of none.
+pub fn percentile(times: &[Duration], percent: usize) -> Option<Duration> {
+    let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
+    times.get(at).copied()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::report::Table;
+use crate::shared::percentile;
 
 /// One measured thing.
 #[derive(Debug, Clone)]
@@ -41,17 +42,14 @@ impl Figure {
         goal: Option<Duration>,
     ) -> Self {
         times.sort_unstable();
-        let quantile = |permille: usize| {
-            let at = (times.len() * permille / 1_000).min(times.len().saturating_sub(1));
-            times.get(at).copied().unwrap_or_default()
-        };
+        let below = |percent| percentile(&times, percent).unwrap_or_default();
         Self {
             name: name.into(),
             count: times.len(),
             wrong,
-            p50: quantile(500),
-            p99: quantile(990),
-            longest: quantile(1_000),
+            p50: below(50),
+            p99: below(99),
+            longest: below(100),
             goal,
         }
     }

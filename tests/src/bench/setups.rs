@@ -8,6 +8,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crate::error::{LabError, LabResult};
+use crate::shared::percentile;
 
 /// What is tried.
 #[derive(Debug, Clone)]
@@ -51,8 +52,7 @@ impl Setups {
     }
 
     fn percentile(&self, percent: usize) -> f64 {
-        let at = (self.whole.len() * percent / 100).min(self.whole.len().saturating_sub(1));
-        self.whole.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
+        percentile(&self.whole, percent).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
     }
 }
 
